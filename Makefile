@@ -1,0 +1,136 @@
+# Everything a person runs here. Start with `make help`.
+#
+# Each step leaves a stamp and is not repeated while its inputs stay the same: a second `make run`
+# only starts, and needs no network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+DATA ?= ./data
+BIN := .venv/bin
+
+RUN_STAMP := .venv/.run-installed
+TEST_STAMP := .venv/.test-installed
+NODE_STAMP := node_modules/.installed
+BUILD_STAMP := node_modules/.browser-built
+BROWSER_SOURCES := $(shell find browser -type f 2>/dev/null)
+
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(RUN_STAMP) $(BUILD_STAMP) ## start the hotline on this machine, files in ./data (DATA=…)
+	@exec $(BIN)/havenline up --data $(DATA)
+
+.PHONY: test
+test: test-tools lint test-browser test-python ## everything the continuous integration checks
+
+.PHONY: test-python
+test-python: $(TEST_STAMP) $(BUILD_STAMP) ## the Python tests and the flows through a real browser
+	$(BIN)/pytest
+
+.PHONY: test-browser
+test-browser: $(NODE_STAMP) ## the tests of the browser code, run by Node
+	@tests="$$(find browser -type f \( -name '*.test.js' -o -name '*.test.mjs' \) | sort)"; \
+	if [ -z "$$tests" ]; then echo "No *.test.js under browser/: nothing was tested."; exit 1; fi; \
+	node --test $$tests
+
+.PHONY: lint
+lint: $(TEST_STAMP) ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+.PHONY: build
+build: $(BUILD_STAMP) ## bundle the browser code
+
+.PHONY: proof
+proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
+	$(BIN)/pytest -m proof -p no:randomly --verbose
+
+.PHONY: bench
+bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+.PHONY: .venv
+.venv: $(TEST_STAMP) ## the Python environment with all that developing needs
+
+.PHONY: lock
+lock: $(TEST_STAMP) ## renew the locks of both languages (needs the network)
+	$(PIP_INSTALL) uv
+	for name in run test; do \
+	  constraint=""; [ $$name = run ] || constraint="--constraint requirements/run.txt"; \
+	  $(BIN)/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $$constraint \
+	    requirements/$$name.in --output-file requirements/$$name.txt; \
+	done
+	npm update --package-lock-only --ignore-scripts
+
+.PHONY: clean
+clean: ## remove what was built and installed here; never touches ./data
+	rm -rf .venv node_modules build *.egg-info
+	rm -rf intake_server/web/static/built intake_server/desk/static/built
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
+
+# --- steps ----------------------------------------------------------------------------------
+
+.PHONY: check-python
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Havenline needs Python 3.11 or newer as $(PYTHON). Install it, or name another one:" \
+	    "make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments. On Debian: apt-get install python3-venv"; exit 1; }
+
+.PHONY: check-node
+check-node:
+	@node -e "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)" \
+	  2>/dev/null || { echo "Havenline needs Node 20.19 or newer as node, to bundle the browser" \
+	    "code. Install it first."; exit 1; }
+	@command -v npm >/dev/null || { \
+	  echo "npm is missing; it comes with Node, or on Debian: apt-get install npm"; exit 1; }
+
+# Order-only: an existing environment is not made again because its folder's time changed.
+$(BIN)/python: | check-python
+	$(PYTHON) -m venv .venv
+
+# Wheels only, each with its recorded hash: nothing that was downloaded runs while installing.
+# The project itself is installed with the setuptools that just came from the lock.
+$(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements/run.txt
+	$(PIP_INSTALL) --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TEST_STAMP): requirements/test.txt $(RUN_STAMP)
+	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
+	@touch $@
+
+$(NODE_STAMP): package.json package-lock.json | check-node
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUILD_STAMP): $(NODE_STAMP) $(BROWSER_SOURCES)
+	node browser/build.mjs
+	@touch $@
+
+# The browser that the flows drive, and the clock that the tests of expiry turn.
+.PHONY: test-tools
+test-tools:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="chromium fonts-dejavu-core"; \
+	command -v faketime >/dev/null || missing="$$missing faketime"; \
+	[ -n "$$missing" ] || exit 0; \
+	as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo"; \
+	echo "Installing Debian's $$missing"; \
+	{ $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  $$as_root apt-get install -y -qq --no-install-recommends $$missing; } || { \
+	  echo "The tests need $$missing, which could not be installed from here." \
+	    "Install it by hand, as root: apt-get install $$missing"; exit 1; }

@@ -1,0 +1,108 @@
+// Bundles the browser halves into the static folders of the processes that serve them.
+//
+//   node browser/build.mjs                 all entries; a missing one is an error
+//   node browser/build.mjs client words    only these
+//
+// The same sources give the same bytes: whoever doubts what a server hands out builds it again
+// and compares. `manifest.json` beside the files holds the integrity value (W3C Subresource
+// Integrity, SHA-384) that the pages put into their script tags.
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+
+const webFolder = "intake_server/web/static/built";
+const deskFolder = "intake_server/desk/static/built";
+
+const entries = {
+  client: { source: "browser/client/main.js", folder: webFolder },
+  // The list of words is large and only needed once somebody keeps or types a phrase: the client
+  // page fetches it after it can be used.
+  words: { source: "browser/client/words.js", folder: webFolder },
+  desk: { source: "browser/desk/main.js", folder: deskFolder },
+};
+
+function stop(sentence) {
+  console.error(sentence);
+  process.exit(1);
+}
+
+function chosen(names) {
+  if (names.length === 0) {
+    return Object.keys(entries);
+  }
+  for (const name of names) {
+    if (!Object.hasOwn(entries, name)) {
+      stop(`There is no entry "${name}". Choose from: ${Object.keys(entries).join(", ")}.`);
+    }
+  }
+  return names;
+}
+
+async function bundle(name) {
+  const { source, folder } = entries[name];
+  if (!existsSync(path.join(root, source))) {
+    stop(`${source} is missing, so "${name}" cannot be built.`);
+  }
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [source],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2020",
+    charset: "utf8",
+    sourcemap: false,
+    // The licences of what is bundled ask for their notice to stay.
+    legalComments: "eof",
+    // Fetched from the server while the page runs, by this very path.
+    external: ["/static/*"],
+    logLevel: "warning",
+  });
+  const bytes = Buffer.from(result.outputFiles[0].contents);
+  await mkdir(path.join(root, folder), { recursive: true });
+  await writeFile(path.join(root, folder, `${name}.js`), bytes);
+  return { file: `${folder}/${name}.js`, bytes };
+}
+
+async function writeManifest(folder) {
+  const manifest = {};
+  const files = (await readdir(path.join(root, folder))).filter((file) => file.endsWith(".js"));
+  for (const file of files.sort()) {
+    const bytes = await readFile(path.join(root, folder, file));
+    const digest = createHash("sha384").update(bytes).digest("base64");
+    manifest[file] = { bytes: bytes.length, integrity: `sha384-${digest}` };
+  }
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeFile(path.join(root, folder, "manifest.json"), text);
+}
+
+function printSizes(built) {
+  const width = Math.max(...built.map(({ file }) => file.length));
+  const cell = (value) => String(value).padStart(9);
+  console.log(`${"file".padEnd(width)}${cell("bytes")}${cell("gzip")}${cell("brotli")}`);
+  for (const { file, bytes } of built) {
+    const gzip = gzipSync(bytes, { level: 9 }).length;
+    const brotli = brotliCompressSync(bytes).length;
+    console.log(`${file.padEnd(width)}${cell(bytes.length)}${cell(gzip)}${cell(brotli)}`);
+  }
+}
+
+const names = chosen(process.argv.slice(2));
+const built = [];
+for (const name of names) {
+  built.push(await bundle(name));
+}
+for (const folder of new Set(names.map((name) => entries[name].folder))) {
+  await writeManifest(folder);
+}
+printSizes(built);
