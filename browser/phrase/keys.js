@@ -1,0 +1,60 @@
+// Argon2id and what is derived with it: docs/envelope.md, sections 5 and 6.
+//
+// In slices of a few milliseconds, so that the page goes on living: a browser without a JIT
+// compiler needs seconds.
+
+import { argon2idAsync } from "@noble/hashes/argon2.js";
+
+import { utf8 } from "../envelope/bytes.js";
+import { boxKeys, derive, signKeys } from "../envelope/sealing.js";
+
+const SLICE_MS = 8;
+
+/**
+ * @typedef {object} PhraseKeys
+ * @property {Uint8Array} lookupTag 16 bytes by which the conversation is found
+ * @property {import("../envelope/sealing.js").BoxKeys} box
+ * @property {import("../envelope/sealing.js").SignKeys} sign
+ */
+
+/**
+ * The keys of a return phrase: 8 MiB, one pass, a fixed salt (77 random bits carry the security).
+ * @param {import("./phrase.js").Phrase} phrase
+ * @param {(share: number) => void} [onProgress] told how far it is, 0 to 1
+ * @returns {Promise<PhraseKeys>}
+ */
+export async function phraseKeys(phrase, onProgress) {
+  const root = await argon2idAsync(phrase, utf8("havenline-phrase"), {
+    m: 8192,
+    t: 1,
+    p: 1,
+    dkLen: 32,
+    asyncTick: SLICE_MS,
+    onProgress,
+  });
+  return {
+    lookupTag: derive(root, "phrase/lookup").slice(0, 16),
+    box: boxKeys(derive(root, "phrase/box")),
+    sign: signKeys(derive(root, "phrase/sign")),
+  };
+}
+
+/**
+ * Both halves of a staff password: 64 MiB, three passes, 64 bytes.
+ * @param {string} password
+ * @param {Uint8Array} salt 16 bytes
+ * @param {(share: number) => void} [onProgress]
+ * @returns {Promise<{authentication: Uint8Array, wrapping: Uint8Array}>} what is sent to the
+ *   keeper, and what never leaves this page
+ */
+export async function passwordParts(password, salt, onProgress) {
+  const both = await argon2idAsync(utf8(password.normalize("NFKC")), salt, {
+    m: 65536,
+    t: 3,
+    p: 1,
+    dkLen: 64,
+    asyncTick: SLICE_MS,
+    onProgress,
+  });
+  return { authentication: both.slice(0, 32), wrapping: both.slice(32) };
+}
