@@ -114,6 +114,12 @@ def _distance(a, b):
     return rows[-1][-1]
 
 
+def _cut(word):
+    """The first four letters, unless they are one slip away from another listed word."""
+    near = {other for other in LIST if _distance(word[:4], other) <= 1}
+    return word[:4] if near <= {word} else word
+
+
 def _read(number):
     words, digits = _all_words(number), _digits(number)
     groups = [digits[i : i + 4] for i in range(0, 25, 4)]
@@ -127,7 +133,7 @@ def _read(number):
             chr(ord(char) + 0xFEE0) if char.isalpha() else char for char in " ".join(words)
         ),
         "numbered": " ".join(f"{i}. {word}" for i, word in enumerate(words, 1)),
-        "first four letters": " ".join(word[:4] for word in words),
+        "first four letters, where no other word is near": " ".join(map(_cut, words)),
         "endings wrong": " ".join(word[:4] + "xyz" if len(word) > 3 else word for word in words),
         "digits in one": digits,
         "digits in fours": " ".join(groups),
