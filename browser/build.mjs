@@ -9,7 +9,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -22,7 +22,9 @@ const webFolder = "intake_server/web/static/built";
 const deskFolder = "intake_server/desk/static/built";
 
 const entries = {
-  client: { source: "browser/client/main.js", folder: webFolder },
+  // What is needed before the first message can be sent is one file and what it shares with the
+  // rest; the conversation's code is fetched later (browser/client/later.js).
+  client: { source: "browser/client/main.js", folder: webFolder, parts: true },
   // The list of words is large and only needed once somebody keeps or types a phrase: the client
   // page fetches it after it can be used.
   words: { source: "browser/client/words.js", folder: webFolder },
@@ -47,14 +49,18 @@ function chosen(names) {
 }
 
 async function bundle(name) {
-  const { source, folder } = entries[name];
+  const { source, folder, parts = false } = entries[name];
   if (!existsSync(path.join(root, source))) {
     stop(`${source} is missing, so "${name}" cannot be built.`);
   }
+  const target = path.join(root, folder);
   const result = await build({
     absWorkingDir: root,
-    entryPoints: [source],
+    entryPoints: { [name]: source },
+    outdir: target,
     bundle: true,
+    splitting: parts,
+    chunkNames: `${name}-[hash]`,
     write: false,
     minify: true,
     format: "esm",
@@ -64,14 +70,27 @@ async function bundle(name) {
     sourcemap: false,
     // The licences of what is bundled ask for their notice to stay.
     legalComments: "eof",
-    // Fetched from the server while the page runs, by this very path.
-    external: ["/static/*"],
     logLevel: "warning",
   });
-  const bytes = Buffer.from(result.outputFiles[0].contents);
-  await mkdir(path.join(root, folder), { recursive: true });
-  await writeFile(path.join(root, folder, `${name}.js`), bytes);
-  return { file: `${folder}/${name}.js`, bytes };
+  await mkdir(target, { recursive: true });
+  await removeParts(target, name);
+  const files = [];
+  for (const { path: file, contents } of result.outputFiles) {
+    const bytes = Buffer.from(contents);
+    await writeFile(file, bytes);
+    await writeFile(`${file}.br`, brotliCompressSync(bytes));
+    files.push({ file: path.relative(root, file), bytes });
+  }
+  return files;
+}
+
+/** Parts of an earlier build, whose names hold the hash of their content. */
+async function removeParts(target, name) {
+  for (const file of await readdir(target)) {
+    if (file.startsWith(`${name}-`)) {
+      await rm(path.join(target, file));
+    }
+  }
 }
 
 async function writeManifest(folder) {
@@ -100,7 +119,7 @@ function printSizes(built) {
 const names = chosen(process.argv.slice(2));
 const built = [];
 for (const name of names) {
-  built.push(await bundle(name));
+  built.push(...(await bundle(name)));
 }
 for (const folder of new Set(names.map((name) => entries[name].folder))) {
   await writeManifest(folder);

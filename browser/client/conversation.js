@@ -1,0 +1,153 @@
+// A conversation as this page holds it: keys in memory, envelopes in, envelopes out.
+
+import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
+import {
+  CLIENT_TO_TEAM,
+  FORMAT_MESSAGE,
+  FROM_CLIENT,
+  isVerified,
+  newReading,
+  openEnvelope,
+  sealEnvelope,
+  TEAM_TO_CLIENT,
+} from "../envelope/envelope.js";
+import { CannotOpen, MESSAGE } from "../envelope/sealing.js";
+import { sealScreeningCopy } from "../envelope/wraps.js";
+
+/**
+ * @typedef {object} Shown one line of the conversation, in order
+ * @property {"message" | "gap" | "unreadable"} kind
+ * @property {boolean} ours from the team
+ * @property {boolean} verified
+ * @property {string} text
+ * @property {string} name
+ * @property {number} timeMs
+ * @property {number} missing for a gap
+ * @property {number} number the row's
+ */
+
+/**
+ * @typedef {object} Draft a message sealed once, sent as often as needed
+ * @property {Uint8Array} messageId
+ * @property {string} text
+ * @property {boolean} danger
+ * @property {number} size of the envelope
+ * @property {string} envelope base64url
+ */
+
+/**
+ * @param {object} parts
+ * @param {Uint8Array} parts.id conversation id
+ * @param {import("../envelope/sealing.js").BoxKeys} parts.messages
+ * @param {import("../phrase/keys.js").PhraseKeys} parts.phraseKeys
+ */
+export function newConversation({ id, messages, phraseKeys }) {
+  const reading = newReading();
+  const writerId = randomBytes(16);
+  let counter = 0;
+  /** @type {Shown[]} */
+  const shown = [];
+  let last = 0;
+
+  /** Takes rows from the server; gives how many new messages of the team were among them. */
+  function take(rows, roster) {
+    let fresh = 0;
+    for (const row of rows) {
+      if (row.number > last) {
+        last = row.number;
+        const lines = readRow(row, roster);
+        shown.push(...lines);
+        fresh += lines.filter((line) => line.kind === "message" && line.ours).length;
+      }
+    }
+    return fresh;
+  }
+
+  function readRow(row, roster) {
+    const line = { ours: false, verified: false, text: "", name: "", timeMs: 0, missing: 0 };
+    let opened;
+    try {
+      const blob = fromBase64Url(row.envelope);
+      opened = openEnvelope(blob, MESSAGE, messages, id, [CLIENT_TO_TEAM, TEAM_TO_CLIENT]);
+    } catch (error) {
+      if (error instanceof CannotOpen) {
+        return [{ ...line, kind: "unreadable", number: row.number }];
+      }
+      throw error;
+    }
+    const { envelope } = opened;
+    const key = signerOf(envelope, roster);
+    const verified = key !== undefined && isVerified(opened, key);
+    const { repeated, missing } = reading(envelope, verified);
+    if (repeated) {
+      return [];
+    }
+    const gap = missing ? [{ ...line, kind: "gap", missing, number: row.number }] : [];
+    const ours = envelope.direction === TEAM_TO_CLIENT;
+    const { text, name, timeMs } = envelope;
+    return [...gap, { ...line, kind: "message", ours, verified, text, name, timeMs, number: row.number }];
+  }
+
+  /** Whose signature an envelope must carry; undefined where there is no such key. */
+  function signerOf(envelope, roster) {
+    if (envelope.direction === TEAM_TO_CLIENT) {
+      return roster.epochs[envelope.epoch - 1]?.signKey;
+    }
+    return envelope.origin === FROM_CLIENT
+      ? phraseKeys.sign.public
+      : roster.founding.courierSignKey;
+  }
+
+  /** @returns {Draft} sealed and signed here, before anything is sent */
+  function write(text, name, danger) {
+    counter += 1;
+    const messageId = randomBytes(16);
+    const envelope = sealEnvelope(
+      {
+        conversationId: id,
+        messageId,
+        writerId,
+        counter,
+        direction: CLIENT_TO_TEAM,
+        origin: FROM_CLIENT,
+        epoch: 0,
+        timeMs: Date.now(),
+        danger,
+        format: FORMAT_MESSAGE,
+        text,
+        name,
+      },
+      MESSAGE,
+      messages.public,
+      phraseKeys.sign,
+    );
+    return { messageId, text, danger, size: envelope.length, envelope: toBase64Url(envelope) };
+  }
+
+  /** @returns {string | null} the copy that a program reads once; null while screening is off */
+  function copyOf(draft, screeningKey) {
+    return (
+      screeningKey &&
+      toBase64Url(
+        sealScreeningCopy(
+          screeningKey,
+          {
+            conversationId: id,
+            messageId: draft.messageId,
+            danger: draft.danger,
+            text: draft.text,
+            languageHint: "",
+          },
+          draft.size,
+        ),
+      )
+    );
+  }
+
+  /** A draft that was never sent takes its number back, so that no gap is shown. */
+  function unwrite() {
+    counter -= 1;
+  }
+
+  return { id, phraseKeys, shown, take, write, unwrite, copyOf, last: () => last };
+}

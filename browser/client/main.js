@@ -1,0 +1,192 @@
+// The client page's code: takes the forms over once it is sure that it can seal, and otherwise
+// leaves the page as it is, which works without code. Nothing is stored anywhere: keys, phrase
+// and text live in this page's memory and go with it.
+
+import { NoAnswer, post } from "./api.js";
+import { newDates } from "./dates.js";
+import { watchIdle, CLEAR_MS } from "./idle.js";
+import { watchKeeping } from "./keeping.js";
+import { watchLeaving } from "./leaving.js";
+import { byId, newWords, showNotice, showProblem, showState } from "./screen.js";
+import { digitsOf, wordsOf } from "../phrase/phrase.js";
+import { readKeys } from "./trust.js";
+import { watchWriting } from "./writing.js";
+
+const WORDS_FILE = new URL("./words.js", import.meta.url).href;
+const canSeal = () =>
+  typeof BigInt === "function" &&
+  typeof fetch === "function" &&
+  typeof AbortController === "function" &&
+  typeof crypto?.getRandomValues === "function" &&
+  typeof Intl?.DateTimeFormat === "function";
+
+/** @param {object} config what the page came with */
+function start(config) {
+  const t = newWords(config.strings);
+  let keys = readKeys(config);
+  let loading = null;
+
+  const words = () =>
+    (loading ??= import(WORDS_FILE).then(
+      (module) => module.WORDS,
+      () => {
+        loading = null;
+        throw new NoAnswer();
+      },
+    ));
+
+  const page = {
+    t,
+    longest: config.longest,
+    emergency: config.emergency,
+    dates: newDates(config.language, t),
+    keys: () => keys,
+    way: {
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      async renew() {
+        keys = readKeys(await post("/api/keys", {}), keys.roster.fingerprint);
+        return keys;
+      },
+    },
+    words,
+    fetchWords: () => words().catch(() => undefined),
+
+    /** The phrase where it must be shown at once: words, or digits while there are no words. */
+    async phraseLines(phrase) {
+      const lines = document.createElement("p");
+      lines.dir = "ltr";
+      lines.textContent = await words().then(
+        (list) => wordsOf(phrase, list).join(" "),
+        () => digitsOf(phrase).join(" "),
+      );
+      return lines;
+    },
+
+    /** The first message is stored: the phrase, then the conversation. */
+    begin(conversation, answer, { phrase, leftOut, rest }) {
+      const { view, due, latest } = answer;
+      const opened = { conversation, view, due, latest, roster: keys.roster, state: "received" };
+      const notice = [rest && t("c42.part_sent"), leftOut && t("c47.left_out")].filter(Boolean);
+      keeping.start(phrase, notice.join(" "), () =>
+        later().then(
+          ({ talking }) => {
+            talking.start(opened);
+            talking.enter(rest);
+          },
+          () => showTrouble(t("c44.no_connection")),
+        ),
+      );
+      later().catch(() => undefined);
+    },
+
+    /** A phrase has opened its conversation. */
+    async resume({ conversation, answer, roster, due, latest }, kept) {
+      const { talking } = await later();
+      talking.start({ conversation, view: answer.view, state: answer.state, roster, due, latest });
+      talking.enter(kept);
+    },
+
+    async opensNothing(text) {
+      const { comingBack } = await later();
+      showState("opening");
+      comingBack.keep(text);
+    },
+    toStart: () => showState("opening", document.querySelector("#opening h1")),
+  };
+
+  const writing = watchWriting(page);
+  const keeping = watchKeeping(page);
+  const parts = [writing, keeping];
+  let coming = null;
+
+  /** The rest of the code, once; asked for again after a failure. */
+  const later = () =>
+    (coming ??= import("./later.js").then(
+      ({ watchComingBack, watchTalking }) => {
+        const comingBack = watchComingBack(page);
+        const talking = watchTalking(page);
+        parts.push(comingBack, talking);
+        return { comingBack, talking };
+      },
+      (error) => {
+        coming = null;
+        throw error;
+      },
+    ));
+  watchBack(page, later);
+  const forget = () => parts.forEach((part) => part.forget());
+  watchCover(page, forget);
+  for (const element of document.querySelectorAll("[data-code]")) {
+    element.hidden = element.dataset.code === "off";
+  }
+  return forget;
+}
+
+/** Coming back needs the rest of the code; while it is on its way, nothing typed is lost. */
+function watchBack(page, later) {
+  const form = byId("back-form");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { submitter } = event;
+    try {
+      const { comingBack } = await later();
+      comingBack.submit(submitter);
+    } catch {
+      showProblem("back-problem", page.t("c44.no_connection"));
+    }
+  });
+  byId("back").addEventListener("toggle", (event) => {
+    if (event.target.open) {
+      page.fetchWords();
+      later().catch(() => undefined); // tried again when the form is sent
+      byId("phrase-text").focus();
+    }
+  });
+}
+
+function showTrouble(text) {
+  byId("trouble-text").textContent = text;
+  showState("trouble", byId("trouble-title"));
+}
+
+/** Covers what is on the screen while nobody touches it, and clears it in the end. */
+function watchCover(page, forget) {
+  const { t } = page;
+  let covered = null;
+  const idle = watchIdle((stage) => {
+    if (stage === "covered") {
+      covered = document.body.dataset.state;
+      showNotice("cover-warning", "");
+      showState("cover");
+    } else if (stage === "warned") {
+      showNotice("cover-warning", t("c39.cover_warning"));
+    } else if (stage === "cleared") {
+      forget();
+      covered = null;
+      showState("opening");
+      const period = page.dates.minutes(CLEAR_MS / 60_000);
+      byId("write").open = true;
+      showProblem("write-problem", t("c39.cleared", { period }));
+    } else if (covered) {
+      showState(covered);
+      covered = null;
+    }
+  });
+  byId("continue").addEventListener("click", () => idle.wake());
+}
+
+const raw = document.getElementById("config")?.textContent;
+const config = raw ? JSON.parse(raw) : null;
+let forget = () => undefined;
+watchLeaving(document.getElementById("leave").href, () => forget());
+if (config?.open && canSeal()) {
+  try {
+    forget = start(config);
+  } catch {
+    // The keys do not hold together. Neither code nor form may take a text then.
+    const sentence = config.strings["s05.page_unproven"];
+    for (const id of ["write-form", "back-form"]) {
+      document.getElementById(id).replaceChildren(sentence);
+    }
+  }
+}

@@ -1,0 +1,283 @@
+// The open conversation: what was said, answering, the date, erasing.
+
+import { NoAnswer, Refusal } from "./api.js";
+import { fromField, toField } from "./dates.js";
+import { deliver } from "./delivery.js";
+import { byId, hideProblem, showNotice, showProblem, showState, whileBusy } from "./screen.js";
+import { changeDue, eraseAll, openWith, poll, sendNext } from "./server.js";
+import { sentenceFor } from "./troubles.js";
+import { readMessage, takeNextPart } from "./writing.js";
+
+const POLL_MS = 2_500;
+const RECENT = 6;
+const HOUR = 3600;
+const IDS = {
+  field: "answer",
+  problem: "answer-problem",
+  danger: "answer-danger",
+  empty: "c40.empty_answer",
+};
+const STANDING = { received: "c30.received", read: "c30.read", answering: "c30.being_answered" };
+
+export function watchTalking(page) {
+  const { t, dates } = page;
+  /** What is open now: conversation, view, roster, due, latest, state; null when nothing is. */
+  let open = null;
+  let sealed = null;
+  let polling = false;
+
+  // --- showing ------------------------------------------------------------------------------
+
+  function rowOf(line, isLastOwn) {
+    const row = byId("row").content.cloneNode(true).firstElementChild;
+    const meta = row.querySelector(".meta");
+    const said = row.querySelector(".said");
+    row.classList.add(line.ours ? "ours" : "theirs");
+    if (line.kind !== "message") {
+      said.remove();
+      meta.textContent = plainLine(line);
+      return row;
+    }
+    const time = dates.moment(line.timeMs);
+    const standing = isLastOwn ? ` · ${t(STANDING[open.state] ?? STANDING.received)}` : "";
+    meta.textContent = line.ours
+      ? t("c30.from", { name: line.name || t("c30.our_team"), time })
+      : t("c30.you", { time }) + standing;
+    said.textContent = line.text || (line.ours ? "" : t("c12.danger"));
+    if (!line.verified) {
+      row.classList.add("unverified");
+      // What the team did not sign is never shown as the team's words.
+      meta.textContent = t(line.ours ? "s02.unverified" : "s02.own_unverified");
+      if (line.ours) {
+        said.remove();
+      }
+    }
+    return row;
+  }
+
+  const plainLine = (line) =>
+    line.kind === "unreadable"
+      ? t("s04.not_opened")
+      : t(line.missing > 1 ? "s03.missing_several" : "s03.missing", { count: line.missing });
+
+  function show() {
+    const lines = open.conversation.shown;
+    const lastOwn = lines.findLastIndex?.((line) => !line.ours && line.kind === "message") ?? -1;
+    const rows = lines.map((line, i) => rowOf(line, i === lastOwn));
+    const recent = rows.splice(-RECENT);
+    byId("older").hidden = rows.length === 0;
+    byId("older-label").textContent = t("c35.older", { count: rows.length });
+    byId("older-rows").replaceChildren(...rows);
+    byId("rows").replaceChildren(...recent);
+    showDue();
+  }
+
+  function showDue() {
+    const date = dates.day(open.due);
+    byId("due").textContent = t("c29.due", { date });
+    byId("keeping-text").textContent = t("c35.keeping_text", { date });
+    byId("due-label").textContent = t("c29.due_label", { latest: dates.day(open.latest) });
+    const field = byId("due-date");
+    field.min = toField(soonest());
+    field.max = toField(open.latest);
+  }
+
+  const soonest = () => Math.floor(Date.now() / 1000) + HOUR;
+
+  // --- looking for answers --------------------------------------------------------------------
+
+  async function look() {
+    if (!open || polling || document.visibilityState === "hidden") {
+      return;
+    }
+    const mine = open;
+    polling = true;
+    try {
+      const answer = await poll(mine.view, mine.conversation.last());
+      if (open === mine) {
+        await take(answer);
+      }
+    } catch (error) {
+      if (open === mine && error instanceof Refusal && error.code === "refused") {
+        await reopen(mine);
+      } // no answer just now: the next look is in 2.5 s
+    } finally {
+      polling = false;
+    }
+  }
+
+  async function take(answer) {
+    if (answer.gone) {
+      return gone();
+    }
+    const changed = answer.state !== open.state || answer.due !== open.due;
+    const fresh = open.conversation.take(answer.messages, open.roster);
+    Object.assign(open, { state: answer.state, due: answer.due });
+    if (changed || answer.messages.length) {
+      show();
+    }
+    if (fresh) {
+      showNotice("new-answer", t("c31.new_answer"));
+    }
+  }
+
+  /** The server was started again, or a new team key signs: open anew with the keys held here. */
+  async function reopen(mine) {
+    try {
+      const again = await openWith(mine.conversation.phraseKeys);
+      const { view, state } = again.answer;
+      Object.assign(mine, { view, state, roster: again.roster, due: again.due, latest: again.latest });
+      mine.conversation.take(again.answer.messages, again.roster);
+      show();
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) {
+        gone();
+      }
+    }
+  }
+
+  function gone() {
+    const text = byId("answer").value;
+    close();
+    page.opensNothing(text);
+  }
+
+  // --- answering ------------------------------------------------------------------------------
+
+  async function send() {
+    const message = readMessage(page, IDS);
+    if (!message) {
+      return;
+    }
+    const mine = open;
+    if (sealed && (sealed.text !== message.text || sealed.danger !== message.danger)) {
+      mine.conversation.unwrite();
+      sealed = null;
+    }
+    sealed ??= mine.conversation.write(message.text, "", message.danger);
+    const draft = sealed;
+    try {
+      const answer = await deliver(
+        { ...page.way, attempt: (keys) => sendNext(mine.conversation, draft, keys) },
+        page.keys(),
+      );
+      sealed = null;
+      byId("answer").readOnly = false;
+      mine.due = answer.due;
+      const rest = takeNextPart("answer");
+      byId("answer").value = rest;
+      byId("answer-danger").checked = false;
+      showNotice("new-answer", rest ? t("c42.part_sent") : t("c18.have_it"));
+      if (message.leftOut) {
+        showNotice("new-answer", `${t("c18.have_it")} ${t("c47.left_out")}`);
+      }
+      await look();
+      if (open === mine) {
+        show();
+      }
+    } catch (error) {
+      // Whether it arrived is not known: the text must stay what was sealed.
+      byId("answer").readOnly = error instanceof NoAnswer;
+      showProblem("answer-problem", sentenceFor(error, page));
+    }
+  }
+
+  async function change() {
+    const due = fromField(byId("due-date").value, soonest(), open.latest);
+    hideProblem("due-problem");
+    if (due === null) {
+      const range = { first: dates.day(soonest()), latest: dates.day(open.latest) };
+      return showProblem("due-problem", t("c29.due_range", range));
+    }
+    try {
+      open.due = await changeDue(open.conversation, due);
+      byId("change").open = false;
+      showDue();
+      showNotice("new-answer", t("c29.due_changed", { date: dates.day(open.due) }));
+    } catch {
+      showProblem("due-problem", t("c29.due_unchanged"));
+    }
+  }
+
+  async function erase() {
+    hideProblem("erase-problem");
+    try {
+      const now = await eraseAll(open.conversation);
+      close();
+      byId("receipt-time").textContent = t("c37.erased_at", {
+        date: dates.day(now),
+        time: dates.time(now),
+      });
+      showState("receipt", byId("receipt-title"));
+    } catch {
+      showProblem("erase-problem", t("c38.erase_failed"));
+    }
+  }
+
+  // --- wiring ---------------------------------------------------------------------------------
+
+  const onSubmit = (id, work) =>
+    byId(id).addEventListener("submit", (event) => {
+      event.preventDefault();
+      work(event.submitter);
+    });
+  onSubmit("answer-form", () => whileBusy(byId("answer-send"), t("c18.sending"), send));
+  onSubmit("due-form", (button) => whileBusy(button, t("c18.sending"), change));
+  onSubmit("erase-form", (button) => {
+    if (button?.id === "erase-all") {
+      whileBusy(button, t("c36.erasing"), erase);
+    } else {
+      byId("erase").open = false;
+      byId("answer").focus();
+    }
+  });
+  byId("erase").addEventListener("toggle", (event) => {
+    if (event.target.open) {
+      byId("erase-form").querySelector("h2").focus();
+    }
+  });
+  byId("close").addEventListener("click", (event) => {
+    event.preventDefault();
+    close();
+    page.toStart();
+  });
+  setInterval(look, POLL_MS);
+  document.addEventListener("visibilitychange", look);
+
+  function close() {
+    open = null;
+    sealed = null;
+    takeNextPart("answer");
+    for (const id of ["answer", "due-date"]) {
+      byId(id).value = "";
+    }
+    byId("answer").readOnly = false;
+    byId("answer-danger").checked = false;
+    for (const id of ["change", "older", "keeping", "erase"]) {
+      byId(id).open = false;
+    }
+    for (const id of ["rows", "older-rows"]) {
+      byId(id).replaceChildren();
+    }
+    for (const id of ["answer-problem", "due-problem", "erase-problem"]) {
+      hideProblem(id);
+    }
+    showNotice("new-answer", "");
+  }
+
+  return {
+    /** @param {object} opened conversation, view, roster, due, latest, state */
+    start(opened) {
+      close();
+      open = { ...opened };
+      show();
+    },
+    /** @param {string} [text] to go on writing with */
+    enter(text) {
+      showState("conversation");
+      byId("answer").value = text ?? "";
+      look();
+    },
+    forget: close,
+  };
+}
