@@ -1,0 +1,343 @@
+"""Reading rule files: TOML written by counsellors and linguists, checked before it is used.
+
+The caller reads the files and hands in their texts by name; the first file of a language is the
+shipped one and holds its ``[words]``, later ones add to it::
+
+    schema = 1
+    language = "en"
+
+    [words]                         only in the first file of a language
+    morphology = "english"          or "none"
+    common = "the, and, my"         frequent words, by which the language is recognised
+    negators = "not, nobody"        further lists: not_negating, breaks, self_subjects,
+                                    other_subjects, writer, beside_writer
+    [words.spelling]                how people write: pls = "please"
+    [words.irregular]               base form = "its forms": take = "took, taken"
+    [words.numbers]                 fifteen = 15
+
+    [concepts]                      a name and its phrases, parted by commas
+    papers = "passport, id card, <visa>"
+
+    [extend]                        in later files: more phrases for a concept that exists
+    papers = "cedula"
+
+    off = ["en.rule.id"]            at the top of a later file: rules of earlier files not wanted
+
+    [[rule]]
+    id = "en.papers.taken"
+    category = "document_retention"      or flag, route, signal
+    find = ["take", "own", "papers"]     concepts, in this order; "a|b" is either
+    explain = "Somebody took papers."
+    hits = ["he took my passport"]       examples that must be found, and
+    misses = ["i lost my passport"]      some that must not
+
+A phrase is words; ``=word`` stands only as written, ``word*`` for any ending, ``5..17`` for a
+number, ``<name>`` alone for all phrases of another concept. There are no regular expressions.
+Further keys of a rule: ``gap`` (0-12), ``order`` ("fixed", "any"), ``negation`` ("blocks",
+"ignored"), ``by_others`` and ``across`` (true), ``needs``, ``unless``, ``unless_before``,
+``unless_after``, ``unless_next``, ``longest_text``, ``strength``, and ``source``
+(``{instrument = "ILO11", item = "7 …"}``); ``rules.Rule`` says what they mean.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from triage.screening.phrases import Concepts, PhraseError
+from triage.screening.rule_entry import (
+    WrongError,
+    as_string,
+    as_table,
+    read_rule,
+    split,
+)
+from triage.screening.rules import Pack, Rule, RuleSet
+from triage.screening.taxonomy import Taxonomy
+from triage.screening.words import EnglishEndings, Morphology, NoMorphology, Vocabulary, fold
+
+__all__ = ["ENGINE_VERSION", "RuleProblem", "RulesRefusedError", "load_rules"]
+
+ENGINE_VERSION: Final = "1"
+
+_SCHEMA: Final = 1
+_LONGEST_FILE: Final = 1_000_000
+_MOST_RULES: Final = 2_000
+
+_FILE_KEYS: Final = frozenset({"schema", "language", "words", "concepts", "extend", "off", "rule"})
+_WORD_LISTS: Final = (
+    "common",
+    "negators",
+    "not_negating",
+    "breaks",
+    "self_subjects",
+    "other_subjects",
+    "writer",
+    "beside_writer",
+)
+_WORD_KEYS: Final = frozenset({*_WORD_LISTS, "morphology", "spelling", "irregular", "numbers"})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProblem:
+    """One thing wrong: in which file, in which rule or part, what, and what to do."""
+
+    file: str
+    where: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        return f"{self.file}, {self.where}: {self.problem}: {self.remedy}"
+
+
+class RulesRefusedError(Exception):
+    """The rule files cannot be used; ``problems`` says what to change, file by file."""
+
+    def __init__(self, problems: Iterable[RuleProblem]) -> None:
+        """Keep every problem, so that all can be mended at once."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load_rules(taxonomy: Taxonomy, files: Mapping[str, str]) -> RuleSet:
+    """Return the rules in these files; raise ``RulesRefusedError`` with every problem found.
+
+    ``files`` maps a name to its text, in order: shipped files first, an organisation's after.
+    """
+    loader = _Loader(taxonomy)
+    for name, text in files.items():
+        loader.read(name, text)
+    packs = loader.packs()
+    if loader.problems:
+        raise RulesRefusedError(loader.problems)
+    return RuleSet(taxonomy, packs, f"{ENGINE_VERSION}+{_digest(taxonomy, files)}")
+
+
+def _digest(taxonomy: Taxonomy, files: Mapping[str, str]) -> str:
+    digest = hashlib.blake2b(taxonomy.version.encode(), digest_size=4)
+    for name, text in files.items():
+        for part in (name, text):
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+class _Language:
+    """What the files of one language add up to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lists: dict[str, frozenset[str]] = {}
+        self.vocabulary: Vocabulary | None = None
+        self.concepts = Concepts()
+        self.rules: dict[str, Rule] = {}
+        self.switched_off: list[Rule] = []
+
+
+class _Loader:
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.problems: list[RuleProblem] = []
+        self._taxonomy = taxonomy
+        self._languages: dict[str, _Language] = {}
+        self._misread = False
+
+    def read(self, file: str, text: str) -> None:
+        """Take in one file."""
+        try:
+            table = _parse(text)
+            language = self._language(table)
+        except WrongError as wrong:
+            self._say(file, "file", wrong)
+            return
+        for key in sorted(set(table) - _FILE_KEYS):
+            self._say(file, key, WrongError("this key is not known", "remove it"))
+        for kind, where, part in _parts(table):
+            try:
+                self._part(file, language, (kind, where), part)
+            except PhraseError as wrong:
+                self._say(file, where, WrongError(str(wrong), wrong.remedy))
+            except WrongError as wrong:
+                self._say(file, where, wrong)
+
+    def packs(self) -> tuple[Pack, ...]:
+        """Check what only shows when all is read, and put each language together."""
+        self._misread = bool(self.problems)
+        return tuple(
+            pack
+            for language in self._languages.values()
+            if (pack := self._pack(language)) is not None
+        )
+
+    def _say(self, file: str, where: str, wrong: WrongError) -> None:
+        self.problems.append(RuleProblem(file, where, wrong.problem, wrong.remedy))
+
+    def _language(self, table: Mapping[str, object]) -> _Language:
+        if table.get("schema") != _SCHEMA:
+            raise WrongError("the schema is missing or not known", f"write schema = {_SCHEMA}")
+        name = table.get("language")
+        if not isinstance(name, str) or not name.isalpha() or not name.islower():
+            raise WrongError("the language is missing", 'write for example language = "en"')
+        return self._languages.setdefault(name, _Language(name))
+
+    def _part(self, file: str, language: _Language, place: tuple[str, str], part: object) -> None:
+        kind, name = place
+        if kind == "words":
+            self._words(language, as_table(part))
+        elif kind == "off":
+            rule = language.rules.pop(name, None)
+            if rule is None:
+                raise WrongError("no earlier file has this rule", "correct or remove it")
+            language.switched_off.append(rule)
+        elif kind == "concepts":
+            language.concepts.add(file, name, as_string(name, part))
+        elif kind == "extend":
+            language.concepts.extend(name, as_string(name, part))
+        elif kind == "rule":
+            added = read_rule(file, as_table(part), self._taxonomy)
+            if added.id in language.rules:
+                raise WrongError("another rule has this id", "give it another one")
+            language.rules[added.id] = added
+        else:
+            raise WrongError(f'"{kind}" is not in the right form', "see how rule files are written")
+
+    def _words(self, language: _Language, table: Mapping[str, object]) -> None:
+        if language.vocabulary is not None:
+            raise WrongError("an earlier file of this language has [words]", "remove it here")
+        for key in sorted(set(table) - _WORD_KEYS):
+            raise WrongError(f'"{key}" is not known', "remove it")
+        language.lists = {
+            key: frozenset(fold(word) for word in split(as_string(key, table.get(key, ""))))
+            for key in _WORD_LISTS
+        }
+        language.vocabulary = _vocabulary(table)
+
+    def _pack(self, language: _Language) -> Pack | None:
+        if language.vocabulary is None:
+            wrong = WrongError("no file of this language has [words]", "add it to the first")
+            self._say(language.name, "words", wrong)
+            return None
+        before = len(self.problems)
+        self._check_together(language)
+        if len(self.problems) > before:
+            return None
+        try:
+            tree = language.concepts.tree()
+        except PhraseError as wrong:
+            self._say(wrong.file, "concepts", WrongError(str(wrong), wrong.remedy))
+            return None
+        return Pack(
+            language=language.name,
+            vocabulary=language.vocabulary,
+            tree=tree,
+            rules=tuple(language.rules.values()),
+            **language.lists,
+        )
+
+    def _check_together(self, language: _Language) -> None:
+        before = len(self.problems)
+        if len(language.rules) > _MOST_RULES:
+            wrong = WrongError(f"more than {_MOST_RULES} rules", "join some with a|b")
+            self._say(language.name, "file", wrong)
+        seen: dict[tuple[object, ...], Rule] = {}
+        for rule in language.rules.values():
+            self._check_concepts(rule, language.concepts.names())
+            if rule.category is not None:
+                other = seen.setdefault(_search(rule), rule)
+                if other is not rule:
+                    wrong = WrongError(f'it looks for the same as "{other.id}"', "remove one")
+                    self._say(rule.file, rule.id, wrong)
+        # A rule that could not be read names no concepts: mend that first.
+        if len(self.problems) == before and not self._misread:
+            self._check_unused(language)
+
+    def _check_concepts(self, rule: Rule, known: frozenset[str]) -> None:
+        for name in sorted(_named(rule) - known):
+            wrong = WrongError(f'there is no concept "{name}"', "correct it or add it")
+            self._say(rule.file, rule.id, wrong)
+        for name in sorted(rule.unless.intersection(*rule.parts)):
+            wrong = WrongError(f'"{name}" is both looked for and excluded', "remove one")
+            self._say(rule.file, rule.id, wrong)
+
+    def _check_unused(self, language: _Language) -> None:
+        rules = [*language.rules.values(), *language.switched_off]
+        used = {name for rule in rules for name in _named(rule)}
+        for file, name in language.concepts.unused(used):
+            wrong = WrongError("no rule uses this concept", "use it or remove it")
+            self._say(file, f'concept "{name}"', wrong)
+
+
+def _search(rule: Rule) -> tuple[object, ...]:
+    """Return what a rule looks for, without what it says about it."""
+    excluded = (rule.unless, rule.unless_before, rule.unless_after, rule.unless_next)
+    return rule.parts, rule.needs, excluded, rule.negation
+
+
+def _named(rule: Rule) -> frozenset[str]:
+    """Return the concepts that a rule names."""
+    excluded = rule.unless | rule.unless_before | rule.unless_after | rule.unless_next
+    return rule.needs.union(excluded, *rule.parts)
+
+
+def _parse(text: str) -> dict[str, object]:
+    if len(text) > _LONGEST_FILE:
+        raise WrongError("the file is too long", f"at most {_LONGEST_FILE} letters: split it")
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise WrongError(f"this is not TOML: {error}", "mend that place") from None
+
+
+def _parts(table: Mapping[str, object]) -> Iterator[tuple[str, str, object]]:
+    """Return kind, name and content of each part, in the order in which they build on each other.
+
+    A part that has not the form of its kind is returned with the kind ``malformed …``.
+    """
+    if "words" in table:
+        yield "words", "words", table["words"]
+    off = table.get("off", [])
+    if isinstance(off, list):
+        yield from (("off", str(name), name) for name in off)
+    else:
+        yield "malformed off", "off", off
+    for kind in ("concepts", "extend"):
+        held = table.get(kind, {})
+        if isinstance(held, dict):
+            yield from ((kind, name, phrases) for name, phrases in held.items())
+        else:
+            yield f"malformed {kind}", kind, held
+    rules = table.get("rule", [])
+    if isinstance(rules, list):
+        for number, rule in enumerate(rules, 1):
+            name = rule.get("id") if isinstance(rule, dict) else None
+            yield "rule", name if isinstance(name, str) else f"rule {number}", rule
+    else:
+        yield "malformed rule", "rule", rules
+
+
+def _vocabulary(table: Mapping[str, object]) -> Vocabulary:
+    irregular = {
+        fold(form): fold(base)
+        for base, forms in as_table(table.get("irregular", {})).items()
+        for form in split(as_string(base, forms))
+    }
+    kinds: Mapping[str, Morphology] = {
+        "english": EnglishEndings(irregular),
+        "none": NoMorphology(),
+    }
+    kind = table.get("morphology")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise WrongError("the morphology is not known", f"use one of {', '.join(kinds)}")
+    numbers = as_table(table.get("numbers", {}))
+    if not all(type(number) is int and number >= 0 for number in numbers.values()):
+        raise WrongError("[words.numbers] needs numbers", "write for example fifteen = 15")
+    return Vocabulary(
+        morphology=kinds[kind],
+        spelling={
+            fold(written): fold(as_string(written, meant))
+            for written, meant in as_table(table.get("spelling", {})).items()
+        },
+        numbers={fold(word): int(str(number)) for word, number in numbers.items()},
+    )

@@ -1,0 +1,284 @@
+"""From matches to findings, flags, routes and an urgency with its reason.
+
+Theory of operation
+-------------------
+1.  Urgency 3: danger or self-harm now; or somebody under 18 now with sexual exploitation,
+    violence or confinement.
+2.  Urgency 2: in a present situation any strong sign, or signs of two kinds.
+3.  Urgency 1: one sign, a plea, a situation that is over, an impression of somebody else, abuse
+    by a partner; and everything about which nothing could be said.
+4.  Urgency 0 needs words that say why: information, press, study, advertising, joke, probing.
+    Silence of the rules is never a 0.
+5.  Words in a press, study or advertising text are quoted ones, unless the writer stands in the
+    story. Danger and self-harm are never taken for quoted.
+6.  A situation is past when the words say that it is over and nothing says that it goes on.
+    Danger makes it present, unless the writer says to be safe now. Self-harm is always present.
+7.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
+    together with laughter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from triage.screening.findings import (
+    Applies,
+    Finding,
+    Flag,
+    Route,
+    RouteFound,
+    Strength,
+    Why,
+)
+from triage.screening.match import Match
+from triage.screening.rules import Pack, Signal
+from triage.screening.taxonomy import Kind, Taxonomy
+from triage.screening.words import Token
+
+__all__ = ["MOST_FINDINGS", "Reading", "Weighed", "weigh"]
+
+MOST_FINDINGS: Final = 24
+_MOST_ROUTES: Final = 8
+_WRITER_REACH: Final = 2
+_DANGER: Final = "immediate_danger"
+_SELF_HARM: Final = "self_harm"
+_NEVER_JOKED_AWAY: Final = frozenset(
+    {_DANGER, _SELF_HARM, "physical_sexual_violence", "sexual_exploitation"}
+)
+_QUOTING: Final = (Route.PRESS_OR_STUDY, Route.SPAM_OR_PRANK)
+_ROUTES_BY_RANK: Final = (
+    (Route.STAFF_SAFETY, Why.STAFF_SAFETY),
+    (Route.PRESS_OR_STUDY, Why.PRESS_OR_STUDY),
+    (Route.SPAM_OR_PRANK, Why.SPAM_OR_PRANK),
+    (Route.INFORMATION, Why.INFORMATION),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the rules of one language found in one text."""
+
+    pack: Pack
+    words: Sequence[Token]
+    matches: Sequence[Match]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The outcome; ``why`` is ``NO_SIGN`` where no rule said anything about the urgency."""
+
+    urgency: int
+    why: Why
+    findings: tuple[Finding, ...]
+    flags: tuple[Flag, ...]
+    routes: tuple[RouteFound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A match in places of the text, with whether the writer stands in its words."""
+
+    match: Match
+    start: int
+    end: int
+    names_writer: bool
+
+
+def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
+    """Return what all languages' matches amount to."""
+    hits = [hit for reading in readings for hit in _placed(reading)]
+    signals = {hit.match.rule.signal for hit in hits if hit.match.rule.signal is not None}
+    flags = {hit.match.rule.flag for hit in hits if hit.match.rule.flag is not None}
+    routes = _routes(hits)
+    named = {found.route for found in routes}
+    signs = _without_quoted(_signs(hits), named)
+    if Signal.JOKE in signals and Signal.LAUGHTER in signals:
+        signs = [hit for hit in signs if hit.match.rule.category in _NEVER_JOKED_AWAY]
+        if not signs:
+            named.add(Route.SPAM_OR_PRANK)
+            signals.discard(Signal.DISTRESS)
+    kept = _flags(flags, signals, signs, hits)
+    findings = _findings(signs, taxonomy, minor=Flag.MINOR in kept)
+    categories = {finding.category for finding in findings}
+    if Flag.PAST not in kept:
+        danger = _danger(categories, kept, signals, taxonomy)
+    else:
+        danger = Why.SELF_HARM if _SELF_HARM in categories else None
+    if danger is not None:
+        urgency, why = 3, danger
+    else:
+        urgency, why = _calmer(findings, kept, signals, named, taxonomy)
+    if urgency == 0:
+        kept.clear()
+    return Weighed(urgency, why, findings, tuple(sorted(kept)), routes)
+
+
+def _placed(reading: Reading) -> list[_Hit]:
+    return [
+        _Hit(
+            match,
+            reading.words[match.first].start,
+            reading.words[match.after - 1].end,
+            names_writer=_names_writer(reading, match),
+        )
+        for match in reading.matches
+    ]
+
+
+def _names_writer(reading: Reading, match: Match) -> bool:
+    """Say whether the writer stands in the match, or right before it without another between."""
+    words, pack = reading.words, reading.pack
+    for place in range(match.first, match.after):
+        if not pack.writer.isdisjoint(words[place].written):
+            return True
+    for place in range(match.first - 1, max(-1, match.first - 1 - _WRITER_REACH), -1):
+        written = words[place].written
+        if not pack.beside_writer.isdisjoint(written):
+            return True
+        others = words[place].clause != words[match.first].clause
+        if others or not (pack.breaks | pack.other_subjects).isdisjoint(written):
+            return False
+    return False
+
+
+def _routes(hits: Sequence[_Hit]) -> tuple[RouteFound, ...]:
+    found = {
+        (hit.start, hit.end, hit.match.rule.route): RouteFound(
+            hit.match.rule.route, hit.start, hit.end, hit.match.rule.id
+        )
+        for hit in hits
+        if hit.match.rule.route is not None
+    }
+    return tuple(sorted(found.values(), key=lambda one: (one.start, one.end)))[:_MOST_ROUTES]
+
+
+def _signs(hits: Sequence[_Hit]) -> list[_Hit]:
+    """Return hits that are signs, of each category none that lies inside or across another."""
+    signs = [hit for hit in hits if hit.match.rule.category is not None]
+    signs.sort(key=lambda hit: (_weight(hit), hit.start - hit.end, hit.start))
+    kept: list[_Hit] = []
+    taken: dict[str | None, list[_Hit]] = {}
+    for hit in signs:
+        others = taken.setdefault(hit.match.rule.category, [])
+        if len(others) == MOST_FINDINGS:
+            continue
+        if all(hit.end <= other.start or other.end <= hit.start for other in others):
+            others.append(hit)
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: (hit.start, hit.end))
+
+
+def _weight(hit: _Hit) -> int:
+    return 0 if hit.match.rule.strength is Strength.STRONG else 1
+
+
+def _without_quoted(signs: list[_Hit], routes: set[Route]) -> list[_Hit]:
+    """Leave out quoted signs (rule 5)."""
+    if routes.isdisjoint(_QUOTING) or any(hit.names_writer for hit in signs):
+        return signs
+    return [hit for hit in signs if hit.match.rule.category in {_DANGER, _SELF_HARM}]
+
+
+def _flags(
+    flags: set[Flag], signals: set[Signal], signs: Sequence[_Hit], hits: Sequence[_Hit]
+) -> set[Flag]:
+    """Return the flags that hold, seen together with the rest of the message."""
+    kept = set(flags)
+    goes_on = Signal.STILL in signals or any(hit.match.rule.category == _DANGER for hit in signs)
+    if not signs or (goes_on and Signal.SAFE_NOW not in signals):
+        kept.discard(Flag.PAST)
+    if any(hit.names_writer and _tells(hit) for hit in hits):
+        kept.discard(Flag.THIRD_PARTY)
+    if not signs and Flag.THIRD_PARTY in kept:
+        # Other people are mentioned in any message; without a sign or worry it means nothing.
+        if signals.isdisjoint({Signal.IMPRESSION, Signal.DISTRESS}) and not any(
+            hit.names_writer for hit in hits if hit.match.rule.flag is Flag.MINOR
+        ):
+            kept.discard(Flag.MINOR)
+        if Signal.IMPRESSION not in signals:
+            kept.discard(Flag.THIRD_PARTY)
+    return kept
+
+
+def _tells(hit: _Hit) -> bool:
+    """Say whether a hit tells of what happens; a plea says nothing about whose story it is."""
+    return hit.match.rule.category not in {None, "plea_or_constrained_contact"}
+
+
+def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    for hit in signs:
+        rule = hit.match.rule
+        category = taxonomy.categories[rule.category or ""]
+        strength, applies = category.strength(minor=minor)
+        if rule.strength is not None and strength is not Strength.STRONG:
+            strength, applies = rule.strength, Applies.ANY
+        found.append(
+            Finding(
+                category=category.id,
+                start=hit.start,
+                end=hit.end,
+                rule=rule.id,
+                explanation=rule.explain,
+                instrument=rule.instrument,
+                item=rule.item,
+                strength=strength,
+                applies=applies,
+            )
+        )
+    # Where there are too many, those that weigh most are kept.
+    order = tuple(Strength)
+    found.sort(key=lambda one: (_kind_rank(one, taxonomy), order.index(one.strength), one.start))
+    return tuple(sorted(found[:MOST_FINDINGS], key=lambda one: (one.start, one.end)))
+
+
+def _kind_rank(finding: Finding, taxonomy: Taxonomy) -> int:
+    return 0 if taxonomy.categories[finding.category].kind is Kind.DANGER else 1
+
+
+def _danger(
+    categories: set[str], flags: set[Flag], signals: set[Signal], taxonomy: Taxonomy
+) -> Why | None:
+    """Return why it is urgency 3 now, if it is (rule 1)."""
+    if _DANGER in categories:
+        return Why.DANGER
+    if _SELF_HARM in categories:
+        return Why.SELF_HARM
+    guessed = Flag.THIRD_PARTY in flags and Signal.IMPRESSION in signals
+    harmed = any(taxonomy.categories[category].child_danger for category in categories)
+    return Why.CHILD_AT_RISK if Flag.MINOR in flags and harmed and not guessed else None
+
+
+def _calmer(
+    findings: Sequence[Finding],
+    flags: set[Flag],
+    signals: set[Signal],
+    routes: set[Route],
+    taxonomy: Taxonomy,
+) -> tuple[int, Why]:
+    """Return urgency and reason where there is no danger now (rules 2 to 4)."""
+    told = [one for one in findings if taxonomy.categories[one.category].kind is Kind.INDICATOR]
+    if told:
+        guessed = Flag.THIRD_PARTY in flags and Signal.IMPRESSION in signals
+        return _told(told, past=Flag.PAST in flags, guessed=guessed)
+    if findings:
+        return 1, Why.PLEA
+    if Route.PARTNER_ABUSE in routes:
+        return 1, Why.PARTNER_ABUSE
+    zero = next((why for route, why in _ROUTES_BY_RANK if route in routes), None)
+    if zero is None or Signal.DISTRESS in signals:
+        return 1, Why.NO_SIGN
+    return 0, zero
+
+
+def _told(told: Sequence[Finding], *, past: bool, guessed: bool) -> tuple[int, Why]:
+    """Return urgency and reason for a message that tells of signs."""
+    if past:
+        return 1, Why.PAST
+    if guessed:
+        return 1, Why.IMPRESSION
+    if any(one.strength is Strength.STRONG for one in told):
+        return 2, Why.STRONG_SIGN
+    if len({one.category for one in told}) > 1:
+        return 2, Why.SEVERAL_SIGNS
+    return 1, Why.ONE_SIGN
