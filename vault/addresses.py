@@ -1,0 +1,71 @@
+"""Messenger addresses, sealed to the courier under a shred key of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+
+from vault import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A sealed address and where the keeper keeps its shred key."""
+
+    conversation: bytes
+    channel: str
+    slot: int
+    tag: bytes
+    outer: bytes = field(repr=False)
+
+
+_t: Final = tables.addresses.c
+_COLUMNS: Final = (_t.conversation, _t.channel, _t.slot, _t.tag, _t.outer_address)
+_OF: Final = select(*_COLUMNS).where(_t.conversation == bindparam("of")).order_by(_t.channel)
+_DROP: Final = delete(tables.addresses).where(
+    _t.conversation == bindparam("of"), _t.channel == bindparam("over")
+)
+_INSERT: Final = insert(tables.addresses)
+
+
+def put(
+    c: Connection, conversation: bytes, channel: str, slot: int, tag: bytes, outer: bytes
+) -> None:
+    """Keep the address of a conversation on a channel, in place of the one before."""
+    drop(c, conversation, channel)
+    c.execute(
+        _INSERT,
+        {
+            "conversation": conversation,
+            "channel": channel,
+            "slot": slot,
+            "tag": tag,
+            "outer_address": outer,
+        },
+    )
+
+
+def of(c: Connection, conversation: bytes) -> list[Address]:
+    """The addresses of a conversation."""
+    return [Address(*row) for row in c.execute(_OF, {"of": conversation})]
+
+
+def drop(c: Connection, conversation: bytes, channel: str) -> None:
+    """Delete one address, if it is there."""
+    c.execute(_DROP, {"of": conversation, "over": channel})
+
+
+def all_references(c: Connection) -> list[tuple[int, bytes]]:
+    """Slot and tag of every address, for the repair at start."""
+    return [(row.slot, row.tag) for row in c.execute(select(_t.slot, _t.tag))]
+
+
+def delete_forgotten(c: Connection, references: Sequence[tuple[int, bytes]]) -> int:
+    """Delete the addresses whose slots the keeper has freed; how many there were."""
+    if not references:
+        return 0
+    freed = or_(*(and_(_t.slot == slot, _t.tag == tag) for slot, tag in references))
+    return c.execute(delete(tables.addresses).where(freed)).rowcount

@@ -1,0 +1,131 @@
+"""The second list: what the database holds about staff and its own operation.
+
+The rules are those of `vault.tables`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped
+
+from vault.columns import (
+    COUNT,
+    HASH,
+    HOUR,
+    ID,
+    ORDER,
+    RUN,
+    SEALED,
+    STAFF,
+    WORD,
+    Base,
+    Risk,
+    column,
+    one_of,
+)
+
+CHANGES: Final = (
+    "new",
+    "message",
+    "finding",
+    "claim",
+    "release",
+    "reply",
+    "read",
+    "close",
+    "due",
+    "erased",
+    "urgency",
+    "outbox",
+)
+
+_SHOW: Final = "to show staff what is new without their asking"
+
+
+class Staff(Base):
+    """What a member of staff needs to sign in; names and roles are in the keeper's roster."""
+
+    __tablename__ = "staff"
+    __table_args__ = (
+        CheckConstraint("length(id) = 16 AND length(login_tag) = 16", name="ids"),
+        CheckConstraint("length(outer_keys) BETWEEN 4 AND 4096", name="outer_keys"),
+    )
+
+    id: Mapped[bytes] = column("the person's id", ID, STAFF, Risk.LOW, primary_key=True)
+    login_tag: Mapped[bytes] = column(
+        "of the name the person signs in with", HASH, STAFF, Risk.MEDIUM, unique=True
+    )
+    outer_keys: Mapped[bytes] = column(
+        "the person's keys, under their password, then under the shred key of their slot",
+        SEALED,
+        STAFF,
+        Risk.HIGH,
+    )
+
+
+class Change(Base):
+    """What happened, for the screens that follow live."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        CheckConstraint(one_of("what", CHANGES), name="what"),
+        CheckConstraint("conversation IS NULL OR length(conversation) = 16", name="conversation"),
+        CheckConstraint("what <> 'erased' OR conversation IS NULL", name="erased"),
+    )
+
+    number: Mapped[int] = column(
+        "growing number from which a screen resumes",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1 and up",
+        primary_key=True,
+        retention="24 hours",
+    )
+    # No foreign key: it would want an index, written with every change. What is forgotten is
+    # blanked by `vault.conversations.delete`.
+    conversation: Mapped[bytes | None] = column(
+        "the conversation it happened to",
+        ID,
+        ORDER,
+        Risk.LOW,
+        nullable=True,
+        purpose=_SHOW,
+        retention="24 hours; blanked when the conversation is forgotten",
+    )
+    what: Mapped[str] = column(
+        "what happened",
+        WORD,
+        ORDER,
+        Risk.MEDIUM,
+        limits=", ".join(CHANGES),
+        purpose=_SHOW,
+        retention="24 hours",
+    )
+
+
+class Meta(Base):
+    """One row about the database itself."""
+
+    __tablename__ = "meta"
+    __table_args__ = (
+        CheckConstraint("one = 1", name="one"),
+        CheckConstraint("pairing IS NULL OR length(pairing) = 16", name="pairing"),
+        CheckConstraint("commit_counter >= 0", name="commit_counter"),
+    )
+
+    one: Mapped[int] = column(
+        "says that there is one row", COUNT, RUN, Risk.LOW, limits="1", primary_key=True
+    )
+    pairing: Mapped[bytes | None] = column(
+        "the slot file that this database belongs to", ID, RUN, Risk.LOW, nullable=True
+    )
+    commit_counter: Mapped[int] = column(
+        "how many commits there were; tells an old copy from the current one", COUNT, RUN, Risk.LOW
+    )
+    prune_below: Mapped[int] = column(
+        "changes up to this number go at the next pruning", COUNT, RUN, Risk.LOW
+    )
+    prune_hour: Mapped[int] = column("the hour from which that pruning is due", HOUR, RUN, Risk.LOW)

@@ -1,0 +1,64 @@
+"""Files that only this account may read, and that leave nothing readable behind.
+
+Overwriting reaches what the file system writes in place; solid-state disks and snapshots may
+keep older blocks all the same (docs/limits.md).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+
+_ZEROS: Final = bytes(1 << 20)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder (and those above it that are missing) for this account alone."""
+    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def create(path: Path) -> BinaryIO:
+    """Make a new file for this account alone, open for writing; raises FileExistsError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, FILE_MODE), "w+b")
+
+
+def overwrite(file: BinaryIO) -> None:
+    """Fill an open file with zeros to its end, through to the disk."""
+    left = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while left > 0:
+        left -= file.write(_ZEROS[:left])
+    sync(file)
+
+
+def remove(path: Path) -> None:
+    """Overwrite and delete a file, if it is there; a link is deleted, never followed."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(kind):
+        with path.open("r+b") as file:
+            overwrite(file)
+    path.unlink()
+
+
+def sync(file: BinaryIO) -> None:
+    """Put what was written on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Put a folder's entries (new, renamed, deleted) on the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
