@@ -15,7 +15,8 @@ from html.parser import HTMLParser
 import aiohttp
 
 from tests.flows.stack import Stack, until
-from vault import envelope, phrase, roster, sealing, wraps
+from vault import envelope, roster, sealing, wraps
+from vault import phrase as phrases
 from vault.envelope import Direction, Envelope, Format, Origin
 from vault.sealing import Kind, Secret
 
@@ -96,7 +97,7 @@ class Client:
 
     stack: Stack
     http: aiohttp.ClientSession
-    phrase: phrase.Phrase = field(default_factory=phrase.new_phrase)
+    phrase: phrases.Phrase = field(default_factory=phrases.new_phrase)
     conversation: bytes = field(default_factory=lambda: sealing.random_bytes(16))
     keys: wraps.ConversationKeys = field(default_factory=wraps.new_conversation_keys)
     writer: bytes = field(default_factory=lambda: sealing.random_bytes(16))
@@ -105,10 +106,10 @@ class Client:
     chain: roster.Roster | None = None
 
     def __post_init__(self) -> None:
-        self.own = phrase.phrase_keys(self.phrase)
+        self.own = phrases.phrase_keys(self.phrase)
 
     def words(self) -> str:
-        return " ".join(phrase.words(self.phrase))
+        return " ".join(phrases.words(self.phrase))
 
     async def load(self) -> dict:
         given = await post(self.http, f"{self.stack.web}/api/keys", {})

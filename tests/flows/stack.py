@@ -17,6 +17,7 @@ import aiohttp
 
 ROOT = Path(__file__).parents[2]
 RECORDS = 4096
+PARTS = 6  # five processes and their supervisor
 PATIENCE_SECONDS = 40.0
 
 CONFIG = """
@@ -134,7 +135,8 @@ class Stack:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"havenline up ended: {self.log.read_text()[-3000:]}")
         status = await asyncio.to_thread(self.status)
-        return bool(status) and all(part["healthy"] for part in status["processes"])
+        parts = status.get("processes", [])
+        return len(parts) == PARTS and all(part["healthy"] for part in parts)
 
     def status(self) -> dict:
         try:

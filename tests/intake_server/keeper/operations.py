@@ -1,0 +1,307 @@
+"""What a keeper was doing when it was killed, and what must be true afterwards.
+
+Each operation runs in the child that is killed; its check runs in a new keeper over the same
+files. Everything is made from one seed, so that both know the same people.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.intake_server.keeper.world import NOON, Hotline, Member
+from vault.keeper_protocol import Refused, Verb, u32
+from vault.keeper_requests import Periods
+from vault.roster import EntryType, Role, person_payload, sign_entry
+from vault.sealing import Secret
+from vault.slot_records import RecordKind
+from vault.wraps import open_grant, seal_grant
+
+HOUR = 3600
+WRAPS = "wraps.bin"
+GONE = "gone.bin"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`check` is told whether the operation was acknowledged."""
+
+    run: Callable[[Hotline], Awaitable[object]]
+    check: Callable[..., Awaitable[None]]
+    writes_file: str = "records"
+
+
+async def prepare(hotline: Hotline, operation: str) -> None:
+    """What was there before, all of it acknowledged: a hotline, who writes, who was erased."""
+    if operation == "set-up":
+        await hotline.announce()
+        return
+    await hotline.set_up()
+    (hotline.folder / "staff.bin").write_bytes(hotline.staff_wrap)
+    _, kept = await hotline.write_in(hotline.client("kept"))
+    (hotline.folder / WRAPS).write_bytes(kept.client_wrap)
+    gone, made = await hotline.write_in(hotline.client("gone"))
+    record = hotline.keeper.slots.get(made.reference.slot)
+    (hotline.folder / GONE).write_bytes(record.s.reveal())
+    await hotline.erase(gone)
+    await hotline.write_in(hotline.client("target"))
+    await hotline.message_in(hotline.client("messenger"), address_tag=address_tag(hotline))
+
+
+def address_tag(hotline: Hotline) -> bytes:
+    return hotline.secret("address tag").reveal()
+
+
+async def check_all(hotline: Hotline, operation: str, *, acknowledged: bool) -> None:
+    """Nothing acknowledged is lost, nothing acknowledged as erased can be read."""
+    slots = hotline.keeper.slots
+    assert slots.damaged == 0
+    folder = hotline.folder / "keeper"
+    files = [(folder / name).read_bytes() for name in ("slots.bin", "slots.twin")]
+    assert files[0] == files[1]
+    if operation != "set-up":
+        hotline.staff_wrap = (hotline.folder / "staff.bin").read_bytes()
+        wrap = (hotline.folder / WRAPS).read_bytes()
+        assert await hotline.open_client_wrap(hotline.client("kept"), wrap)
+        with pytest.raises(Refused):
+            await hotline.web.find(hotline.client("gone").lookup_tag)
+        gone = (hotline.folder / GONE).read_bytes()
+        assert all(gone not in data for data in files)
+        hotline.clock.turn(60)
+        assert await hotline.sign_in(hotline.first)
+    await OPERATIONS[operation].check(hotline, acknowledged=acknowledged)
+
+
+async def lives(hotline: Hotline, label: str) -> bool:
+    try:
+        await hotline.web.find(hotline.client(label).lookup_tag)
+    except Refused:
+        return False
+    return True
+
+
+# --- clients ------------------------------------------------------------------------------
+
+
+async def create(hotline: Hotline) -> None:
+    await hotline.write_in(hotline.client("new"))
+
+
+async def check_create(hotline: Hotline, *, acknowledged: bool) -> None:
+    was_there = await lives(hotline, "new")
+    assert was_there or not acknowledged
+    client, made = await hotline.write_in(hotline.client("new"))
+    assert await hotline.open_client_wrap(client, made.client_wrap)
+    assert hotline.keeper.slots.live(RecordKind.CONVERSATION) == 4
+
+
+async def erase(hotline: Hotline) -> None:
+    await hotline.erase(hotline.client("target"))
+
+
+async def check_erase(hotline: Hotline, *, acknowledged: bool) -> None:
+    if await lives(hotline, "target"):
+        assert not acknowledged
+        await hotline.erase(hotline.client("target"))
+    assert not await lives(hotline, "target")
+    await hotline.restart()
+    assert not await lives(hotline, "target")
+
+
+async def move_due(hotline: Hotline) -> None:
+    await hotline.change_due(hotline.client("target"), NOON + 10 * HOUR)
+
+
+async def check_due(hotline: Hotline, *, acknowledged: bool) -> None:
+    found = await hotline.web.find(hotline.client("target").lookup_tag)
+    before = NOON + 60 + 72 * HOUR
+    assert found.due in ({NOON + 10 * HOUR} if acknowledged else {NOON + 10 * HOUR, before})
+    await move_due(hotline)
+    found = await hotline.web.find(hotline.client("target").lookup_tag)
+    assert found.due == NOON + 10 * HOUR
+
+
+async def forget_due(hotline: Hotline) -> None:
+    await hotline.write_in(hotline.client("short"), periods=Periods(1, 24, 1))
+    hotline.clock.turn(2 * HOUR)
+    await hotline.caretaker.forget_due(100)
+
+
+async def check_forget(hotline: Hotline, *, acknowledged: bool) -> None:
+    assert not (acknowledged and await lives(hotline, "short"))
+    hotline.clock.turn(2 * HOUR)
+    await hotline.caretaker.forget_due(100)
+    assert not await lives(hotline, "short")
+    assert await lives(hotline, "target")
+
+
+# --- messengers ---------------------------------------------------------------------------
+
+
+async def message(hotline: Hotline) -> None:
+    await hotline.message_in(
+        hotline.client("texting"), address_tag=hotline.secret("other tag").reveal()
+    )
+
+
+async def check_message(hotline: Hotline, *, acknowledged: bool) -> None:
+    """Whole or not at all to the courier: it erases what has no stored wrap and makes it anew."""
+    tag = hotline.secret("other tag").reveal()
+    try:
+        found = await hotline.courier.find_address(tag)
+    except Refused:
+        assert not acknowledged
+        await hotline.caretaker.forget_due(100)  # an address alone goes
+    else:
+        await hotline.courier.erase(found.address)
+    await clear_half_made(hotline, "texting")
+    await message(hotline)
+    assert await hotline.courier.find_address(tag)
+
+
+async def clear_half_made(hotline: Hotline, label: str) -> None:
+    """A conversation whose address did not reach the disk is an orphan, freed after a day."""
+    current = (await hotline.caretaker.hello()).pairing_id
+    await hotline.caretaker.report_counter(current, 1)
+    living, _ = await hotline.caretaker.all_live()
+    halves = [
+        each.reference
+        for each in living
+        if each.conversation_id == hotline.client(label).conversation_id
+    ]
+    if halves:
+        hotline.clock.turn(25 * HOUR)
+        assert await hotline.caretaker.free_orphans(halves) == 1
+
+
+async def drop_address(hotline: Hotline) -> None:
+    found = await hotline.courier.find_address(address_tag(hotline))
+    await hotline.courier.erase(found.address)
+
+
+async def check_drop(hotline: Hotline, *, acknowledged: bool) -> None:
+    try:
+        await drop_address(hotline)
+    except Refused:
+        pass
+    else:
+        assert not acknowledged
+    with pytest.raises(Refused):
+        await hotline.courier.find_address(address_tag(hotline))
+
+
+# --- header, roster, grants, set-up -------------------------------------------------------
+
+
+async def report(hotline: Hotline) -> None:
+    hello = await hotline.caretaker.hello()
+    await hotline.caretaker.report_counter(hello.pairing_id, 7)
+
+
+async def check_report(hotline: Hotline, *, acknowledged: bool) -> None:
+    assert hotline.keeper.slots.header.commits in ({7} if acknowledged else {0, 7})
+    await report(hotline)
+    hello = await hotline.caretaker.hello()
+    assert await hotline.caretaker.report_counter(hello.pairing_id, 6) == 1
+
+
+def new_person(hotline: Hotline) -> Member:
+    return Member("Ben", staff_id=hotline.secret("ben").reveal()[:16], seed=hotline.secret("b"))
+
+
+async def append(hotline: Hotline) -> None:
+    first = hotline.first
+    roster = await hotline.roster()
+    part = await hotline.desk.roster()
+    if roster.number == 1:
+        entry = sign_entry(
+            roster,
+            EntryType.PERSON,
+            person_payload(new_person(hotline).person(Role.COUNSELLOR)),
+            first.staff_id,
+            first.keys.sign,
+            NOON,
+        )
+    else:
+        entry = part.entries[1]
+    proof, _ = await hotline.staff_proof(first, Verb.APPEND, first.staff_id, entry)
+    await hotline.desk.append(first.staff_id, entry, proof)
+
+
+async def check_append(hotline: Hotline, *, acknowledged: bool) -> None:
+    number = (await hotline.roster()).number
+    assert number in ({2} if acknowledged else {1, 2})
+    await append(hotline)
+    roster = await hotline.roster()
+    assert roster.number == 2
+    assert new_person(hotline).staff_id in roster.people
+
+
+async def put_grant(hotline: Hotline) -> None:
+    first, seed = hotline.first, hotline.secret("next team")
+    grant = seal_grant(first.keys.box.public, 2, seed)
+    proof, _ = await hotline.staff_proof(
+        first, Verb.PUT_GRANT, first.staff_id, first.staff_id, u32(2), grant
+    )
+    await hotline.desk.put_grant(first.staff_id, first.staff_id, 2, grant, proof)
+
+
+async def grants(hotline: Hotline) -> list[Secret]:
+    hotline.clock.turn(60)
+    _, (_, _, _, *given) = await hotline.sign_in(hotline.first)
+    box = hotline.first.keys.box
+    return [open_grant(box, grant, number) for number, grant in enumerate(given, 1)]
+
+
+async def check_grant(hotline: Hotline, *, acknowledged: bool) -> None:
+    both = [hotline.team_seeds[0], hotline.secret("next team")]
+    given = await grants(hotline)
+    assert given == both or (given == both[:1] and not acknowledged)
+    await put_grant(hotline)
+    assert await grants(hotline) == both
+
+
+async def set_up(hotline: Hotline) -> None:
+    request, mac = await hotline.set_up_request()
+    prepared = await hotline.desk.set_up_prepare(request, mac)
+    (hotline.folder / "staff.bin").write_bytes(prepared.staff_wrap)
+    (hotline.folder / "request.bin").write_bytes(request + mac)
+    await hotline.desk.set_up_pin(request, mac)
+
+
+async def check_set_up(hotline: Hotline, *, acknowledged: bool) -> None:
+    """No root: a new link starts over. Pinned: the same request gets the same answer."""
+    hello = await hotline.desk.hello()
+    if hello.root is None:
+        assert not acknowledged
+        assert hotline.keeper.slots.live(RecordKind.STAFF) == 0
+        assert not hotline.keeper.chain.is_on_disk()
+        hotline.clock.turn(60)
+        await hotline.set_up()
+    else:
+        hotline.staff_wrap = (hotline.folder / "staff.bin").read_bytes()
+        whole = (hotline.folder / "request.bin").read_bytes()
+        request, mac = whole[:-32], whole[-32:]
+        assert await hotline.desk.set_up_pin(request, mac) == hello.root
+        prepared = await hotline.desk.set_up_prepare(request, mac)
+        assert prepared.staff_id == hotline.first.staff_id
+        assert prepared.login_tag == hotline.first.login_tag
+        assert prepared.staff_wrap is None
+        with pytest.raises(Refused):
+            await hotline.operator.set_up_token()
+    hotline.clock.turn(60)
+    assert await hotline.sign_in(hotline.first)
+
+
+OPERATIONS = {
+    "create": Operation(create, check_create),
+    "erase": Operation(erase, check_erase),
+    "due": Operation(move_due, check_due),
+    "forget due": Operation(forget_due, check_forget),
+    "message": Operation(message, check_message),
+    "drop address": Operation(drop_address, check_drop),
+    "header": Operation(report, check_report, "header"),
+    "roster": Operation(append, check_append, "roster"),
+    "grants": Operation(put_grant, check_grant, "grants"),
+    "set-up": Operation(set_up, check_set_up, "all"),
+}

@@ -1,0 +1,328 @@
+"""The parts of the client page by themselves: languages, tokens, budgets, dates, splitting."""
+
+import contextlib
+import json
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intake_server.pages import StringsError, load_languages, script_json
+from intake_server.settings import PageSettings, Settings, Signpost
+from intake_server.web.budgets import HOUR, Budgets, TooMany
+from intake_server.web.dates import dates_for
+from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, split
+from intake_server.web.form_token import LIFE_SECONDS, FormTokens, TokenExpired, new_token_key
+from intake_server.web.routes import own_hosts, transport_headers
+from intake_server.web.view import PADDING, Page, Site, padded
+from triage.retention import Promise
+from triage.text import LONGEST_CHARACTERS
+from vault.phrase import new_phrase
+
+PROMISE = Promise(336, 1440, 168, 336)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+# --- languages ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strings(tmp_path):
+    def add(code, **texts):
+        entries = {f"a.{key}": {"text": text, "note": "n"} for key, text in texts.items()}
+        (tmp_path / f"{code}.json").write_text(json.dumps(entries), encoding="utf-8")
+        return tmp_path
+
+    return add
+
+
+def test_a_file_adds_a_language(strings):
+    strings("en", hello="Hello {name}")
+    strings("ar", hello="مرحبا {name}")
+    languages = load_languages(strings("de", hello="Hallo {name}"), "en")
+    assert [one.code for one in languages.listed] == ["en", "ar", "de"]
+    arabic = languages.get("ar")
+    assert (arabic.name, arabic.direction) == ("العربية", "rtl")
+    assert languages.get("de").text("a.hello", name="Ana") == "Hallo Ana"
+    assert languages.get("xx") is None
+
+
+@pytest.mark.parametrize(
+    ("accepted", "chosen"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,en;q=0.5", "de"),
+        ("fr,ar;q=0.4,de;q=0.6", "de"),
+        ("de;q=0", "en"),
+        ("de;q=x", "en"),
+        ("*", "en"),
+        (";;,,", "en"),
+        ("x" * 100_000 + ",de", "en"),
+    ],
+)
+def test_the_browsers_wish_is_followed(strings, accepted, chosen):
+    for code in ("en", "ar", "de"):
+        folder = strings(code, hello="x")
+    assert load_languages(folder, "en").choose(accepted).code == chosen
+
+
+def test_files_that_cannot_be_used_are_named(strings, tmp_path):
+    with pytest.raises(StringsError, match=r"choose another page\.language"):
+        load_languages(strings("en", hello="x"), "de")
+    strings("de", bye="x")
+    with pytest.raises(StringsError, match=r"de.json lacks a\.hello"):
+        load_languages(tmp_path, "en")
+    (tmp_path / "de.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StringsError, match=r"de\.json"):
+        load_languages(tmp_path, "en")
+    (tmp_path / "de.json").rename(tmp_path / "nonsense.json")
+    with pytest.raises(StringsError, match="not a language code"):
+        load_languages(tmp_path, "en")
+
+
+@given(st.text())
+def test_json_in_a_script_cannot_end_it(text):
+    written = script_json({"x": text})
+    assert not set("<>&") & set(written)
+    assert json.loads(written) == {"x": text}
+
+
+# --- the template ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site():
+    post = Signpost(name="<b>Other</b>", how="Day & night", telephone="0800 000-1")
+    page = PageSettings(organisation='"A" & <b>', must_tell="<i>", signposts=(post,))
+    return Site(Settings(page=page), BERLIN)
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["opening", "write", "back", "phrase", "conversation", "receipt", "trouble", "closed"],
+)
+def test_every_state_escapes_what_people_wrote(site, state):
+    mean = "</textarea></script><img src=x onerror=alert(1)>\"'&"
+    page = Page(
+        state=state, problem=mean, text=mean, rest=mean, name=mean, phrase_text=mean, notice=mean
+    )
+    html = site.render(page, site.languages[0]).decode()
+    assert "<img" not in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "onerror=alert" not in html.replace("onerror=alert(1)&gt;", "")
+
+
+def test_the_page_is_written_from_right_to_left_where_the_language_is(site):
+    from dataclasses import replace
+
+    arabic = replace(site.languages[0], code="ar", direction="rtl")
+    html = site.render(Page(state="closed"), arabic).decode()
+    assert '<html lang="ar" dir="rtl">' in html
+    assert 'href="tel:08000001"' in html
+
+
+@given(st.binary(max_size=3 * PADDING))
+def test_padding_makes_whole_multiples_and_loses_nothing(body):
+    made = padded(body)
+    assert len(made) % PADDING == 0
+    assert len(made) - len(body) < PADDING
+    assert made.startswith(body)
+
+
+# --- form tokens -----------------------------------------------------------------------------
+
+
+class Turned:
+    def __init__(self):
+        self.time = 1_800_000_000
+
+    def __call__(self):
+        return self.time
+
+
+@pytest.fixture
+def clock():
+    return Turned()
+
+
+@pytest.fixture
+def tokens(clock):
+    return FormTokens(new_token_key(), clock)
+
+
+def test_a_token_gives_the_same_phrase_ids_and_keys_each_time(tokens):
+    text = tokens.first(PROMISE)
+    first, again = tokens.open(text), tokens.open(text)
+    assert first.promise == PROMISE
+    assert first.phrase == again.phrase
+    assert first.conversation_id == again.conversation_id
+    assert first.keys.messages.public == again.keys.messages.public
+    assert first.keys.notes.public != first.keys.messages.public
+    assert first.message_id("a", "", danger=False) == again.message_id("a", "", danger=False)
+    other = tokens.open(tokens.first(PROMISE))
+    assert other.phrase != first.phrase
+
+
+def test_a_changed_message_has_another_id(tokens):
+    token = tokens.open(tokens.first(PROMISE))
+    ids = {
+        token.message_id(text, name, danger=danger)
+        for text, name, danger in (
+            ("a", "", False),
+            ("b", "", False),
+            ("a", "b", False),
+            ("ab", "", False),
+            ("a", "", True),
+        )
+    }
+    assert len(ids) == 5
+
+
+def test_a_token_carries_a_phrase_and_does_not_show_it(tokens):
+    phrase = new_phrase()
+    text = tokens.returned(phrase)
+    token = tokens.open(text)
+    assert token.phrase == phrase
+    assert token.promise is None
+    assert "secret" in repr(token)
+    assert len(text) == len(tokens.returned(new_phrase()))
+
+
+def test_a_token_lives_an_hour(tokens, clock):
+    text = tokens.first(PROMISE)
+    clock.time += LIFE_SECONDS
+    tokens.open(text)
+    clock.time += 1
+    with pytest.raises(TokenExpired):
+        tokens.open(text)
+    clock.time -= LIFE_SECONDS + 3600
+    with pytest.raises(TokenExpired):
+        tokens.open(text)
+
+
+def test_a_token_of_another_process_is_nothing(tokens, clock):
+    with pytest.raises(TokenExpired):
+        FormTokens(new_token_key(), clock).open(tokens.first(PROMISE))
+
+
+@given(st.data())
+def test_a_token_with_any_bit_flipped_is_nothing(data):
+    tokens = FormTokens(new_token_key(), lambda: 1_800_000_000)
+    text = tokens.first(PROMISE)
+    place = data.draw(st.integers(0, len(text) - 2))
+    sign = data.draw(st.sampled_from("ABCXYZabc-_019"))
+    if text[place] == sign:
+        return
+    with pytest.raises(TokenExpired):
+        tokens.open(text[:place] + sign + text[place + 1 :])
+
+
+@given(st.text(max_size=300))
+def test_any_text_may_come_as_a_token(text):
+    with pytest.raises(TokenExpired):
+        FormTokens(new_token_key(), lambda: 0).open(text)
+
+
+# --- budgets ---------------------------------------------------------------------------------
+
+
+def test_a_budget_is_for_each_conversation_and_for_an_hour():
+    now = [0.0]
+    budgets = Budgets(2, lambda: now[0])
+    for at in (0.0, 600.0):
+        now[0] = at
+        budgets.check(b"a", danger=False)
+        budgets.count(b"a")
+    with pytest.raises(TooMany) as spent:
+        budgets.check(b"a", danger=False)
+    assert spent.value.seconds == HOUR - 600
+    budgets.check(b"a", danger=True)
+    budgets.check(b"b", danger=False)
+    now[0] = HOUR
+    budgets.check(b"a", danger=False)
+    now[0] = 2 * HOUR
+    budgets.check(b"a", danger=False)
+    assert budgets._stored == {}
+
+
+def test_danger_counts_without_being_held_up():
+    budgets = Budgets(1, lambda: 0.0)
+    for _ in range(5):
+        budgets.check(b"a", danger=True)
+        budgets.count(b"a")
+    with pytest.raises(TooMany):
+        budgets.check(b"a", danger=False)
+    budgets.forget(b"a")
+    budgets.check(b"a", danger=False)
+
+
+# --- dates -----------------------------------------------------------------------------------
+
+
+def test_times_are_shown_in_the_hotlines_zone_with_its_city(site):
+    dates = dates_for(site.languages[0], BERLIN)
+    night = datetime(2025, 12, 4, 23, 30, tzinfo=UTC)
+    assert dates.day(night) == "5 December"
+    assert dates.clock(night) == "00:30 (Berlin)"
+    assert dates.local_day(night) == date(2025, 12, 5)
+    assert dates.is_today(night, datetime(2025, 12, 5, 10, tzinfo=UTC))
+    assert not dates.is_today(night, datetime(2025, 12, 4, 10, tzinfo=UTC))
+    assert dates.end_of(date(2025, 7, 1)) == datetime(2025, 7, 1, 21, tzinfo=UTC)
+
+
+def test_periods_are_days_where_they_are(site):
+    dates = dates_for(site.languages[0], BERLIN)
+    assert [dates.period(hours) for hours in (1, 24, 36, 336)] == [
+        "1 hour",
+        "1 day",
+        "36 hours",
+        "14 days",
+    ]
+
+
+# --- fields ----------------------------------------------------------------------------------
+
+
+@given(st.text(max_size=3 * LONGEST_CHARACTERS))
+def test_splitting_loses_nothing_and_the_first_part_fits(text):
+    first, rest = split(text)
+    assert first + rest == text
+    assert first or not text
+    with contextlib.suppress(EmptyMessage):
+        assert Fields(text=first).words().text
+
+
+def test_a_long_text_is_split_at_a_space():
+    text = "word " * LONGEST_CHARACTERS
+    first, _ = split(text)
+    assert first.endswith("word ")
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_may_come_as_a_form(body):
+    try:
+        fields = Fields.of(body)
+    except ValueError:
+        return
+    assert fields.text.encode() is not None
+
+
+def test_a_name_that_is_too_long_is_told():
+    with pytest.raises(MessageTooLong):
+        Fields(text="x", name="n" * 41).words()
+
+
+# --- addresses -------------------------------------------------------------------------------
+
+
+def test_transport_is_strict_with_tls_and_not_for_an_onion_service():
+    assert transport_headers("https://talk.example.org") != {}
+    assert transport_headers("https://abc.onion") == {}
+    assert transport_headers("http://talk.example.org") == {}
+    assert transport_headers(None) == {}
+    assert own_hosts("https://talk.example.org:444") == {"talk.example.org:444"}
+    assert own_hosts(None) == set()
