@@ -86,7 +86,7 @@ class KeeperLink:
         self._connecting = asyncio.Lock()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[tuple[Status, bytes]]] = {}
+        self._waiting: dict[int, asyncio.Future[tuple[Status, bytes] | None]] = {}
         self._number = 0
         self._start_key: bytes | None = None
 
@@ -123,14 +123,17 @@ class KeeperLink:
     async def _answer(self, verb: Verb, arguments: Sequence[bytes]) -> tuple[Status, bytes]:
         writer = self._writer or await self._connected()
         self._number = number = (self._number + 1) % 2**32
-        answer: asyncio.Future[tuple[Status, bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
+        answer: asyncio.Future[tuple[Status, bytes] | None]
+        self._waiting[number] = answer = asyncio.get_running_loop().create_future()
         try:
             writer.write(frame(encode_request(number, verb, *arguments)))
             await writer.drain()
-            return await answer
+            answered = await answer
         finally:
             del self._waiting[number]
+        if answered is None:
+            raise ConnectionResetError
+        return answered
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
@@ -156,7 +159,7 @@ class KeeperLink:
             self._writer, self._start_key = None, None
             for answer in self._waiting.values():
                 if not answer.done():
-                    answer.set_exception(ConnectionResetError())
+                    answer.set_result(None)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

@@ -173,6 +173,7 @@ KEY: Final = exactly(KEY_SIZE)
 HASH: Final = exactly(HASH_SIZE)
 REFERENCE: Final = exactly(REFERENCE_SIZE)
 BLOB: Final = at_most(MAX_BLOB)
+INNER: Final = at_most(MAX_BLOB - OUTER_OVERHEAD)
 SEALED: Final = Field(SEAL_OVERHEAD, MAX_BLOB + MAX_ENTRY)
 PROOF: Final[Shape] = (exactly(NONCE_SIZE), KEY, exactly(SIGNATURE_SIZE))
 

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Final
 
 from vault.keeper_protocol import (
-    BLOB,
     CLIENT_WRAP_SIZE,
     GRANT_SIZE,
     ID,
+    INNER,
     KEY,
     MAX_ENTRY,
     NONCE_SIZE,
@@ -244,7 +244,7 @@ def open_inner(start: BoxKeys, kind: Kind, request: bytes) -> bytes:
     """The inner blob of this kind; raises CannotOpen, or Malformed for another kind."""
     inner = open_sealed(Kind.KEEPER_REQUEST, start, request)
     _check_kind(kind, inner)
-    if len(inner) > BLOB.most or (kind is Kind.TEAM_WRAP and len(inner) != TEAM_WRAP_SIZE):
+    if not INNER.fits(inner) or (kind is Kind.TEAM_WRAP and len(inner) != TEAM_WRAP_SIZE):
         raise Malformed("the inner blob has another size than its kind")
     return inner
 
@@ -258,7 +258,7 @@ _NEW_CONVERSATION: Final[Shape] = (
 _NEW_MESSENGER_CONVERSATION: Final[Shape] = (
     *(ID, KEY, KEY, U32, U8),
     *_PERIODS,
-    *(exactly(TEAM_WRAP_SIZE), KEY, U16, BLOB),
+    *(exactly(TEAM_WRAP_SIZE), KEY, U16, INNER),
 )
 _SET_UP: Final[Shape] = (
     *(at_most(MAX_ENTRY), TAG, exactly(16), KEY, exactly(TOTP_SECRET_SIZE), U32),

@@ -1,0 +1,115 @@
+"""What several peers ask: hello, roster, nonce, keys of a slot; and how a slot is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from intake_server.keeper.parts import Keeper
+from vault.keeper_protocol import Peer, Reference, Refused, number_of, u8, u64
+from vault.sealing import equal
+from vault.slot_records import NO_KEY, Address, Conversation, Record, seconds_of
+
+Fields = tuple[bytes, ...]
+Arguments = Sequence[bytes]
+
+
+async def hello(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
+    """Who this keeper is today."""
+    header = keeper.slots.header
+    root = header.root if header.has_root else b""
+    return keeper.start.public, header.pairing_id, root, u64(keeper.clock.unix())
+
+
+async def roster(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """The head, and the entries after a number, as many as fit."""
+    known = keeper.chain.roster
+    if known is None:
+        return (b"",)
+    return known.head, *keeper.chain.entries_after(number_of(arguments[0]))
+
+
+async def nonce(keeper: Keeper, peer: Peer, _arguments: Arguments) -> Fields:
+    """A fresh number for a proof."""
+    return (keeper.nonces.new(peer),)
+
+
+async def slot_keys(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """The public keys and dates of a living conversation."""
+    _, conversation = await referenced(keeper, arguments[0])
+    return (
+        conversation.conversation_id,
+        conversation.cpk,
+        conversation.npk,
+        verify_key_of(conversation),
+        u8(conversation.channel),
+        date(conversation.due),
+        date(conversation.latest),
+    )
+
+
+async def referenced(keeper: Keeper, packed: bytes) -> tuple[int, Conversation]:
+    """The conversation of a slot reference, quiet; raises Refused."""
+    reference = Reference.of(packed)
+    await keeper.slots.quiet(reference.slot)
+    record = living(keeper, reference)
+    if not isinstance(record, Conversation):
+        raise Refused("no living conversation has this reference")
+    return reference.slot, record
+
+
+async def referenced_address(
+    keeper: Keeper, packed: bytes
+) -> tuple[int, Address, int, Conversation]:
+    """An address and its conversation, both quiet; raises Refused where either does not live."""
+    reference = Reference.of(packed)
+    await keeper.slots.quiet(reference.slot)
+    address = living(keeper, reference)
+    if not isinstance(address, Address):
+        raise Refused("no living address has this reference")
+    return reference.slot, address, *conversation_of(keeper, address)
+
+
+def conversation_of(keeper: Keeper, address: Address) -> tuple[int, Conversation]:
+    """The living conversation of an address; raises Refused."""
+    owner = Reference(address.conversation_slot, address.conversation_tag)
+    conversation = living(keeper, owner)
+    if not isinstance(conversation, Conversation):
+        raise Refused("the conversation of this address does not live any more")
+    return owner.slot, conversation
+
+
+def living(keeper: Keeper, reference: Reference) -> Record | None:
+    """The record with this slot and tag, or None."""
+    record = keeper.slots.get(reference.slot)
+    return record if record is not None and equal(record.tag, reference.tag) else None
+
+
+def with_address(keeper: Keeper, slot: int, conversation: Conversation) -> list[int]:
+    """The slots that go when this conversation goes: its own and its address's."""
+    at = keeper.slots.address_slot(slot)
+    address = None if at is None else keeper.slots.get(at)
+    if at is None or not isinstance(address, Address):
+        return [slot]
+    return [slot, at] if equal(address.conversation_tag, conversation.tag) else [slot]
+
+
+async def keep_known(keeper: Keeper, slot: int, conversation: Conversation) -> None:
+    """Set the known bit at the first proof that names the slot; raises DiskRefused."""
+    if not conversation.is_known:
+        await keeper.slots.write({slot: replace(conversation, is_known=True)})
+
+
+def verify_key_of(conversation: Conversation) -> bytes:
+    """The phrase's Ed25519 key, empty where there is none."""
+    return b"" if conversation.verify_key == NO_KEY else conversation.verify_key
+
+
+def date(minutes: int) -> bytes:
+    """A record's minutes as seconds on the wire."""
+    return u64(seconds_of(minutes))
+
+
+def reference_to(slot: int, record: Record) -> bytes:
+    """The packed reference of a record."""
+    return Reference(slot, record.tag).packed
