@@ -1,0 +1,156 @@
+"""What every channel is: the one protocol between a messenger network and the courier.
+
+Theory of operation
+-------------------
+1.  A channel carries text between the hotline's own account on one network and addresses there.
+    It knows no conversation, no key and no database; an address is a text that only this channel
+    understands and that is enough to answer (Delta Chat: account and chat; Matrix: room and
+    person; Signal: the account's uuid).
+2.  Arriving: `start` is handed a handler. The channel awaits it for each message and only then
+    acknowledges the message to its network and deletes its own copies. Where the network cannot
+    keep a message, the channel does, until the handler has returned.
+3.  The handler raises `ChannelUnavailable` when it could not store the message: the channel keeps
+    it and hands it over again, with growing pauses. It may therefore hand over the same message
+    twice, always with the same transport id; the handler drops repeats.
+4.  Messages of one address are handed over one after the other, in the order of their sending as
+    far as the network tells it; those of different addresses may overlap.
+5.  What is not a message to the hotline never reaches the handler: groups, unencrypted messages,
+    receipts, typing, reactions, calls, the account's own messages from elsewhere. An edited
+    message arrives again as a message of its own. Names and pictures of profiles are dropped.
+6.  Sending: `send` returns when the network has taken the message. `ChannelUnavailable` means
+    that it was certainly not taken and may be tried again; `ChannelUncertain` that nobody knows;
+    `ChannelRefused` that trying again is useless. Where the network knows names for messages, the
+    message id makes it so that the same id sent twice arrives once.
+7.  A channel shows nothing of the staff: no typing, no receipts, no presence.
+8.  Neither texts nor addresses stand in exceptions, logs or `repr`.
+
+`bots/conformance.py` is the suite that every channel passes.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Protocol
+
+
+@unique
+class Attachment(StrEnum):
+    """What came with a message besides text. The contents stay with the network."""
+
+    VOICE = "voice"
+    PICTURE = "picture"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of one person. `text` is None where there is only an attachment."""
+
+    address: str = field(repr=False)
+    transport_id: str = field(repr=False)  # the network's own name for it, the same at each repeat
+    text: str | None = field(repr=False)
+    attachments: tuple[Attachment, ...]
+    at: int  # seconds since 1970, as the network tells; shown, never trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The network took a message; `transport_id` is its name there, for `delete`."""
+
+    transport_id: str = field(repr=False)
+
+
+@unique
+class RefusedBecause(StrEnum):
+    """Why a message cannot go to this address; a constant word that staff see put into words."""
+
+    GONE = "gone"  # the address does not exist (any more)
+    IDENTITY_CHANGED = "identity_changed"  # other keys than before: the person must be asked
+    NOT_ENCRYPTED = "not_encrypted"
+    TOO_LONG = "too_long"
+    REFUSED = "refused"
+
+
+class ChannelUnavailable(Exception):
+    """Not taken; may be tried again, not before `retry_after` seconds where the network says so."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__("the channel cannot be reached at the moment; it is tried again later")
+        self.retry_after = retry_after
+
+
+class ChannelUncertain(Exception):
+    """Nobody knows whether the network took it; a person decides about sending it again."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection ended before the network said whether it took the message")
+
+
+class ChannelRefused(Exception):
+    """Not taken, and trying again is useless; `reason` says why."""
+
+    def __init__(self, reason: RefusedBecause) -> None:
+        super().__init__(f"the network does not take this message: {reason.value}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """How a channel is. `waiting`: how many messages it keeps that the handler has not stored."""
+
+    connected: bool
+    waiting: int = 0
+    alarms: tuple[str, ...] = ()  # constant words, such as "captcha_wanted"
+
+
+Handler = Callable[[Incoming], Awaitable[None]]
+"""Stores one message; returns when it is safe to acknowledge it, raises `ChannelUnavailable`."""
+
+
+class Channel(Protocol):
+    """One messenger network, with the hotline's account there."""
+
+    @property
+    def name(self) -> str:
+        """Return its name: one of `triage.retention.CHANNELS`."""
+        ...
+
+    async def start(self, events: Handler) -> None:
+        """Connect and hand over what arrives, from now until `stop`.
+
+        Returns also where the network cannot be reached: the channel goes on trying by itself.
+        """
+        ...
+
+    async def invite(self) -> str | None:
+        """Return what a client scans or types to reach the hotline here, if the network has it."""
+        ...
+
+    async def send(self, address: str, text: str, message_id: bytes) -> Sent:
+        """Send `text`; `message_id` has 16 bytes and is the same when one message is tried again.
+
+        Raises `ChannelUnavailable`, `ChannelUncertain` or `ChannelRefused`.
+        """
+        ...
+
+    async def delete(self, address: str, transport_id: str) -> None:
+        """Delete one message from the network and from the other side, as far as it can be done.
+
+        Raises `ChannelUnavailable`; a message that is not there any more is no error.
+        """
+        ...
+
+    async def set_timer(self, address: str, seconds: int | None) -> None:
+        """Have messages with this address vanish by themselves after `seconds`; None ends that.
+
+        Does nothing on a network without such timers. Raises `ChannelUnavailable`.
+        """
+        ...
+
+    def health(self) -> ChannelHealth:
+        """Say how it is, at once and without asking the network."""
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect; after it the handler is not called again. Repeating it does nothing."""
+        ...

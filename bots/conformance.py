@@ -1,0 +1,303 @@
+"""The suite that every channel passes, against a real network or a faithful stand-in.
+
+A channel's tests give a `Bench`: the channel, not yet started, and independent people on the other
+side of its network. `CHECKS` holds one function for each rule of `bots/channel.py` that can be
+seen from outside; a check raises `NotConforming` with a sentence that says what went wrong. It
+never quotes a text or an address.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+from bots.channel import (
+    Attachment,
+    Channel,
+    ChannelRefused,
+    ChannelUnavailable,
+    Incoming,
+)
+
+PATIENCE: Final = 30.0  # seconds until something that must happen is given up
+QUIET: Final = 0.5  # seconds without an event after which something is taken not to happen
+
+TEXTS: Final = (
+    "Can we talk?",
+    "line one\nline two\n\n  indented",
+    "مرحبا، هل يمكنني التحدث؟",
+    "ช่วยด้วย",
+    "👩🏽‍🚀 Zoë and Zoë",
+    "<b>not bold</b> & *not* _styled_ https://example.org/?a=1",
+    "long " * 700,
+)
+
+
+_T = TypeVar("_T")
+
+
+class NotConforming(Exception):
+    """The channel breaks a rule; the sentence says which."""
+
+
+class Person(Protocol):
+    """Somebody on the other side, with a client of their own."""
+
+    async def say(self, text: str) -> None:
+        """Send a text to the hotline's account."""
+        ...
+
+    async def show(self, kind: Attachment) -> None:
+        """Send an attachment without text."""
+        ...
+
+    async def hear(self) -> str:
+        """Wait for the next text from the hotline and return it."""
+        ...
+
+
+class Bench(Protocol):
+    """What a channel's tests set up for one check."""
+
+    @property
+    def channel(self) -> Channel:
+        """Return the channel, not started."""
+        ...
+
+    async def person(self) -> Person:
+        """Return a new person, able to write to the hotline's account."""
+        ...
+
+    async def cut(self) -> None:
+        """Take the network away from the channel."""
+        ...
+
+    async def restore(self) -> None:
+        """Give the network back."""
+        ...
+
+    async def nobody(self) -> str:
+        """Return an address of the right form behind which there is nobody."""
+        ...
+
+
+class _Desk:
+    """The handler of a check: remembers what it was handed, and refuses as long as it is told to.
+
+    Several messages of one address at once break rule 4.
+    """
+
+    def __init__(self) -> None:
+        self.stored: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.refused: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.closed = False
+        self._open = asyncio.Event()
+        self._open.set()
+        self._busy: set[str] = set()
+        self.overlapped = False
+
+    async def take(self, incoming: Incoming) -> None:
+        self.overlapped |= incoming.address in self._busy
+        self._busy.add(incoming.address)
+        try:
+            await self._open.wait()
+            if self.closed:
+                self.refused.put_nowait(incoming)
+                raise ChannelUnavailable
+            self.stored.put_nowait(incoming)
+        finally:
+            self._busy.discard(incoming.address)
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def let_go(self) -> None:
+        self._open.set()
+
+
+async def _within(waited_for: Awaitable[_T], otherwise: str) -> _T:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await waited_for
+    except TimeoutError:
+        raise NotConforming(otherwise) from None
+
+
+async def _quiet(queue: asyncio.Queue[Incoming], otherwise: str) -> None:
+    await asyncio.sleep(QUIET)
+    if not queue.empty():
+        raise NotConforming(otherwise)
+
+
+def _require(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not condition:
+        raise NotConforming(otherwise)
+
+
+async def _met(bench: Bench, desk: _Desk) -> tuple[Person, Incoming]:
+    """A person whose first message has arrived."""
+    person = await bench.person()
+    await person.say("hello")
+    return person, await _within(desk.stored.get(), "a first message did not arrive")
+
+
+async def texts_arrive_as_they_were_written(bench: Bench, desk: _Desk) -> None:
+    """Every script, line breaks, markup and long texts, once and in order."""
+    person = await bench.person()
+    for text in TEXTS:
+        await person.say(text)
+        incoming = await _within(desk.stored.get(), "a text did not arrive")
+        _require(incoming.text == text, "a text was changed on its way in")
+        _require(bool(incoming.transport_id), "a message has no transport id")
+        _require(bool(incoming.address), "a message has no address")
+        _require(text not in repr(incoming), "repr shows a text")
+        _require(incoming.address not in repr(incoming), "repr shows an address")
+    await _quiet(desk.stored, "a message arrived twice")
+    _require(not desk.overlapped, "two messages of one address were handed over at once")
+
+
+async def replies_reach_only_their_address(bench: Bench, desk: _Desk) -> None:
+    """Two people, each hears what was sent to them, unchanged."""
+    first, from_first = await _met(bench, desk)
+    second, from_second = await _met(bench, desk)
+    _require(from_first.address != from_second.address, "two people have one address")
+    _require(from_first.transport_id != from_second.transport_id, "two messages have one id")
+    for number, text in enumerate(TEXTS):
+        ids = (bytes([1, number]) * 8, bytes([2, number]) * 8)
+        sent = await bench.channel.send(from_first.address, text, ids[0])
+        _require(bool(sent.transport_id), "a sent message has no transport id")
+        await bench.channel.send(from_second.address, f"second {number}", ids[1])
+        heard = await _within(first.hear(), "a reply did not arrive")
+        _require(heard == text, "a reply was changed, or reached the wrong person")
+        heard = await _within(second.hear(), "a reply did not arrive")
+        _require(heard == f"second {number}", "a reply reached the wrong person")
+
+
+async def acknowledged_only_when_stored(bench: Bench, desk: _Desk) -> None:
+    """What the handler could not store comes again, the same, and later messages wait for it."""
+    desk.closed = True
+    person = await bench.person()
+    await person.say("one")
+    await person.say("two")
+    kept = await _within(desk.refused.get(), "a message was not handed over")
+    again = await _within(desk.refused.get(), "a message that was not stored did not come again")
+    _require(again == kept, "a message that came again was another one")
+    _require(bench.channel.health().waiting > 0, "health does not count what waits")
+    desk.closed = False
+    for text in ("one", "two"):
+        incoming = await _within(desk.stored.get(), "a message that was not stored was lost")
+        _require(incoming.text == text, "messages came in another order than they were sent in")
+    await _quiet(desk.stored, "a message that was stored came again")
+
+
+async def one_at_a_time(bench: Bench, desk: _Desk) -> None:
+    """While the handler works on a message, the next one of that person waits."""
+    desk.hold()
+    person = await bench.person()
+    await person.say("one")
+    await person.say("two")
+    await asyncio.sleep(QUIET)
+    desk.let_go()
+    for text in ("one", "two"):
+        incoming = await _within(desk.stored.get(), "a message was lost while another was stored")
+        _require(incoming.text == text, "messages came in another order than they were sent in")
+    _require(not desk.overlapped, "two messages of one address were handed over at once")
+
+
+async def attachments_are_named(bench: Bench, desk: _Desk) -> None:
+    """A voice message or a picture without text arrives as what it is."""
+    person = await bench.person()
+    for kind in (Attachment.VOICE, Attachment.PICTURE):
+        await person.show(kind)
+        incoming = await _within(desk.stored.get(), "an attachment did not arrive")
+        _require(incoming.text is None, "an attachment without text has a text")
+        _require(incoming.attachments == (kind,), "an attachment was named as something else")
+
+
+async def an_outage_loses_nothing(bench: Bench, desk: _Desk) -> None:
+    """Without network sending says so; afterwards both ways work, and the id arrives once."""
+    person, met = await _met(bench, desk)
+    await bench.cut()
+    message_id = b"outage-message-1"
+    try:
+        await _within(bench.channel.send(met.address, "later", message_id), "sending hung")
+    except ChannelUnavailable:
+        pass
+    else:
+        raise NotConforming("without a network a message was reported as sent")
+    _require(not bench.channel.health().connected, "health does not notice the outage")
+    await person.say("while it was down")
+    await bench.restore()
+    incoming = await _within(desk.stored.get(), "a message from the outage was lost")
+    _require(incoming.text == "while it was down", "a message from the outage was changed")
+    await _sent_at_last(bench.channel, met.address, "later", message_id)
+    heard = await _within(person.hear(), "a message did not arrive after the outage")
+    _require(heard == "later", "a message was changed by the outage")
+    _require(bench.channel.health().connected, "health does not notice the end of the outage")
+
+
+async def _sent_at_last(channel: Channel, address: str, text: str, message_id: bytes) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await channel.send(address, text, message_id)
+            except ChannelUnavailable:
+                await asyncio.sleep(QUIET)
+            else:
+                return
+
+
+async def nobody_is_refused(bench: Bench, _desk: _Desk) -> None:
+    """An address behind which there is nobody is refused, without being quoted."""
+    address = await bench.nobody()
+    try:
+        await _within(bench.channel.send(address, "private words", b"nobody-message-1"), "it hung")
+    except ChannelRefused as refused:
+        _require(address not in str(refused), "an exception quotes an address")
+        _require("private words" not in str(refused), "an exception quotes a text")
+    else:
+        raise NotConforming("a message to nobody was reported as sent")
+
+
+async def deleting_and_timers_do_no_harm(bench: Bench, desk: _Desk) -> None:
+    """A message can be deleted, also twice; a timer can be set and ended."""
+    _person, met = await _met(bench, desk)
+    channel = bench.channel
+    sent = await channel.send(met.address, "to be deleted", b"delete-message-1")
+    for transport_id in (sent.transport_id, sent.transport_id, met.transport_id):
+        await _within(channel.delete(met.address, transport_id), "deleting hung")
+    for seconds in (3600, None):
+        await _within(channel.set_timer(met.address, seconds), "setting a timer hung")
+
+
+async def nothing_after_stop(bench: Bench, desk: _Desk) -> None:
+    """After `stop` the handler rests; stopping twice is no error."""
+    person, _met_before = await _met(bench, desk)
+    await bench.channel.stop()
+    await bench.channel.stop()
+    await person.say("too late")
+    await _quiet(desk.stored, "a message was handed over after stop")
+
+
+Check = Callable[[Bench, _Desk], Awaitable[None]]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    texts_arrive_as_they_were_written,
+    replies_reach_only_their_address,
+    acknowledged_only_when_stored,
+    one_at_a_time,
+    attachments_are_named,
+    an_outage_loses_nothing,
+    nobody_is_refused,
+    deleting_and_timers_do_no_harm,
+    nothing_after_stop,
+)
+
+
+async def run(check: Check, bench: Bench) -> None:
+    """Start the channel, run one check, stop the channel; raises `NotConforming`."""
+    desk = _Desk()
+    await bench.channel.start(desk.take)
+    try:
+        await check(bench, desk)
+    finally:
+        await bench.channel.stop()

@@ -1,0 +1,149 @@
+"""The caretaker's process: `python -m intake_server.caretaker --data DIR [--config FILE]`.
+
+Joins schedule, sweep and screening. It faces nobody outside; its sockets are for web and courier,
+for the operator, and for health.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+import triage.screening
+from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
+from intake_server.caretaker.health import Health
+from intake_server.caretaker.listener import Listener
+from intake_server.caretaker.schedule import follow, sweeping
+from intake_server.caretaker.screening import Rules, Screener
+from intake_server.caretaker.sockets import OperatorSocket, ScreeningSocket
+from intake_server.caretaker.work import Work
+from intake_server.clock import Clock
+from intake_server.health import serve_health
+from intake_server.process import CannotStart, beside, run_process
+from intake_server.seed import SeedError, own_seed
+from intake_server.settings import Settings
+from triage.screening.engine import screen
+from triage.screening.findings import Screening
+from triage.screening.rule_files import RulesRefusedError, load_rules
+from triage.screening.taxonomy import TaxonomyRefusedError, read_taxonomy
+from vault.engine import Database, DatabaseFailed
+from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
+from vault.keeper_protocol import Peer, Refused, socket_name
+from vault.meta import WrongPairing
+from vault.sealing import SignKeys
+from vault.wraps import caretaker_keys
+
+SHIPPED: Final = Path(triage.screening.__path__[0])
+OWN_RULES: Final = "indicators"  # a folder in the data folder, with an organisation's own files
+_KEEPER_PATIENCE: Final = 60.0
+_PAUSE: Final = 0.2
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings, clock: Clock, log: FilteringBoundLogger, crash_at: CrashAt = nowhere
+) -> AsyncIterator[Sweep]:
+    """Open what is needed, sweep, then listen; close everything in the opposite order.
+
+    Raises `CannotStart`.
+    """
+    data, health = settings.data, Health(clock.monotonic)
+    signer = _signer(data.caretaker_dir / "seed")
+    async with contextlib.AsyncExitStack() as stack:
+        link = KeeperLink(data.run_dir / socket_name(Peer.CARETAKER))
+        stack.push_async_callback(link.close)
+        keeper = CaretakerKeeper(link)
+        await _announced(keeper, signer.public)
+        database = await _database(settings, keeper)
+        stack.push_async_callback(database.close)
+        sweep = Sweep(keeper, Work(database), health, clock, log, crash_at)
+        await sweep.run()
+
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="screening"))
+        screener = None
+        if settings.screening.mode == "on":
+            rules = await asyncio.to_thread(_rules, data.folder / OWN_RULES)
+            screener = Screener(rules, signer, clock.unix)
+        screening = ScreeningSocket(screener, keeper, thread, health, log)
+        operator = OperatorSocket(sweep, health)
+        for name, answer in (
+            ("caretaker.sock", screening.answer),
+            ("caretaker-operator.sock", operator.answer),
+        ):
+            listener = await Listener.open(data.run_dir / name, answer)
+            stack.push_async_callback(listener.close)
+        await stack.enter_async_context(sweeping(sweep))
+        await stack.enter_async_context(beside(follow(sweep, keeper, signer.public, health)))
+        server = await serve_health(data.run_dir / "caretaker-health.sock", health.report)
+        stack.callback(server.close)
+        yield sweep
+
+
+def _signer(path: Path) -> SignKeys:
+    try:
+        return caretaker_keys(own_seed(path))
+    except SeedError as error:
+        raise CannotStart(str(error)) from None
+
+
+async def _announced(keeper: CaretakerKeeper, sign_key: bytes) -> None:
+    """Announce the key, waiting for a keeper that is just starting."""
+    try:
+        async with asyncio.timeout(_KEEPER_PATIENCE):
+            while True:
+                try:
+                    return await keeper.announce(sign_key)
+                except KeeperDown:
+                    await asyncio.sleep(_PAUSE)
+    except Refused:
+        raise CannotStart(
+            "the roster names another caretaker's key. Restore caretaker/seed from the encrypted "
+            "backup."
+        ) from None
+    except TimeoutError:
+        raise CannotStart("the keeper does not answer. Start it first.") from None
+
+
+async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
+    """The database, bound to the keeper's slot file."""
+    try:
+        database = await Database.open(settings.data.database_url)
+        try:
+            await Work(database).pair((await keeper.hello()).pairing_id)
+        except BaseException:
+            await database.close()
+            raise
+    except WrongPairing as wrong:
+        raise CannotStart(str(wrong)) from None
+    except DatabaseFailed as failure:
+        raise CannotStart(f"the database cannot be used: {failure}") from None
+    except KeeperDown:
+        raise CannotStart("the keeper does not answer. Start it first.") from None
+    return database
+
+
+def _rules(own: Path) -> Rules:
+    """The shipped rules and an organisation's own, read and checked."""
+    files = [*sorted((SHIPPED / "rules").glob("*.toml")), *sorted(own.glob("*.toml"))]
+    try:
+        texts = {f"{file.parent.name}/{file.name}": file.read_text("utf-8") for file in files}
+        taxonomy = read_taxonomy((SHIPPED / "taxonomy.json").read_text(encoding="utf-8"))
+        rules = load_rules(taxonomy, texts)
+    except (RulesRefusedError, TaxonomyRefusedError) as refused:
+        raise CannotStart(f"the rules of screening cannot be used:\n{refused}") from None
+    except (OSError, UnicodeDecodeError):
+        raise CannotStart(f"a file of rules in {own} cannot be read as UTF-8 text") from None
+
+    def look(text: str, language_hint: str) -> Screening:
+        return screen(text, rules, language_hints=[language_hint] if language_hint else [])
+
+    return look
+
+
+if __name__ == "__main__":
+    sys.exit(run_process("caretaker", serving))

@@ -1,0 +1,76 @@
+"""The caretaker's transactions: pairing, and the database's part of forgetting.
+
+Each is short, so that writers of other processes are not held up; a sweep is a row of them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from vault import addresses, conversations, meta, sweep
+from vault.conversations import Deleted, Reference
+from vault.engine import Connection, Database
+from vault.meta import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the caretaker does in the database."""
+
+    database: Database
+
+    async def meta(self) -> Meta:
+        """Pairing id and commit counter."""
+        return await self.database.read(meta.get)
+
+    async def pair(self, pairing: bytes) -> None:
+        """Bind the database to a slot file; raises WrongPairing where it has another."""
+        await self.database.write(lambda c: meta.pair(c, pairing))
+
+    async def references(self, after: bytes) -> list[Reference]:
+        """A page of references in order of their ids, behind the id `after`."""
+        return await self.database.read(lambda c: conversations.references(c, after))
+
+    async def addresses(self) -> list[tuple[int, bytes]]:
+        """Slot and tag of every messenger address."""
+        return await self.database.read(addresses.all_references)
+
+    async def existing(self, ids: Collection[bytes]) -> set[bytes]:
+        """Those of these conversations that are in the database."""
+        return await self.database.read(lambda c: conversations.existing(c, ids))
+
+    async def delete(self, freed: Sequence[Reference]) -> Deleted:
+        """Delete conversations whose slots are freed, in short steps.
+
+        A row that names another slot by now is a new conversation under the same id: it stays.
+        """
+        gone = Deleted()
+        for start in range(0, len(freed), sweep.BATCH):
+            gone += await self._delete(freed[start : start + sweep.BATCH])
+        return gone
+
+    async def _delete(self, batch: Sequence[Reference]) -> Deleted:
+        return await self.database.write(lambda c: _delete_freed(c, batch))
+
+    async def delete_addresses(self, references: Sequence[tuple[int, bytes]]) -> int:
+        """Delete messenger addresses whose slots are freed; how many rows went."""
+        gone = 0
+        for start in range(0, len(references), sweep.BATCH):
+            gone += await self._delete_addresses(references[start : start + sweep.BATCH])
+        return gone
+
+    async def _delete_addresses(self, batch: Sequence[tuple[int, bytes]]) -> int:
+        return await self.database.write(lambda c: sweep.delete_addresses(c, batch))
+
+    async def prune_changes(self, now: int) -> int:
+        """Delete changes from which no screen resumes any more."""
+        return await self.database.write(lambda c: sweep.prune_changes(c, now))
+
+
+def _delete_freed(c: Connection, freed: Sequence[Reference]) -> Deleted:
+    rows = [(one, conversations.get(c, one.id)) for one in freed]
+    same = [
+        one.id
+        for one, row in rows
+        if row is not None and (row.slot, row.tag) == (one.slot, one.tag)
+    ]
+    return sweep.delete_forgotten(c, same)
