@@ -10,6 +10,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 DATA ?= ./data
+FLAGS ?=
 BIN := .venv/bin
 
 RUN_STAMP := .venv/.run-installed
@@ -25,15 +26,15 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_STAMP) $(BUILD_STAMP) ## start the hotline on this machine, files in ./data (DATA=…)
-	@exec $(BIN)/havenline up --data $(DATA)
+run: $(RUN_STAMP) $(BUILD_STAMP) ## start the hotline on this machine, files in ./data (DATA=… FLAGS=…)
+	@exec $(BIN)/havenline up --data $(DATA) $(FLAGS)
 
 .PHONY: test
 test: test-tools lint test-browser test-python ## everything the continuous integration checks
 
 .PHONY: test-python
 test-python: $(TEST_STAMP) $(BUILD_STAMP) ## the Python tests and the flows through a real browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: test-browser
 test-browser: $(NODE_STAMP) ## the tests of the browser code, run by Node

@@ -6,6 +6,7 @@ passwords lie in files of their own, so a settings object may be printed.
 
 import re
 import tomllib
+import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -138,6 +139,7 @@ class PageSettings(_Section, frozen=True):
     title: str = "Information"
     exit_url: str = "https://www.wikipedia.org/"
     language: str = "en"
+    time_zone: str = "UTC"
     emergency_number: str = "112"
     organisation: str = ""
     responsible: str = ""
@@ -153,6 +155,8 @@ class PageSettings(_Section, frozen=True):
             raise ValueError('language must be a language code such as "en", "uk" or "pt-BR"')
         if not re.fullmatch(r"[0-9+*#][0-9+*# -]{1,19}", self.emergency_number):
             raise ValueError('emergency_number must be a telephone number such as "112"')
+        if self.time_zone not in zoneinfo.available_timezones():
+            raise ValueError('time_zone must be the name of a time zone such as "Europe/Berlin"')
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
         _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)

@@ -107,13 +107,14 @@ class Team:
 class KeeperProcess:
     """The real keeper, and questions to any of its sockets."""
 
-    def __init__(self, data):
+    def __init__(self, data, records=RECORDS):
         self.data = data
+        self.records = records
         self.process = None
 
     async def start(self, *, existing=False):
         command = [sys.executable, "-m", "intake_server.keeper"]
-        command += ["--data", str(self.data), "--records", str(RECORDS)]
+        command += ["--data", str(self.data), "--records", str(self.records)]
         command += ["--existing"] if existing else []
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stderr=subprocess.DEVNULL
@@ -241,9 +242,15 @@ class CaretakerProcess:
 
 
 @pytest.fixture
-async def keeper(short_dir):
+def records():
+    """How large the slot file is; a test may say otherwise."""
+    return RECORDS
+
+
+@pytest.fixture
+async def keeper(short_dir, records):
     """A keeper without a root."""
-    process = KeeperProcess(short_dir)
+    process = KeeperProcess(short_dir, records)
     await process.start()
     yield process
     await process.stop()

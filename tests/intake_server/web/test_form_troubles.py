@@ -167,6 +167,22 @@ async def test_a_locked_database_loses_nothing_and_doubles_nothing(hotline, brow
     assert len(await stored(hotline)) == 1
 
 
+@pytest.mark.parametrize("records", [32])
+async def test_when_no_slot_is_left_the_text_comes_back_and_erasing_makes_room(hotline, browser):
+    while (await browser.write("Help")).state == "phrase":
+        phrase = browser.phrase
+    assert "We cannot take messages just now." in browser.screen.texts["write-problem"]
+    waiting = browser.screen.forms["write-form"].fields
+    assert waiting["text"] == "Help"
+    kept = len(await hotline.all_messages())
+    assert 20 < kept < 32
+    await browser.visit()
+    await browser.submit("back-form", "open", phrase=phrase)
+    assert (await browser.submit("erase-form", "erase")).state == "receipt"
+    assert (await browser.post({**waiting, "do": "send"})).state == "phrase"
+    assert len(await hotline.all_messages()) == kept
+
+
 async def test_erasing_does_not_wait_for_the_database(hotline, browser):
     await browser.write("First")
     phrase = browser.phrase

@@ -1,0 +1,196 @@
+"""The web process: `python -m intake_server.web --data DIR [--config FILE] [--token-key-fd N]`.
+
+Joins its parts, listens, and ends in order. Several web processes share the form tokens' key by a
+descriptor that whoever starts them hands down; without it each makes its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from intake_server.clock import Clock
+from intake_server.health import serve_health
+from intake_server.pages import QuietServer, StringsError, load_static
+from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.screening_link import Screened, ScreeningLink
+from intake_server.settings import Settings
+from intake_server.web.api import Api, Views
+from intake_server.web.budgets import Budgets
+from intake_server.web.form import FormPath
+from intake_server.web.form_client import FormClient
+from intake_server.web.form_token import FormTokens, new_token_key
+from intake_server.web.keys import KeySource
+from intake_server.web.routes import LONGEST_FORM, Routes, own_hosts, transport_headers
+from intake_server.web.screening import Screening, ToScreen
+from intake_server.web.view import Site
+from intake_server.web.work import Work
+from triage.retention import promise_for
+from vault.engine import Database, DatabaseFailed
+from vault.keeper_client import KeeperLink, WebKeeper
+from vault.keeper_protocol import Peer, socket_name
+from vault.sealing import KEY_SIZE, Secret
+
+LEAVE_SECONDS: Final = 5.0  # what is being answered may end, then connections are closed
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A web process that listens."""
+
+    port: int
+    work: Work
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    *,
+    token_key_from: int | None = None,
+) -> AsyncIterator[Served]:
+    """Open what is needed, listen, and close everything in the opposite order.
+
+    `token_key_from` is the descriptor that hands down the form tokens' key. Raises CannotStart.
+    """
+    token_key = _token_key(token_key_from)
+    run_dir, started = settings.data.run_dir, clock.monotonic()
+    async with contextlib.AsyncExitStack() as stack:
+        site = _site(settings)
+        try:
+            database = await Database.open(settings.data.database_url)
+        except DatabaseFailed as failure:
+            raise CannotStart(f"the database cannot be used: {failure}") from None
+        stack.push_async_callback(database.close)
+        keeper_link = KeeperLink(run_dir / socket_name(Peer.WEB))
+        stack.push_async_callback(keeper_link.close)
+        keeper = WebKeeper(keeper_link)
+        link = None
+        if settings.screening.mode == "on":
+            link = ScreeningLink(run_dir / "caretaker.sock")
+            stack.push_async_callback(link.close)
+        threads = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="form"))
+
+        keys = KeySource(keeper, link, clock.monotonic, log)
+        work = _work(settings, keeper, database, keys, link, clock, log)
+        promise = promise_for(retention_policy(settings), "web")
+        form = FormPath(
+            site,
+            FormClient(work, keeper, keys, clock, threads),
+            FormTokens(token_key, clock.unix),
+            promise,
+            clock,
+        )
+        answers = Api(work, keeper, keys, Views(token_key, clock), promise, clock)
+        public_url = settings.web.public_url
+        routes = Routes(
+            site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), log
+        )
+        port = await _listen(stack, settings, routes, transport_headers(public_url))
+        health = await serve_health(
+            run_dir / "web-health.sock",
+            lambda: _health(keys, work, clock.monotonic() - started),
+        )
+        stack.callback(health.close)
+        duties = [keys.follow_screening()]
+        if work.screening is not None:
+            duties.append(work.screening.run())
+        await stack.enter_async_context(beside(*duties))
+        yield Served(port, work)
+
+
+def _site(settings: Settings) -> Site:
+    try:
+        return Site(settings, ZoneInfo(settings.page.time_zone))
+    except StringsError as error:
+        raise CannotStart(str(error)) from None
+
+
+def _work(  # each part is handed in, none is looked up
+    settings: Settings,
+    keeper: WebKeeper,
+    database: Database,
+    keys: KeySource,
+    link: ScreeningLink | None,
+    clock: Clock,
+    log: FilteringBoundLogger,
+) -> Work:
+    def caretaker_sign() -> bytes | None:
+        return keys.caretaker_sign
+
+    async def store(item: ToScreen, result: Screened) -> None:
+        await work.store_finding(item, result)
+
+    screening = None if link is None else Screening(link, caretaker_sign, store, log)
+    budgets = Budgets(settings.budget.messages_per_hour, clock.monotonic)
+    work = Work(keeper, database, keys, screening, budgets, clock, log)
+    return work
+
+
+async def _listen(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    routes: Routes,
+    extra: Mapping[str, str],
+) -> int:
+    """Accept connections; the port, which differs from the setting where that is 0."""
+    server = QuietServer(routes, routes.elsewhere, longest_body=LONGEST_FORM, extra=extra)
+    runner = web.ServerRunner(server, shutdown_timeout=LEAVE_SECONDS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, settings.web.host, settings.web.port, backlog=1024).start()
+    except OSError as error:
+        raise CannotStart(
+            f"nothing can listen on {settings.web.host}, port {settings.web.port} "
+            f"({error.strerror}). Choose another web.port."
+        ) from None
+    return int(runner.addresses[0][1])
+
+
+def _health(keys: KeySource, work: Work, age: float) -> dict[str, object]:
+    alarms = []
+    if keys.broken_roster:
+        alarms.append("roster_refused")
+    if keys.keeper_silent:
+        alarms.append("keeper_silent")
+    if work.screening is not None and work.screening.behind:
+        alarms.append("screening_behind")
+    return {"ok": True, "age_seconds": int(age), "alarms": alarms}
+
+
+def _token_key(descriptor: int | None) -> Secret:
+    """The form tokens' key: handed down by a descriptor, or made here."""
+    if descriptor is None:
+        return new_token_key()
+    with os.fdopen(descriptor, "rb") as handed:
+        key = handed.read(KEY_SIZE)
+    if len(key) != KEY_SIZE:
+        raise CannotStart("the descriptor of --token-key-fd gives no 32 bytes")
+    return Secret(key)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the web process; the answer is its exit code."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--token-key-fd", type=int)
+    options, others = parser.parse_known_args(arguments)
+    return run_process("web", partial(serving, token_key_from=options.token_key_fd), others)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,347 @@
+"""What the code in a browser asks: JSON in and out, sealed blobs as base64url without padding.
+
+Everything that could be read or forged was sealed and signed in the browser; this module only
+checks shapes and sizes and hands on. Answers to a phrase have one size in multiples of 16 KiB,
+answers to a poll in multiples of 2 KiB.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+import msgspec
+
+from intake_server.clock import Clock
+from intake_server.web.budgets import TooMany
+from intake_server.web.keys import KeySource, NotOpen, PublicKeys
+from intake_server.web.view import PADDING, padded
+from intake_server.web.work import Arriving, MalformedRequest, StaleKeys, Unavailable, Work
+from triage.retention import Promise
+from vault.keeper_client import KeeperDown, WebKeeper
+from vault.keeper_protocol import NONCE_SIZE, Refused
+from vault.keeper_requests import Proof
+from vault.messages import SIZES, StoredMessage
+from vault.sealing import (
+    ID_SIZE,
+    KEY_SIZE,
+    SIGNATURE_SIZE,
+    TAG_SIZE,
+    CannotOpen,
+    Secret,
+    aead_open,
+    aead_seal,
+    derive,
+)
+
+POLL_PADDING: Final = 2 * 1024
+VIEW_SECONDS: Final = 24 * 60 * 60
+LONGEST_REQUEST: Final = 4_096  # the sealed body of a new conversation has about 800 bytes
+LATEST_TIME: Final = 2**40
+
+_TIME_SIZE: Final = 8
+_VIEW: Final = b"havenline/1/view\0"
+
+T = TypeVar("T", bound="_Body")
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What comes with a request; an unknown or missing field is malformed."""
+
+
+class _Nothing(_Body, frozen=True):
+    pass
+
+
+class _First(_Body, frozen=True):
+    create: str
+    conversation: str
+    message: str
+    envelope: str
+    copy: str | None
+    danger: bool
+
+
+class _Open(_Body, frozen=True):
+    tag: str
+    nonce: str
+    reply: str
+    signature: str
+
+
+class _Poll(_Body, frozen=True):
+    view: str
+    after: int
+
+
+class _Send(_Open, frozen=True):
+    message: str
+    envelope: str
+    copy: str | None
+    danger: bool
+
+
+class _Due(_Open, frozen=True):
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """An answer in JSON."""
+
+    body: bytes = field(repr=False)
+    status: HTTPStatus = HTTPStatus.OK
+    clears: bool = False  # after erasing: the browser is asked to clear what it has
+
+
+class Views:
+    """Tickets with which an open page asks for new ciphertext of its conversation.
+
+    A ticket is the conversation's id and the time, sealed under a key of this process's memory; it
+    opens nothing and proves nothing but that the page once opened the conversation.
+    """
+
+    def __init__(self, key: Secret, clock: Clock) -> None:
+        """`key` is the form tokens': several web processes read each other's tickets."""
+        self._key = derive(key, "web/view")
+        self._clock = clock
+
+    def make(self, conversation_id: bytes) -> str:
+        """A ticket for this conversation."""
+        time = self._clock.unix().to_bytes(_TIME_SIZE, "big")
+        return encode(aead_seal(self._key, _VIEW, conversation_id + time))
+
+    def read(self, ticket: str) -> bytes:
+        """The conversation id in a ticket of the last day; raises Refused."""
+        try:
+            content = aead_open(self._key, _VIEW, decode(ticket))
+        except (CannotOpen, MalformedRequest):
+            raise Refused from None
+        made = int.from_bytes(content[ID_SIZE:], "big")
+        if self._clock.unix() - made > VIEW_SECONDS:
+            raise Refused
+        return content[:ID_SIZE]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The requests under `/api/`; everything they need is handed in."""
+
+    work: Work
+    keeper: WebKeeper
+    keys: KeySource
+    views: Views
+    promise: Promise
+    clock: Clock
+
+    async def answer(self, path: str, body: bytes) -> Json | None:
+        """The answer to a request, or None where there is no such path."""
+        step = STEPS.get(path)
+        if step is None:
+            return None
+        try:
+            return await step(self, body)
+        except MalformedRequest:
+            return _error(HTTPStatus.BAD_REQUEST, "malformed")
+        except NotOpen:
+            return _error(HTTPStatus.CONFLICT, "closed")
+        except StaleKeys:
+            return _error(HTTPStatus.CONFLICT, "stale_keys")
+        except Refused:
+            return _error(HTTPStatus.FORBIDDEN, "refused")
+        except TooMany as spent:
+            at = self.clock.unix() + int(spent.seconds) + 1
+            return _error(HTTPStatus.TOO_MANY_REQUESTS, "too_many", at=at)
+        except (Unavailable, KeeperDown):
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+
+    async def public(self, body: bytes) -> Json:
+        """Public keys and promise, for a page whose own have become stale."""
+        _read(body, _Nothing)
+        return _json(public_part(await self.keys.renewed(), self.keys, self.promise))
+
+    async def first(self, body: bytes) -> Json:
+        """Store a first message."""
+        given = _read(body, _First)
+        create = decode(given.create)
+        if len(create) > LONGEST_REQUEST:
+            raise MalformedRequest
+        stored = await self.work.first(
+            create, _arriving(given), decode(given.conversation, ID_SIZE)
+        )
+        return _json(
+            {
+                "stored": True,
+                "due": stored.due,
+                "latest": stored.latest,
+                "view": self.views.make(stored.conversation_id),
+            }
+        )
+
+    async def nonce(self, body: bytes) -> Json:
+        """A nonce for one proof."""
+        _read(body, _Nothing)
+        return _json({"nonce": encode(await self.keeper.nonce())})
+
+    async def open(self, body: bytes) -> Json:
+        """What a phrase opens, or made-up bytes of the same size."""
+        given = _read(body, _Open)
+        entries = (await self.keys.current()).entries
+        opened = await self.work.open(decode(given.tag, TAG_SIZE), _proof(given))
+        whole = {
+            "answer": encode(opened.answer),
+            "messages": _messages(opened.messages),
+            "state": opened.state,
+            "due": opened.due,
+            "latest": opened.latest,
+            "view": self.views.make(opened.conversation_id),
+            "roster": [encode(entry) for entry in entries],
+        }
+        return Json(padded(msgspec.json.encode(whole), PADDING))
+
+    async def poll(self, body: bytes) -> Json:
+        """What is new for an open page."""
+        given = _read(body, _Poll)
+        if not 0 <= given.after < LATEST_TIME:
+            raise MalformedRequest
+        polled = await self.work.poll(self.views.read(given.view), given.after)
+        whole = {
+            "messages": _messages(polled.messages),
+            "state": polled.state,
+            "due": polled.due,
+            "gone": polled.gone,
+        }
+        return Json(padded(msgspec.json.encode(whole), POLL_PADDING))
+
+    async def send(self, body: bytes) -> Json:
+        """Store a further message."""
+        given = _read(body, _Send)
+        stored = await self.work.send(decode(given.tag, TAG_SIZE), _proof(given), _arriving(given))
+        return _json({"stored": True, "number": stored.number, "due": stored.due})
+
+    async def due(self, body: bytes) -> Json:
+        """Move the day of forgetting."""
+        given = _read(body, _Due)
+        if not 0 < given.due < LATEST_TIME:
+            raise MalformedRequest
+        due, answer = await self.work.change_due(
+            decode(given.tag, TAG_SIZE), given.due, _proof(given)
+        )
+        return _json({"answer": encode(answer), "due": due})
+
+    async def erase(self, body: bytes) -> Json:
+        """Forget everything now."""
+        given = _read(body, _Open)
+        answer = await self.work.erase(decode(given.tag, TAG_SIZE), _proof(given))
+        return Json(msgspec.json.encode({"answer": encode(answer)}), clears=True)
+
+
+STEPS: Final[Mapping[str, Callable[[Api, bytes], Awaitable[Json]]]] = MappingProxyType(
+    {
+        "/api/keys": Api.public,
+        "/api/first": Api.first,
+        "/api/nonce": Api.nonce,
+        "/api/open": Api.open,
+        "/api/poll": Api.poll,
+        "/api/send": Api.send,
+        "/api/due": Api.due,
+        "/api/erase": Api.erase,
+    }
+)
+
+
+def public_part(known: PublicKeys, keys: KeySource, promise: Promise) -> dict[str, object]:
+    """What a browser needs before it can seal: public keys and what is promised."""
+    key = keys.screening
+    return {
+        "roster": [encode(entry) for entry in known.entries],
+        "start_key": encode(known.start_key),
+        "screening": None
+        if key is None
+        else {"key": encode(key.public), "signature": encode(key.signature)},
+        "promise": {
+            "inactivity_hours": promise.inactivity_hours,
+            "absolute_hours": promise.absolute_hours,
+            "closed_hours": promise.closed_hours,
+        },
+    }
+
+
+def too_long() -> Json:
+    """The answer to a body that is longer than any request."""
+    return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_long")
+
+
+def malformed() -> Json:
+    """The answer to what is no request of ours."""
+    return _error(HTTPStatus.BAD_REQUEST, "malformed")
+
+
+def failed() -> Json:
+    """The answer where something went wrong that nobody foresaw."""
+    return _error(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+
+
+def encode(data: bytes) -> str:
+    """Bytes as base64url without padding (RFC 4648, section 5)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+_FROM_URL: Final = str.maketrans("-_", "+/")
+_NOT_OURS: Final = frozenset("+/=")
+
+
+def decode(text: str, size: int | None = None) -> bytes:
+    """The bytes of base64url; raises MalformedRequest for anything else, or another size."""
+    if not _NOT_OURS.isdisjoint(text):
+        raise MalformedRequest
+    try:
+        padding = "=" * (-len(text) % 4)
+        data = binascii.a2b_base64(text.translate(_FROM_URL) + padding, strict_mode=True)
+    except ValueError:
+        raise MalformedRequest from None
+    if size is not None and len(data) != size:
+        raise MalformedRequest
+    return data
+
+
+def _read(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError:
+        raise MalformedRequest from None
+
+
+def _arriving(given: _First | _Send) -> Arriving:
+    envelope = decode(given.envelope)
+    copy = None if given.copy is None else decode(given.copy)
+    if len(envelope) not in SIZES or (copy is not None and len(copy) not in SIZES):
+        raise MalformedRequest
+    return Arriving(decode(given.message, ID_SIZE), envelope, copy, given.danger)
+
+
+def _proof(given: _Open) -> Proof:
+    return Proof(
+        decode(given.nonce, NONCE_SIZE),
+        decode(given.reply, KEY_SIZE),
+        decode(given.signature, SIGNATURE_SIZE),
+    )
+
+
+def _messages(stored: list[StoredMessage]) -> list[dict[str, object]]:
+    return [{"number": one.number, "envelope": encode(one.envelope)} for one in stored]
+
+
+def _json(value: dict[str, object]) -> Json:
+    return Json(msgspec.json.encode(value))
+
+
+def _error(status: HTTPStatus, code: str, at: int | None = None) -> Json:
+    """`at` is when the next message may come, in seconds since 1970."""
+    told = {"error": code} if at is None else {"error": code, "at": at}
+    return Json(msgspec.json.encode(told), status)

@@ -1,0 +1,268 @@
+"""The form path: every step of the client page for browsers that run no code.
+
+Theory of operation
+-------------------
+1.  There is one address, `/`. A form says in `do` what it wants; the answer is the page in its
+    next state, padded, and holds no trace of the phrase but in the opaque token.
+2.  Nothing typed is lost: an answer that does not store it brings it back.
+3.  A wrong, unknown or expired phrase gets one page, the same byte for byte but for what was
+    typed.
+4.  While a step may have been done without being answered, the same token comes back with the
+    text, so that sending it again is the same message under the same phrase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from intake_server.clock import Clock
+from intake_server.pages import Language
+from intake_server.web.budgets import TooMany
+from intake_server.web.form_client import FormClient, OpenConversation
+from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, Words, split
+from intake_server.web.form_pages import Answer, FormPages
+from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
+from intake_server.web.keys import NotOpen
+from intake_server.web.view import Page, Site
+from intake_server.web.work import MalformedRequest, Unavailable
+from triage.retention import Promise
+from vault.keeper_protocol import Refused
+from vault.phrase import NotAPhrase, Phrase, new_phrase, read_phrase
+from vault.sealing import CannotOpen
+
+
+@dataclass(frozen=True, slots=True)
+class FormPath:
+    """Answers forms; `promise` is what is promised to new conversations."""
+
+    site: Site
+    client: FormClient
+    tokens: FormTokens
+    promise: Promise
+    clock: Clock
+
+    async def answer(self, fields: Fields, language: Language) -> Answer | None:
+        """The answer to a form, or None where it asks for nothing but the first page."""
+        step = _STEPS.get(fields.do)
+        if step is None:
+            return None
+        pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
+        try:
+            await self.client.require_open()
+            page = await step(_Turn(self, fields, pages))
+        except NotOpen:
+            page = Page(state="closed")
+        except (Refused, CannotOpen):
+            page = pages.opens_nothing(fields)
+        return pages.sent(page)
+
+    def failed(self, fields: Fields, language: Language) -> Answer:
+        """The answer where something went wrong that nobody foresaw: all that was typed."""
+        pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
+        return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), fields.do))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One form on its way to its answer."""
+
+    path: FormPath
+    fields: Fields
+    pages: FormPages
+
+    # --- a new conversation ---------------------------------------------------------------
+
+    async def send(self) -> Page:
+        """Store a first message and show its phrase."""
+        try:
+            token = self.path.tokens.open(self.fields.token)
+        except TokenExpired:
+            token = None
+        if token is None or token.promise is None:
+            return self.write(problem=self.pages.t("c41.form_old"))
+        try:
+            words = self.fields.words()
+        except EmptyMessage:
+            return self.write(self.fields.token, self.pages.t("c40.empty"))
+        except MessageTooLong as over:
+            return self.write(self.fields.token, self.pages.too_long(over.letters), long=True)
+        try:
+            await self.path.client.first(token, token.promise, words)
+        except (Unavailable, MalformedRequest):
+            return self.write(self.fields.token, self.pages.cannot_take())
+        kept = self.path.tokens.returned(token.phrase)
+        return self.pages.kept_phrase(kept, token.phrase, self.fields, self.left_out(words))
+
+    async def new(self) -> Page:
+        """Begin anew, with the text that was typed beside a phrase."""
+        return self.write()
+
+    async def split(self) -> Page:
+        """Put what fits into the field and what follows into the next one."""
+        first, rest = split(self.fields.text)
+        turn = replace(self, fields=replace(self.fields, text=first, rest=rest + self.fields.rest))
+        try:
+            token = self.path.tokens.open(self.fields.token)
+        except TokenExpired:
+            return turn.write(problem=self.pages.t("c41.form_old"))
+        if token.kept_phrase is None:
+            return turn.write(self.fields.token)
+        return await turn.conversation(token.phrase, turn.fields)
+
+    # --- coming back ----------------------------------------------------------------------
+
+    async def open(self) -> Page:
+        """Open what a typed phrase opens."""
+        try:
+            phrase = read_phrase(self.fields.phrase)
+        except NotAPhrase as refusal:
+            slip = self.pages.slip(refusal)
+            if slip:
+                return self.pages.come_back(self.fields, slip)
+            # The words are known and do not belong together: the same work and the same page as
+            # for a phrase that nobody has.
+            phrase = new_phrase()
+        try:
+            opened = await self.path.client.open(phrase)
+        except Unavailable:
+            return self.pages.come_back(self.fields, self.pages.cannot_take())
+        return self.show(phrase, opened, self.fields)
+
+    async def look(self) -> Page:
+        """Show the conversation again."""
+        token = self.kept()
+        if token is None:
+            return self.type_again()
+        return await self.conversation(token.phrase, self.fields, looked=True)
+
+    async def answer(self) -> Page:
+        """Store a further message."""
+        token = self.kept()
+        if token is None:
+            return self.type_again()
+        fields, pages = self.fields, self.pages
+        try:
+            words = fields.words()
+        except EmptyMessage:
+            return await self.conversation(token.phrase, fields, problem=pages.t("c40.empty"))
+        except MessageTooLong as over:
+            problem = pages.too_long(over.letters)
+            return await self.conversation(token.phrase, fields, problem=problem, long=True)
+        try:
+            await self.path.client.send(token.phrase, token, words)
+        except TooMany as spent:
+            problem = pages.too_many(spent.budget, spent.seconds)
+            return await self.conversation(token.phrase, fields, problem=problem)
+        except (Unavailable, MalformedRequest):
+            return pages.trouble(fields.token, fields, pages.cannot_take(), "answer")
+        told = [pages.t("c42.part_sent" if fields.rest else "c18.have_it"), self.left_out(words)]
+        following = Fields(text=fields.rest)
+        return await self.conversation(token.phrase, following, notice=" ".join(told).strip())
+
+    async def change_due(self) -> Page:
+        """Move the day of forgetting."""
+        token, pages, fields = self.kept(), self.pages, self.fields
+        if token is None:
+            return self.type_again()
+        try:
+            opened = await self.path.client.open(token.phrase)
+            due = pages.chosen_due(opened, fields.due)
+            if due is None:
+                problem = pages.due_range(opened)
+                return self.show(token.phrase, opened, fields, due_problem=problem)
+            await self.path.client.change_due(token.phrase, due)
+        except Unavailable:
+            return pages.trouble(fields.token, fields, pages.t("c29.due_unchanged"), "look")
+        return await self.conversation(token.phrase, fields, notice=pages.due_changed(due))
+
+    async def erase(self) -> Page:
+        """Forget everything, and say so only when it is true."""
+        token, fields = self.kept(), self.fields
+        if token is None:
+            return self.type_again()
+        try:
+            await self.path.client.erase(token.phrase)
+        except Unavailable:
+            problem = self.pages.t("c38.erase_failed")
+            return self.pages.trouble(fields.token, fields, problem, "erase")
+        return self.pages.receipt()
+
+    # --- parts ----------------------------------------------------------------------------
+
+    def kept(self) -> FormToken | None:
+        """The token of an open conversation, or None where it is too old or none."""
+        try:
+            token = self.path.tokens.open(self.fields.token)
+        except TokenExpired:
+            return None
+        return None if token.kept_phrase is None else token
+
+    def type_again(self) -> Page:
+        """The form for the phrase, after an hour or a restart; the text is kept beside it."""
+        return self.pages.come_back(self.fields, self.pages.t("s09.type_again"))
+
+    def left_out(self, words: Words) -> str:
+        return self.pages.t("c47.left_out") if words.left_out else ""
+
+    def write(self, token: str = "", problem: str = "", *, long: bool = False) -> Page:
+        """The form for a first message; without a token it gets a new one."""
+        token = token or self.path.tokens.first(self.path.promise)
+        return self.pages.write(token, self.fields, problem, long=long)
+
+    async def conversation(
+        self,
+        phrase: Phrase,
+        fields: Fields,
+        *,
+        problem: str = "",
+        long: bool = False,
+        notice: str = "",
+        looked: bool = False,
+    ) -> Page:
+        """Open the conversation and show it; raises CannotOpen."""
+        try:
+            opened = await self.path.client.open(phrase)
+        except Unavailable:
+            token = self.path.tokens.returned(phrase)
+            return self.pages.trouble(token, fields, self.pages.cannot_take(), "look")
+        if looked and not opened.has_news:
+            notice = self.pages.t("c32.no_new_answer")
+        return self.show(phrase, opened, fields, problem=problem, long=long, notice=notice)
+
+    def show(
+        self,
+        phrase: Phrase,
+        opened: OpenConversation,
+        fields: Fields,
+        *,
+        problem: str = "",
+        long: bool = False,
+        due_problem: str = "",
+        notice: str = "",
+    ) -> Page:
+        return self.pages.conversation(
+            self.path.tokens.returned(phrase),
+            opened,
+            fields,
+            problem=problem,
+            long=long,
+            due_problem=due_problem,
+            notice=notice,
+        )
+
+
+_STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyType(
+    {
+        "send": _Turn.send,
+        "new": _Turn.new,
+        "split": _Turn.split,
+        "open": _Turn.open,
+        "look": _Turn.look,
+        "answer": _Turn.answer,
+        "due": _Turn.change_due,
+        "erase": _Turn.erase,
+    }
+)

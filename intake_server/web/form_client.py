@@ -1,0 +1,298 @@
+"""The client's side of the form path: what a browser with code would do, done here in memory.
+
+For the moment of one request this process holds the phrase, its keys and the text. Nothing of it
+is kept or logged, and the page says so. Argon2id and the sealing run in two threads, so that they
+neither hold up other requests nor take the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from intake_server.clock import Clock
+from intake_server.web.form_fields import Words
+from intake_server.web.form_token import FormToken
+from intake_server.web.keys import KeySource, PublicKeys
+from intake_server.web.work import Arriving, ClientState, Opened, StaleKeys, Unavailable, Work
+from triage.retention import Promise
+from vault.envelope import (
+    Direction,
+    Envelope,
+    Format,
+    Origin,
+    Reading,
+    Text,
+    decode_text,
+    encode_body,
+    is_verified,
+    open_envelope,
+    seal_envelope,
+)
+from vault.keeper_client import KeeperDown, WebKeeper
+from vault.keeper_protocol import Verb, u64
+from vault.keeper_requests import NewConversation, Periods, Proof, make_proof, open_answer
+from vault.messages import StoredMessage
+from vault.phrase import Phrase, PhraseKeys, phrase_keys
+from vault.roster import Roster
+from vault.sealing import (
+    ID_SIZE,
+    BoxKeys,
+    CannotOpen,
+    Kind,
+    SignKeys,
+    new_box_keys,
+    random_bytes,
+)
+from vault.wraps import (
+    ClientWrap,
+    ScreeningCopy,
+    TeamWrap,
+    open_client_wrap,
+    seal_client_wrap,
+    seal_team_wrap,
+)
+
+T = TypeVar("T")
+
+_BOTH_WAYS = (Direction.CLIENT_TO_TEAM, Direction.TEAM_TO_CLIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """A message as it can be shown. `text` is None where it did not open.
+
+    `missing` is how many messages of the same writer should stand before it.
+    """
+
+    from_team: bool
+    name: str = field(repr=False)
+    text: str | None = field(repr=False)
+    time_ms: int
+    verified: bool
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """A conversation that a phrase opened. Times in seconds since 1970."""
+
+    conversation_id: bytes = field(repr=False)
+    messages: tuple[ReadMessage, ...] = field(repr=False)
+    state: ClientState
+    due: int
+    latest: int
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the last message is the team's."""
+        return bool(self.messages) and self.messages[-1].from_team
+
+
+@dataclass(frozen=True, slots=True)
+class FormClient:
+    """Acts for clients whose browser runs no code."""
+
+    work: Work
+    keeper: WebKeeper
+    keys: KeySource
+    clock: Clock
+    threads: Executor
+
+    async def require_open(self) -> None:
+        """Raise NotOpen while nobody holds the team key; then no text is taken."""
+        with contextlib.suppress(KeeperDown):  # told by the step itself, which keeps the text
+            await self.keys.current()
+
+    async def first(self, token: FormToken, promise: Promise, words: Words) -> None:
+        """Store a first message under the token's phrase.
+
+        Raises NotOpen, Unavailable; the same token may be used again after both.
+        """
+        public = await self._public()
+        phrase = await self._in_thread(lambda: phrase_keys(token.phrase))
+        try:
+            await self._first(public, phrase, token, promise, words)
+        except StaleKeys:
+            public = await self._public(renewed=True)
+            try:
+                await self._first(public, phrase, token, promise, words)
+            except StaleKeys as refused:
+                raise Unavailable from refused
+
+    async def open(self, phrase: Phrase) -> OpenConversation:
+        """Open the conversation of a phrase; raises CannotOpen, Unavailable."""
+        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        public = await self._public()
+        reply = new_box_keys()
+        proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
+        opened = await self.work.open(keys.lookup_tag, proof)
+        return await self._in_thread(lambda: _read(opened, keys, public.roster, reply, proof))
+
+    async def send(self, phrase: Phrase, token: FormToken, words: Words) -> None:
+        """Store a further message; raises CannotOpen, Refused, TooMany, Unavailable."""
+        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        reply = new_box_keys()
+        proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
+        opened = await self.work.open(keys.lookup_tag, proof)
+        wrap = _unwrap(opened, keys, reply, proof)
+        arriving = self._arriving(
+            words, wrap.conversation_id, token, wrap.messages.public, keys.sign
+        )
+        proof = await self._proof(keys, Verb.CLIENT_WROTE, (keys.lookup_tag,), reply)
+        await self.work.send(keys.lookup_tag, proof, arriving)
+
+    async def change_due(self, phrase: Phrase, due: int) -> None:
+        """Move the day of forgetting; raises Refused, Unavailable."""
+        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        signed = (keys.lookup_tag, u64(due))
+        proof = await self._proof(keys, Verb.CHANGE_DUE, signed, new_box_keys())
+        await self.work.change_due(keys.lookup_tag, due, proof)
+
+    async def erase(self, phrase: Phrase) -> None:
+        """Forget everything now; raises CannotOpen, Refused, Unavailable.
+
+        Returns only after the keeper's own answer, sealed to this request, says so.
+        """
+        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        reply = new_box_keys()
+        proof = await self._proof(keys, Verb.ERASE, (keys.lookup_tag,), reply)
+        answer = await self.work.erase(keys.lookup_tag, proof)
+        if open_answer(reply, proof.nonce, answer)[0] != b"erased":
+            raise CannotOpen
+
+    async def _first(
+        self,
+        public: PublicKeys,
+        phrase: PhraseKeys,
+        token: FormToken,
+        promise: Promise,
+        words: Words,
+    ) -> None:
+        def seal() -> tuple[bytes, Arriving]:
+            sealed = _new_conversation(public, phrase, token, promise).sealed(public.start_key)
+            recipient = token.keys.messages.public
+            return sealed, self._arriving(
+                words, token.conversation_id, token, recipient, phrase.sign
+            )
+
+        create, arriving = await self._in_thread(seal)
+        await self.work.first(create, arriving, token.conversation_id)
+
+    def _arriving(
+        self,
+        words: Words,
+        conversation_id: bytes,
+        token: FormToken,
+        recipient: bytes,
+        signer: SignKeys,
+    ) -> Arriving:
+        message_id = token.message_id(words.text, words.name, danger=words.danger)
+        content = Envelope(
+            conversation_id=conversation_id,
+            message_id=message_id,
+            writer_id=random_bytes(ID_SIZE),
+            counter=1,
+            direction=Direction.CLIENT_TO_TEAM,
+            origin=Origin.CLIENT,
+            epoch=0,
+            time_ms=self.clock.unix() * 1000,
+            danger=words.danger,
+            format=Format.MESSAGE,
+            body=encode_body(Text(words.text, words.name)),
+        )
+        envelope = seal_envelope(content, Kind.MESSAGE, recipient, signer)
+        copy = ScreeningCopy(conversation_id, message_id, words.danger, words.text, "")
+        return Arriving(message_id, envelope, copy, words.danger)
+
+    async def _proof(
+        self, keys: PhraseKeys, verb: Verb, signed: tuple[bytes, ...], reply: BoxKeys
+    ) -> Proof:
+        try:
+            nonce = await self.keeper.nonce()
+        except KeeperDown as failure:
+            raise Unavailable from failure
+        return make_proof(keys.sign, verb, signed, nonce, reply.public)
+
+    async def _public(self, *, renewed: bool = False) -> PublicKeys:
+        try:
+            return await (self.keys.renewed() if renewed else self.keys.current())
+        except KeeperDown as failure:
+            raise Unavailable from failure
+
+    async def _in_thread(self, step: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, step)
+
+
+def _new_conversation(
+    public: PublicKeys, phrase: PhraseKeys, token: FormToken, promise: Promise
+) -> NewConversation:
+    epoch, keys, owner = public.roster.epoch, token.keys, token.conversation_id
+    team = TeamWrap(owner, epoch.number, keys, phrase.sign.public)
+    client = ClientWrap(owner, keys.messages, public.roster.fingerprint, public.roster.head)
+    return NewConversation(
+        conversation_id=owner,
+        lookup_tag=phrase.lookup_tag,
+        verify_key=phrase.sign.public,
+        cpk=keys.messages.public,
+        npk=keys.notes.public,
+        epoch=epoch.number,
+        periods=Periods(promise.inactivity_hours, promise.absolute_hours, promise.closed_hours),
+        team_wrap=seal_team_wrap(epoch.box_key, team),
+        client_wrap=seal_client_wrap(phrase.box.public, client),
+    )
+
+
+def _unwrap(opened: Opened, keys: PhraseKeys, reply: BoxKeys, proof: Proof) -> ClientWrap:
+    """The client wrap in the keeper's answer; raises CannotOpen, for made-up answers too."""
+    inner, conversation_id, *_dates = open_answer(reply, proof.nonce, opened.answer)
+    return open_client_wrap(keys.box, inner, conversation_id)
+
+
+def _read(
+    opened: Opened, keys: PhraseKeys, roster: Roster, reply: BoxKeys, proof: Proof
+) -> OpenConversation:
+    wrap = _unwrap(opened, keys, reply, proof)
+    shown = tuple(_shown(opened.messages, wrap, keys, roster))
+    return OpenConversation(wrap.conversation_id, shown, opened.state, opened.due, opened.latest)
+
+
+def _shown(
+    stored: Iterable[StoredMessage], wrap: ClientWrap, keys: PhraseKeys, roster: Roster
+) -> Iterable[ReadMessage]:
+    reading = Reading()
+    for row in stored:
+        try:
+            opened = open_envelope(
+                row.envelope, Kind.MESSAGE, wrap.messages, wrap.conversation_id, _BOTH_WAYS
+            )
+            text = decode_text(opened.envelope)
+        except CannotOpen:
+            from_team = row.direction == Direction.TEAM_TO_CLIENT
+            yield ReadMessage(from_team, "", None, row.hour * 1000, verified=False)
+            continue
+        envelope = opened.envelope
+        signer = _signer(envelope, keys, roster)
+        verified = signer is not None and is_verified(opened, signer)
+        place = reading.take(envelope, verified=verified)
+        if not place.repeated:
+            yield ReadMessage(
+                envelope.direction is Direction.TEAM_TO_CLIENT,
+                text.name,
+                text.text,
+                envelope.time_ms,
+                verified,
+                place.missing,
+            )
+
+
+def _signer(envelope: Envelope, keys: PhraseKeys, roster: Roster) -> bytes | None:
+    """Whose Ed25519 key must have signed this envelope."""
+    if envelope.origin is Origin.CLIENT:
+        return keys.sign.public
+    epoch = roster.epoch_numbered(envelope.epoch)
+    return None if epoch is None else epoch.sign_key

@@ -1,0 +1,233 @@
+"""What may be asked of the client page, by method and path; everything else is denied.
+
+The outermost handler: whatever goes wrong inside becomes one calm answer, and nothing about the
+request reaches a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from intake_server import pages
+from intake_server.pages import CLEAR_TRACES, Language, StaticFile
+from intake_server.web import api
+from intake_server.web.form import FormPath
+from intake_server.web.form_fields import Fields, MalformedForm
+from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
+from intake_server.web.keys import NotOpen, PublicKeys
+from intake_server.web.view import Page, Site, StartPage
+from vault.keeper_client import KeeperDown
+
+LONGEST_API_BODY: Final = 128 * 1024
+LONGEST_FORM: Final = 1024 * 1024  # a text that is too long comes back whole
+BODY_SECONDS: Final = 60.0
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_JSON: Final = "application/json"
+_HTML: Final = "text/html; charset=utf-8"
+_API: Final = "/api/"
+
+Step = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that may be asked; `name` may be logged, the path that was asked for may not."""
+
+    name: str
+    step: Step
+
+
+class Routes:
+    """The table, and the way of a request through it."""
+
+    def __init__(
+        self,
+        site: Site,
+        form: FormPath,
+        answers: api.Api,
+        static: Mapping[str, StaticFile],
+        own_hosts: frozenset[str],
+        log: FilteringBoundLogger,
+    ) -> None:
+        """`own_hosts` are the hosts under which people reach the page, besides Host itself."""
+        self._site = site
+        self._form = form
+        self._api = answers
+        self._static = static
+        self._own_hosts = own_hosts
+        self._log = log
+        self._start: dict[str, tuple[object, StartPage]] = {}
+        self.table: Mapping[tuple[str, str], Route] = {
+            ("GET", "/"): Route("start", self._first_page),
+            ("POST", "/"): Route("form", self._form_step),
+            **{("POST", path): Route("api", self._api_step) for path in api.STEPS},
+            **{("GET", path): Route("static", self._file) for path in static},
+        }
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        route = self.table.get((request.method, request.path))
+        if route is None:
+            known = any(path == request.path for _, path in self.table)
+            return self.elsewhere(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+        try:
+            if request.method == "POST" and pages.is_cross_site(request, self._own_hosts):
+                return self._refused(route, HTTPStatus.FORBIDDEN)
+            return await route.step(request)
+        except web.HTTPRequestEntityTooLarge:
+            return self._refused(route, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except (ConnectionError, TimeoutError):
+            return self._refused(route, HTTPStatus.REQUEST_TIMEOUT)
+        except Exception as error:  # noqa: BLE001  # the rim: whatever it was, one calm answer
+            self._log.error("request_failed", route=route.name, exc_info=error)
+            return self._failed(route)
+
+    def elsewhere(self, status: int) -> web.Response:
+        """The calm page for what is not here, whatever was asked."""
+        language = self._site.languages[0]
+        return _html(self._site.render(Page(state="elsewhere"), language), status)
+
+    # --- steps ----------------------------------------------------------------------------
+
+    async def _first_page(self, request: web.BaseRequest) -> web.Response:
+        return await self._opening(request, self._language(request, ""))
+
+    async def _form_step(self, request: web.BaseRequest) -> web.Response:
+        if request.content_type != _FORM:
+            return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        try:
+            fields = Fields.of(await _body(request, LONGEST_FORM))
+        except MalformedForm:
+            return self.elsewhere(HTTPStatus.BAD_REQUEST)
+        language = self._language(request, fields.language)
+        try:
+            answer = await self._form.answer(fields, language)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
+            self._log.error("form_failed", exc_info=error)
+            answer = self._form.failed(fields, language)
+        return await self._opening(request, language) if answer is None else _sent(answer)
+
+    async def _api_step(self, request: web.BaseRequest) -> web.Response:
+        if request.content_type != _JSON:
+            return _json(api.malformed())
+        answer = await self._api.answer(request.path, await _body(request, LONGEST_API_BODY))
+        return _json(api.malformed() if answer is None else answer)
+
+    async def _file(self, request: web.BaseRequest) -> web.Response:
+        return self._static[request.path].answer(request)
+
+    # --- the first page -------------------------------------------------------------------
+
+    async def _opening(self, request: web.BaseRequest, language: Language) -> web.Response:
+        keys = self._api.keys
+        try:
+            known = await keys.current()
+        except NotOpen:
+            state = "trouble" if keys.broken_roster else "closed"
+            return self._without_text(state, language, language.text("s05.page_unproven"))
+        except KeeperDown:
+            return self._without_text("trouble", language, self._cannot_take(language))
+        page = self._start_page(known, language)
+        body = page.filled(self._form.tokens.first(self._form.promise))
+        headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
+        if not pages.accepts(request, "gzip"):
+            return _html(body, headers=headers)
+        return _html(pages.pack_page(body), headers={**headers, "Content-Encoding": "gzip"})
+
+    def _start_page(self, known: PublicKeys, language: Language) -> StartPage:
+        """The page for these keys, rendered once."""
+        mark = (known, self._api.keys.screening)
+        kept = self._start.get(language.code)
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        promise = self._form.promise
+        part = api.public_part(known, self._api.keys, promise)
+        period = self._site.dates(language).period(promise.inactivity_hours)
+        page = self._site.start(language, period, part)
+        self._start[language.code] = (mark, page)
+        return page
+
+    def _without_text(self, state: str, language: Language, problem: str) -> web.Response:
+        page = Page(state=state, start=True, problem=problem if state == "trouble" else "")
+        failed = state == "trouble"
+        return _html(
+            self._site.render(page, language),
+            HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK,
+        )
+
+    def _cannot_take(self, language: Language) -> str:
+        period = self._site.dates(language).minutes(TRY_AGAIN_MINUTES)
+        return language.text("s10.come_later", period=period, number=self._site.emergency)
+
+    # --- answers --------------------------------------------------------------------------
+
+    def _language(self, request: web.BaseRequest, chosen: str) -> Language:
+        return self._site.language(chosen, request.headers.get("Accept-Language", ""))
+
+    def _refused(self, route: Route, status: HTTPStatus) -> web.Response:
+        if route.name != "api":
+            return self.elsewhere(status)
+        if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return _json(api.too_long())
+        return _json(api.malformed())
+
+    def _failed(self, route: Route) -> web.Response:
+        if route.name == "api":
+            return _json(api.failed())
+        language = self._site.languages[0]
+        return self._without_text("trouble", language, self._cannot_take(language))
+
+
+# --- parts --------------------------------------------------------------------------------
+
+
+async def _body(request: web.BaseRequest, longest: int) -> bytes:
+    """The body of a request; slow and long ones end in an error that the handler knows."""
+    announced = request.content_length or 0
+    if announced > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, announced)
+    async with asyncio.timeout(BODY_SECONDS):
+        body = await request.read()
+    if len(body) > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, len(body))
+    return body
+
+
+def _html(
+    body: bytes, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=body, status=status, headers={"Content-Type": _HTML, **(headers or {})}
+    )
+
+
+def _sent(answer: Answer) -> web.Response:
+    return _html(answer.body, answer.status, answer.headers)
+
+
+def _json(answer: api.Json) -> web.Response:
+    headers = {"Content-Type": _JSON, **(CLEAR_TRACES if answer.clears else {})}
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+def own_hosts(public_url: str | None) -> frozenset[str]:
+    """The hosts that may stand in an Origin of our own pages, besides the Host asked for."""
+    return frozenset() if public_url is None else frozenset({urlsplit(public_url).netloc})
+
+
+def transport_headers(public_url: str | None) -> Mapping[str, str]:
+    """Strict transport for a public address with TLS; an onion service needs and gets none."""
+    if public_url is None:
+        return {}
+    parts = urlsplit(public_url)
+    onion = (parts.hostname or "").endswith(".onion")
+    return pages.STRICT_TRANSPORT if parts.scheme == "https" and not onion else {}

@@ -1,0 +1,181 @@
+"""What the client page's template is given, and how it becomes bytes.
+
+The template is filled from two things: `Site`, which is the same for everybody, and `Page`, which
+is one answer. Answers to a form are padded to whole multiples of 16 KiB, so that their size says
+neither whether a phrase opened something nor how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+
+from intake_server.pages import (
+    Language,
+    integrity_of,
+    load_languages,
+    make_environment,
+    script_json,
+)
+from intake_server.settings import Settings, Signpost
+from intake_server.web.dates import Dates, dates_for
+from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
+
+PADDING: Final = 16 * 1024
+_TOKEN_PLACE: Final = "\N{SYMBOL FOR SUBSTITUTE}token"  # noqa: S105  # a place in the page, no token
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSignpost:
+    """A signpost with the digits that a telephone dials."""
+
+    name: str
+    how: str
+    telephone: str
+    dial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message as it is shown; `side` is ours (the team's) or theirs (the client's)."""
+
+    side: str
+    meta: str
+    text: str = field(repr=False)
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer. What stands on screen is empty unless its state needs it."""
+
+    state: str
+    start: bool = False
+    token: str = field(default="", repr=False)
+    config: Markup | None = None
+    period: str = ""
+    duty: str = ""
+    problem: str = ""
+    notice: str = ""
+    too_long: bool = False
+    text: str = field(default="", repr=False)
+    rest: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    phrase_text: str = field(default="", repr=False)
+    danger: bool = False
+    wait: str = ""
+    words: tuple[str, ...] = field(default=(), repr=False)
+    digits: str = field(default="", repr=False)
+    due: str = ""
+    due_label: str = ""
+    due_first: str = ""
+    due_last: str = ""
+    due_problem: str = ""
+    older: tuple[Row, ...] = ()
+    older_label: str = ""
+    rows: tuple[Row, ...] = ()
+    keeping: str = ""
+    erase_problem: str = ""
+    erased_at: str = ""
+    retry: str = ""
+
+
+class Site:
+    """Template, languages and what the organisation says of itself."""
+
+    def __init__(self, settings: Settings, zone: ZoneInfo) -> None:
+        """Read the template and the strings; raises StringsError."""
+        page = settings.page
+        self.title = page.title
+        self.exit_url = page.exit_url
+        self.emergency = page.emergency_number
+        self.organisation = page.organisation
+        self.responsible = page.responsible
+        self.complain = page.complain
+        self.must_tell = page.must_tell
+        self.limits = page.limits
+        self.screening = settings.screening.mode == "on"
+        self.signposts = tuple(_shown(post) for post in page.signposts)
+        self.zone = zone
+        self._languages = load_languages(_HERE / "strings", page.language)
+        self.script = integrity_of(_HERE / "static", "client.js")
+        environment: jinja2.Environment = make_environment(_HERE / "templates")
+        self._template = environment.get_template("page.html")
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """All languages the page is there in."""
+        return self._languages.listed
+
+    def language(self, chosen: str, accepted: str) -> Language:
+        """The language chosen on the page, or the one the browser asks for."""
+        return self._languages.get(chosen) or self._languages.choose(accepted)
+
+    def dates(self, language: Language) -> Dates:
+        """The writer of times for this page."""
+        return dates_for(language, self.zone)
+
+    def render(self, page: Page, language: Language) -> bytes:
+        """The page, in UTF-8."""
+        return self._template.render(
+            page=page, site=self, language=language, t=language.text
+        ).encode()
+
+    def start(self, language: Language, period: str, config: Mapping[str, object]) -> StartPage:
+        """The first page while the hotline is open; `config` is what the browser's code needs."""
+        whole: dict[str, object] = {
+            **config,
+            "open": True,
+            "language": language.code,
+            "strings": dict(language.strings),
+            "exit_url": self.exit_url,
+            "emergency": self.emergency,
+            "signposts": [
+                {"name": post.name, "how": post.how, "telephone": post.telephone}
+                for post in self.signposts
+            ],
+            "form_token": _TOKEN_PLACE,
+            "zone": self.zone.key,
+            "longest": {
+                "characters": LONGEST_CHARACTERS,
+                "bytes": LONGEST_BYTES,
+                "name": LONGEST_PSEUDONYM,
+            },
+        }
+        page = Page(
+            state="opening",
+            start=True,
+            token=_TOKEN_PLACE,
+            config=script_json(whole),
+            period=period,
+            wait=language.text("c18.wait_unmeasured"),
+        )
+        return StartPage(self.render(page, language))
+
+
+class StartPage:
+    """The first page, rendered once and filled with a new form token for each visitor."""
+
+    def __init__(self, rendered: bytes) -> None:
+        self._parts = rendered.split(_TOKEN_PLACE.encode())
+
+    def filled(self, token: str) -> bytes:
+        """The page with this visitor's token in its forms."""
+        return token.encode().join(self._parts)
+
+
+def padded(body: bytes, multiple: int = PADDING) -> bytes:
+    """`body` with line ends up to the next multiple of so many bytes."""
+    return body.ljust(-(-len(body) // multiple) * multiple, b"\n")
+
+
+def _shown(post: Signpost) -> ShownSignpost:
+    dial = "".join(sign for sign in post.telephone if sign.isdigit() or sign in "+*#")
+    return ShownSignpost(post.name, post.how, post.telephone, dial)
