@@ -54,7 +54,7 @@ class Loopback:
         self._now = now
         self._socket = socket
         self._server: asyncio.Server | None = None
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._events: Handler | None = None
         self._numbers = itertools.count(1)
         self._up = asyncio.Event()
@@ -121,10 +121,13 @@ class Loopback:
         if self._server is not None:
             self._server.close()
             self._server = None
-        tasks = [*self._carriers.values(), *self._visits]
-        for task in tasks:
+        visits = dict(self._visits)
+        for writer in visits:
+            writer.transport.abort()  # its task then ends by itself
+        carriers = list(self._carriers.values())
+        for task in carriers:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*carriers, *filter(None, visits.values()), return_exceptions=True)
         self._carriers.clear()
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)
@@ -203,9 +206,7 @@ class Loopback:
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One person, or several, on one connection."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs every connection in a task
-        self._visits.add(task)
+        self._visits[writer] = asyncio.current_task()
         visit = _Visit(self, writer)
         try:
             async for line in reader:
@@ -213,7 +214,7 @@ class Loopback:
         except (ConnectionError, ValueError):  # gone, or a line longer than the reader's limit
             pass
         finally:
-            self._visits.discard(task)
+            del self._visits[writer]
             for address, queue in visit.heard:
                 self._listeners[address].discard(queue)
             await visit.end()

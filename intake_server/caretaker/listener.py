@@ -34,7 +34,7 @@ class Listener:
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     @classmethod
     async def open(cls, path: Path, answer: Answerer) -> "Listener":
@@ -48,15 +48,15 @@ class Listener:
         """Stop listening and end all connections; a sender then tries again elsewhere or later."""
         if self._server is not None:
             self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        # Ended from outside, each connection's task ends by itself: asyncio of Python 3.11 reports
+        # a cancelled one as an error.
+        ending = dict(self._connections)
+        for writer in ending:
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, ending.values()), return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+        self._connections[writer] = asyncio.current_task()
         room = asyncio.Semaphore(_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as answers:
@@ -67,6 +67,7 @@ class Listener:
         except* (OSError, EOFError, Malformed):
             pass
         finally:
+            del self._connections[writer]
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

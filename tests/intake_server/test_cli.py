@@ -10,14 +10,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import aiohttp
 import pytest
+from click.testing import CliRunner
 
+from intake_server.cli import main
 from intake_server.database_state import newest_schema
+from intake_server.prepare import prepare
+from tests.flows.people import Counsellor
 from vault import tables
+from vault.roster import fingerprint_words
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["keeper", "caretaker", "courier", "desk", "web"]
@@ -111,6 +119,25 @@ def installed(folder: Path, **environment: str) -> Iterator[Installed]:
 def it(short_dir: Path) -> Iterator[Installed]:
     with installed(short_dir) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def first_day() -> Iterator[Path]:
+    """A data folder that was started once and stopped."""
+    folder = Path(tempfile.mkdtemp(prefix="hl"))
+    with installed(folder) as one:
+        one.start()
+        one.stop()
+        assert one.up.returncode == 0
+    yield one.data
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def stopped(it: Installed, first_day: Path) -> Installed:
+    """An installation of its own that has run before."""
+    shutil.copytree(first_day, it.data)
+    return it
 
 
 def is_running(pid: int) -> bool:
@@ -220,6 +247,31 @@ def test_the_link_is_printed_elsewhere_when_it_is_asked_for(it):
     assert LINK.search(it.start("--setup-link", last="#setup=")) is not None
 
 
+async def test_the_first_person_ends_the_set_up_link_and_the_terminal_shows_the_words(it):
+    it.start()
+    place = SimpleNamespace(
+        desk=f"http://127.0.0.1:{it.desk}",
+        web=f"http://127.0.0.1:{it.web}",
+        cli=lambda *words: it.ask(*words).stdout,
+    )
+    async with aiohttp.ClientSession() as http:
+        fingerprint = await Counsellor(place, http).set_up()
+    words = "  ".join(fingerprint_words(fingerprint))
+    shown = ""
+    while words not in shown:
+        shown += it.up.stdout.readline()
+    assert "Compare them" in shown
+    assert words not in it.log.read_text()
+    done = it.ask("staff", "setup-link")
+    assert done.returncode == 1
+    assert "set up already" in done.stderr
+
+    it.stop()
+    shutil.rmtree(it.data / "database")
+    assert "havenline restore" in refused(it)
+    assert not (it.data / "database" / "havenline.sqlite3").exists()
+
+
 # --- what up refuses ------------------------------------------------------------------------
 
 
@@ -237,18 +289,16 @@ def test_a_folder_of_other_things_is_left_alone(it):
     assert [path.name for path in it.data.iterdir()] == ["holiday.jpg"]
 
 
-def test_exposed_keys_are_refused_and_explained(it):
-    it.start()
-    it.stop()
-    (it.data / "keeper" / "slots.bin").chmod(0o640)
-    said = refused(it)
+def test_exposed_keys_are_refused_and_explained(stopped):
+    (stopped.data / "keeper" / "slots.bin").chmod(0o640)
+    said = refused(stopped)
     assert "slots.bin" in said
     assert "chmod -R go=" in said
-    told = it.ask("check", "--json")
+    told = stopped.ask("check", "--json")
     assert told.returncode == 1
     (found,) = [each for each in json.loads(told.stdout) if each["dangerous"]]
     assert found["name"] == "exposed_files"
-    assert "DANGEROUS: Other users" in it.ask("check").stdout
+    assert "DANGEROUS: Other users" in stopped.ask("check").stdout
 
 
 def test_debugging_is_refused(short_dir):
@@ -262,10 +312,8 @@ def test_a_path_too_long_for_sockets_is_refused(it):
     assert "shorter folder" in refused(it)
 
 
-def test_a_safe_installation_passes_the_check(it):
-    it.start()
-    it.stop()
-    done = it.ask("check")
+def test_a_safe_installation_passes_the_check(stopped):
+    done = stopped.ask("check")
     assert done.returncode == 0, done.stdout
 
 
@@ -274,42 +322,31 @@ def test_wrong_settings_are_named(it):
     assert "there is no setting web.prot" in refused(it)
 
 
-def test_a_database_without_its_slot_file_gets_no_new_one(it):
-    it.start()
-    it.stop()
+def test_a_database_without_its_slot_file_gets_no_new_one(stopped):
     for name in ("slots.bin", "slots.twin"):
-        (it.data / "keeper" / name).unlink()
-    assert "no slot file" in refused(it)
-    assert not (it.data / "keeper" / "slots.bin").exists()
+        (stopped.data / "keeper" / name).unlink()
+    assert "no slot file" in refused(stopped)
+    assert not (stopped.data / "keeper" / "slots.bin").exists()
 
 
-def test_a_first_start_that_was_cut_off_goes_on(it):
-    it.start()
-    it.stop()
-    shutil.rmtree(it.data / "database")
-    assert "Havenline is running" in it.start()
-    assert all(each["healthy"] for each in it.told()["processes"])
+def test_a_first_start_that_was_cut_off_goes_on(stopped):
+    shutil.rmtree(stopped.data / "database")
+    assert "Havenline is running" in stopped.start()
+    assert all(each["healthy"] for each in stopped.told()["processes"])
 
 
-def test_a_database_of_another_slot_file_is_refused(it, tmp_path):
-    it.start()
-    it.stop()
-    with installed(tmp_path) as other:
-        other.data = it.data.with_name("other")
-        other.start()
-        other.stop()
-        shutil.rmtree(it.data / "database")
-        shutil.copytree(other.data / "database", it.data / "database")
-    assert "do not belong together" in refused(it)
-    assert "do not belong together" in refused(it), "the first refusal changed something"
+async def test_a_database_of_another_slot_file_is_refused(stopped):
+    database = stopped.data / "database" / "havenline.sqlite3"
+    database.unlink()
+    await prepare(f"sqlite:///{database}", os.urandom(16))
+    assert "do not belong together" in refused(stopped)
+    assert "do not belong together" in refused(stopped), "the first refusal changed something"
 
 
-def test_a_clock_that_went_back_is_refused_in_the_keepers_words(it):
-    it.start()
-    it.stop()
-    it.prefix = ("faketime", "-f", "-3d")
-    it.environment["DONT_FAKE_MONOTONIC"] = "1"
-    said = refused(it)
+def test_a_clock_that_went_back_is_refused_in_the_keepers_words(stopped):
+    stopped.prefix = ("faketime", "-f", "-3d")
+    stopped.environment["DONT_FAKE_MONOTONIC"] = "1"
+    said = refused(stopped)
     assert "the keeper does not start" in said
     assert "clock" in said
     assert "The keeper does not start, so nothing does." in said
@@ -318,12 +355,10 @@ def test_a_clock_that_went_back_is_refused_in_the_keepers_words(it):
 # --- the other commands ---------------------------------------------------------------------
 
 
-def test_what_needs_a_running_hotline_says_so(it):
-    it.start()
-    it.stop()
+def test_what_needs_a_running_hotline_says_so(stopped):
     for words in (["status"], ["staff", "setup-link"], ["clock-is-right", "--yes"]):
-        assert "havenline up" in refused(it, *words)
-    assert "caretaker cannot be reached" in refused(it, "sweep")
+        assert "havenline up" in refused(stopped, *words)
+    assert "caretaker cannot be reached" in refused(stopped, "sweep")
 
 
 def test_a_sweep_is_counted(it):
@@ -350,8 +385,9 @@ def test_the_inventory_lists_columns_and_files():
     assert {"keeper/slots.bin", "meta.pairing"} <= names
 
 
-def test_every_command_explains_itself():
-    for words in (
+@pytest.mark.parametrize(
+    "words",
+    [
         [],
         ["up"],
         ["status"],
@@ -363,15 +399,12 @@ def test_every_command_explains_itself():
         ["staff"],
         ["staff", "setup-link"],
         ["clock-is-right"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "intake_server.cli", *words, "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert "Usage:" in done.stdout
+    ],
+)
+def test_every_command_explains_itself(words):
+    done = CliRunner().invoke(main, [*words, "--help"])
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
 
 
 def test_peeking_knows_the_newest_schema():

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
+from intake_server.cli import main
 from intake_server.installation import make_folders
 from intake_server.prepare import prepare
 from intake_server.seed import own_seed
@@ -190,7 +192,14 @@ async def test_nothing_is_restored_while_the_keeper_runs(place, tmp_path):
 async def test_a_passphrase_opens_and_another_one_replaces_nothing(place, tmp_path):
     file = tmp_path / "backup.hlb"
     by_passphrase = ("--passphrase-file", str(place.passphrase))
-    assert place.ask("backup", str(file), *by_passphrase).returncode == 0
+    typed = CliRunner().invoke(
+        main,
+        ["backup", str(file), "--data", str(place.data.folder)],
+        input=f"{PASSPHRASE}\na slip of the fingers\n{PASSPHRASE}\n{PASSPHRASE}\n",
+    )
+    assert typed.exit_code == 0, typed.output
+    assert "do not match" in typed.output
+    assert PASSPHRASE not in typed.output
     assert PASSPHRASE.encode() not in file.read_bytes()
     await place.hotline.close()
     assert "other kind of key" in await refused_and_unchanged(place, file)

@@ -4,7 +4,6 @@ import asyncio
 
 from intake_server.desk.feed import KEPT, Feed
 from tests.intake_server.desk.place import streaming, to_text
-from vault import changes
 from vault.changes import Change
 from vault.engine import DatabaseBusy
 
@@ -41,7 +40,7 @@ async def test_what_was_pruned_is_a_gap(place, ana):
     await place.stop()
     await place.start()  # nothing is in memory
     await place.let_in(ana)
-    await place.write(lambda c: changes.prune(c, 3) if hasattr(changes, "prune") else prune(c))
+    await place.write(prune)
     async with streaming(place, ana, 0) as stream:
         assert await stream.change() == {"number": 3, "conversation": None, "what": "gap"}
         await ana.claim(client.conversation)
@@ -118,9 +117,9 @@ class Table:
         self.woken.put_nowait(numbers[-1])
 
 
-async def following(table, newest=0):
-    feed = Feed(table.fetch, table.wake)
-    return feed, asyncio.create_task(feed.run(newest))
+async def following(table):
+    feed = Feed(table.fetch, table.wake, 0)
+    return feed, asyncio.create_task(feed.run())
 
 
 async def until_at(feed, number):
@@ -177,7 +176,7 @@ async def test_a_database_that_is_busy_for_a_moment_ends_nothing():
 
 
 async def test_waiting_ends_by_itself():
-    feed = Feed(Table().fetch, Table().wake)
+    feed = Feed(Table().fetch, Table().wake, 0)
     await feed.wait(0, 0.01)
     feed.newest = 3
     await feed.wait(2, 60)

@@ -59,8 +59,8 @@ async def test_every_wrong_sign_in_gets_one_answer(empty, ana):
             empty, ana.name, authentication=part, code=totp(ana.secret, ana.used_step * 30)
         ),
     ]
-    for _ in range(4):  # now the name is locked for a minute
-        answers.append(await attempt(empty, ana.name))
+    # Now the name is locked for a minute.
+    answers += [await attempt(empty, ana.name) for _ in range(4)]
     answers.append(await attempt(empty, ana.name, authentication=part, code=good_code))
     first = comparable(answers[0])
     assert (first[0], first[2]) == (403, b'{"error":"refused"}')

@@ -1,0 +1,185 @@
+"""The courier's process: `python -m intake_server.courier --data DIR [--config FILE]`.
+
+Joins the channels of `bots` to inbox and outbox. It is the only process that speaks to messenger
+servers.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from bots.channel import Channel
+from bots.loopback import Loopback
+from intake_server.clock import Clock
+from intake_server.courier.answers import Answers, AnswersError, read_answers
+from intake_server.courier.inbound import Inbound
+from intake_server.courier.outbound import Outbound
+from intake_server.courier.own_keys import OwnKeys
+from intake_server.courier.screening import Screening
+from intake_server.courier.sent import SentFile, SentFileError
+from intake_server.courier.work import Work
+from intake_server.health import serve_health
+from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.roster_view import RosterView
+from intake_server.screening_link import ScreeningLink
+from intake_server.seed import SeedError, own_seed
+from intake_server.settings import Settings
+from vault.engine import Database, DatabaseFailed
+from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
+from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+
+ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
+STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
+_KEEPER_PATIENCE: Final = 60.0
+_PAUSE: Final = 0.2
+
+
+@dataclass(slots=True)
+class Courier:
+    """A courier at work, and what it says about itself."""
+
+    inbound: Inbound
+    outbound: Outbound
+    channels: dict[str, Channel]
+    started: float
+    keeper_down: bool = False
+
+    def report(self, now: float) -> dict[str, object]:
+        """What the health socket answers."""
+        states = {name: channel.health() for name, channel in self.channels.items()}
+        alarms = [f"{name}_{alarm}" for name, state in states.items() for alarm in state.alarms]
+        alarms += [f"{name}_unreachable" for name, state in states.items() if not state.connected]
+        if self.keeper_down:
+            alarms.append("keeper_down")
+        if self.inbound.stuck_seconds > STUCK:
+            alarms.append("messages_kept")
+        if self.outbound.forged:
+            alarms.append("reply_not_verified")
+        return {
+            "ok": not alarms,
+            "age_seconds": int(now - self.started),
+            "alarms": sorted(alarms),
+            "waiting": sum(state.waiting for state in states.values()),
+        }
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings, clock: Clock, log: FilteringBoundLogger
+) -> AsyncIterator[Courier]:
+    """Open what is needed, start the channels; close everything in the opposite order.
+
+    Raises `CannotStart`.
+    """
+    data = settings.data
+    async with contextlib.AsyncExitStack() as stack:
+        keys = _keys(data.courier_dir / "seed")
+        sent = _sent_file(data.courier_dir / "sent.bin", clock)
+        stack.callback(sent.close)
+        link = KeeperLink(data.run_dir / socket_name(Peer.COURIER))
+        stack.push_async_callback(link.close)
+        keeper = CourierKeeper(link)
+        await _announced(keeper, keys)
+        work = Work(await _database(settings), clock)
+        stack.push_async_callback(work.database.close)
+        roster = RosterView(keeper)
+        screening = None
+        if settings.screening.mode == "on":
+            caretaker = ScreeningLink(data.run_dir / "caretaker.sock")
+            stack.push_async_callback(caretaker.close)
+            screening = Screening(caretaker, roster, work, log)
+            await stack.enter_async_context(beside(screening.run()))
+
+        channels = {channel.name: channel for channel in _channels(settings, clock)}
+        answers = _answers(settings)
+        policy = retention_policy(settings)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, answers, clock, log)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
+        courier = Courier(inbound, outbound, channels, clock.monotonic())
+        stack.push_async_callback(inbound.stop)
+        for channel in channels.values():
+            await channel.start(partial(inbound.take, channel))
+            stack.push_async_callback(channel.stop)
+        stack.push_async_callback(outbound.stop)
+        await stack.enter_async_context(beside(outbound.run(), _announcing(courier, keeper, keys)))
+        health = await serve_health(
+            data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
+        )
+        stack.callback(health.close)
+        yield courier
+
+
+def _keys(path: Path) -> OwnKeys:
+    try:
+        return OwnKeys.of(own_seed(path))
+    except SeedError as error:
+        raise CannotStart(str(error)) from None
+
+
+def _sent_file(path: Path, clock: Clock) -> SentFile:
+    try:
+        return SentFile.open(path, clock.unix())
+    except SentFileError as error:
+        raise CannotStart(str(error)) from None
+
+
+def _answers(settings: Settings) -> Answers:
+    try:
+        return read_answers(settings.data.courier_dir, settings.page.language)
+    except AnswersError as error:
+        raise CannotStart(str(error)) from None
+
+
+def _channels(settings: Settings, clock: Clock) -> list[Channel]:
+    """The channels that the settings switch on."""
+    channels: list[Channel] = []
+    if settings.channels.loopback.enabled:
+        channels.append(Loopback(now=clock.unix, socket=settings.data.run_dir / "loopback.sock"))
+    return channels
+
+
+async def _announced(keeper: CourierKeeper, keys: OwnKeys) -> None:
+    """Announce the keys, waiting for a keeper that is just starting."""
+    try:
+        async with asyncio.timeout(_KEEPER_PATIENCE):
+            while True:
+                try:
+                    return await keeper.announce(keys.box.public, keys.sign.public)
+                except KeeperDown:
+                    await asyncio.sleep(_PAUSE)
+    except Refused:
+        raise CannotStart(
+            "the roster names another courier's keys. Restore courier/seed from the encrypted "
+            "backup."
+        ) from None
+    except TimeoutError:
+        raise CannotStart("the keeper does not answer. Start it first.") from None
+
+
+async def _announcing(courier: Courier, keeper: CourierKeeper, keys: OwnKeys) -> None:
+    """Announce the keys again and again; runs as long as the process."""
+    while True:
+        try:
+            await keeper.announce(keys.box.public, keys.sign.public)
+            courier.keeper_down = False
+        except (KeeperDown, KeeperRefusal):
+            courier.keeper_down = True
+        await asyncio.sleep(ANNOUNCE_EVERY)
+
+
+async def _database(settings: Settings) -> Database:
+    try:
+        return await Database.open(settings.data.database_url)
+    except DatabaseFailed as failure:
+        raise CannotStart(f"the database cannot be used: {failure}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_process("courier", serving))

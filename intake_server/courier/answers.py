@@ -1,0 +1,57 @@
+"""The few texts that go to a client without a counsellor: fixed, neutral, never made up.
+
+They name no organisation and no subject, because somebody else may read that screen. An
+organisation may put its own words into `courier/answers.json` in the data folder; an empty text
+switches that answer off.
+"""
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+OWN_ANSWERS: Final = "answers.json"
+_LONGEST: Final = 500
+_DEFAULT: Final = "en"
+
+
+class AnswersError(Exception):
+    """The organisation's own answers cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is said after the first message, for what cannot be opened, and after erasing."""
+
+    acknowledgement: str
+    text_only: str
+    erased: str
+
+
+def read_answers(folder: Path, language: str) -> Answers:
+    """Return the answers in `language`, or in English, with the organisation's own in `folder`.
+
+    Raises `AnswersError`.
+    """
+    shipped = files("intake_server.courier").joinpath("strings")
+    file = shipped.joinpath(f"{language}.json")
+    if not file.is_file():
+        file = shipped.joinpath(f"{_DEFAULT}.json")
+    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    own = folder / OWN_ANSWERS
+    if own.is_file():
+        texts |= _own(own, frozenset(texts))
+    return Answers(**texts)
+
+
+def _own(file: Path, known: frozenset[str]) -> dict[str, str]:
+    try:
+        texts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise AnswersError(f"{file}: cannot be read as JSON") from None
+    if not isinstance(texts, dict) or not set(texts) <= known:
+        raise AnswersError(f"{file}: must be an object with some of: {', '.join(sorted(known))}")
+    if not all(isinstance(text, str) and len(text) <= _LONGEST for text in texts.values()):
+        raise AnswersError(f"{file}: each answer is a text of at most {_LONGEST} characters")
+    return texts

@@ -1,0 +1,316 @@
+"""What arrives over messengers, from the channel's handler to the acknowledgement.
+
+Theory of operation
+-------------------
+1.  A message is acknowledged when it is sealed, its slot synced and its rows committed; in this
+    order, each step repeatable. Until then the channel keeps it: `ChannelUnavailable`.
+2.  Repeats are known by a keyed hash of the network's own id; they are acknowledged and dropped.
+3.  An unknown address makes a conversation: keys made here and forgotten here, envelope signed by
+    the courier, wrapped to the team. A known address finds it.
+4.  A living address slot without its rows is what a crash left between slot and commit (or is
+    younger than a restored database): it is erased and made anew, and the message is not lost.
+5.  Messages of one address are stored one after the other.
+6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
+7.  A client erases everything by writing `ERASE_COMMAND` alone: the keeper has overwritten the
+    shred key before the answer says so.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from bots.channel import (
+    Channel,
+    ChannelRefused,
+    ChannelUnavailable,
+    ChannelUncertain,
+    Incoming,
+)
+from intake_server.clock import Clock
+from intake_server.courier.answers import Answers
+from intake_server.courier.own_keys import OwnKeys, Writer, Writers
+from intake_server.courier.parts import readable, texts_of
+from intake_server.courier.screening import Screening, ToScreen
+from intake_server.courier.work import Arrived, Sealed, Work
+from intake_server.roster_view import RosterView
+from triage.retention import Policy, promise_for
+from vault.addresses import Address as SealedAddress
+from vault.conversations import NewConversation
+from vault.envelope import (
+    MAX_NUMBER,
+    Direction,
+    Envelope,
+    Format,
+    Origin,
+    Text,
+    encode_body,
+    seal_envelope,
+)
+from vault.keeper_answers import FoundAddress
+from vault.keeper_client import CourierKeeper
+from vault.keeper_protocol import Reference, Refused
+from vault.keeper_requests import NewMessengerConversation, Periods
+from vault.messages import UnknownConversation
+from vault.sealing import ID_SIZE, Kind, random_bytes
+from vault.wraps import (
+    Address,
+    ScreeningCopy,
+    TeamWrap,
+    new_conversation_keys,
+    seal_address,
+    seal_team_wrap,
+)
+
+ERASE_COMMAND: Final = "/erase"
+CHANNEL_NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
+    {"signal": 2, "matrix": 3, "deltachat": 4, "loopback": 255}
+)
+"""As the slot file numbers them (docs/keeper.md, section 1)."""
+
+_TRIES: Final = 3  # an erasure may come between two steps, not again and again
+
+
+@dataclass(slots=True)
+class Inbound:
+    """The handler of all channels."""
+
+    keeper: CourierKeeper
+    roster: RosterView
+    work: Work
+    keys: OwnKeys
+    policy: Policy
+    screening: Screening | None
+    answers: Answers
+    clock: Clock
+    log: FilteringBoundLogger
+    _kept_since: float | None = None
+    _writers: Writers = field(default_factory=Writers)
+    _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    _speaking: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def take(self, channel: Channel, incoming: Incoming) -> None:
+        """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
+        tag = self.keys.address_tag(channel.name, incoming.address)
+        try:
+            async with self._alone(tag):
+                await self._take(channel, incoming, tag)
+        except Exception as reason:
+            # Whatever it is, a mistake of our own included: the message must not be lost.
+            self._kept_since = self._kept_since or self.clock.monotonic()
+            self.log.warning("message_kept", channel=channel.name, exc_info=reason)
+            raise ChannelUnavailable from None
+        self._kept_since = None
+
+    @property
+    def stuck_seconds(self) -> float:
+        """For how long no message at all could be stored; 0 where the last one could."""
+        since = self._kept_since
+        return 0.0 if since is None else self.clock.monotonic() - since
+
+    async def stop(self) -> None:
+        """Let what is being said end."""
+        await asyncio.gather(*self._speaking, return_exceptions=True)
+
+    async def _take(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
+        transport = self.keys.transport_hash(channel.name, incoming.transport_id)
+        if await self.work.is_seen(transport):
+            return
+        await self.roster.current()  # nobody reads before somebody is set up
+        if (incoming.text or "").strip().casefold() == ERASE_COMMAND:
+            await self._erase(channel, incoming, tag)
+            return
+        texts = texts_of(incoming)
+        if texts:
+            await self._store(channel, _Message(incoming, tag, transport, texts))
+
+    async def _store(self, channel: Channel, message: "_Message") -> None:
+        for _ in range(_TRIES):
+            try:
+                found = await self._found(message.tag)
+                if found is None:
+                    await self._first(channel, message)
+                else:
+                    await self._further(channel, message, found)
+            except (Refused, UnknownConversation):
+                continue
+            else:
+                return
+        raise ChannelUnavailable
+
+    async def _found(self, tag: bytes) -> FoundAddress | None:
+        """The conversation of an address; None where there is none, or only its slots (rule 4)."""
+        try:
+            found = await self.keeper.find_address(tag)
+        except Refused:
+            return None
+        if await self.work.is_stored(found.conversation_id, found.reference):
+            return found
+        await self.keeper.erase(found.address)
+        return None
+
+    # --- a first and a further message ----------------------------------------------------
+
+    async def _first(self, channel: Channel, message: "_Message") -> None:
+        team = (await self.roster.current()).roster.epoch
+        keys, conversation_id = new_conversation_keys(), random_bytes(ID_SIZE)
+        promise = promise_for(self.policy, channel.name)
+        address = Address(conversation_id, channel.name, message.incoming.address, "")
+        wrap = TeamWrap(conversation_id, team.number, keys, None)
+        made = await self.keeper.create(
+            NewMessengerConversation(
+                conversation_id=conversation_id,
+                cpk=keys.messages.public,
+                npk=keys.notes.public,
+                epoch=team.number,
+                channel=CHANNEL_NUMBERS[channel.name],
+                periods=Periods(
+                    promise.inactivity_hours, promise.absolute_hours, promise.closed_hours
+                ),
+                team_wrap=seal_team_wrap(team.box_key, wrap),
+                address_tag=message.tag,
+                address_hours=promise.address_hours,
+                address=seal_address(self.keys.box.public, address),
+            )
+        )
+        new = NewConversation(
+            id=conversation_id,
+            slot=made.reference.slot,
+            tag=made.reference.tag,
+            channel=channel.name,
+            language="",
+            danger=False,
+            epoch=team.number,
+            outer_team=made.team_wrap,
+            outer_client=None,
+            due=made.due,
+            latest=made.latest,
+            now=self.clock.unix(),
+        )
+        at = SealedAddress(
+            conversation_id,
+            channel.name,
+            made.address.slot,
+            made.address.tag,
+            made.outer_address,
+        )
+        arrived = self._sealed(message, conversation_id, keys.messages.public)
+        await self.work.store_first(new, at, arrived)
+        self._stored(conversation_id, made.reference, message, arrived)
+        self._say(channel, message.incoming.address, self.answers.acknowledgement)
+        self._say_text_only(channel, message)
+
+    async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
+        due = await self.keeper.client_wrote(found.address)
+        arrived = self._sealed(message, found.conversation_id, found.cpk)
+        await self.work.store_further(found.conversation_id, due, arrived)
+        self._stored(found.conversation_id, found.reference, message, arrived)
+        self._say_text_only(channel, message)
+
+    def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
+        writer = self._writers.of(conversation_id)
+        sealed = []
+        for place, text in enumerate(message.texts, start=1):
+            content = _envelope(conversation_id, writer, place, text, message.incoming.at)
+            envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
+            sealed.append(Sealed(content.message_id, envelope))
+        return Arrived(message.transport, sealed, bool(readable(message.incoming)))
+
+    def _stored(
+        self,
+        conversation_id: bytes,
+        reference: Reference,
+        message: "_Message",
+        arrived: Arrived,
+    ) -> None:
+        """What follows a commit: the writer moved on, and the text goes to screening."""
+        self._writers.of(conversation_id).written += len(arrived.sealed)
+        if self.screening is None or not arrived.has_text:
+            return
+        parts = len(message.texts) - bool(message.incoming.attachments)
+        for one, text in zip(arrived.sealed[:parts], message.texts, strict=False):
+            copy = ScreeningCopy(
+                conversation_id=conversation_id,
+                message_id=one.message_id,
+                danger=False,
+                text=text,
+                language_hint="",
+            )
+            self.screening.offer(ToScreen(reference, copy))
+
+    # --- erasing --------------------------------------------------------------------------
+
+    async def _erase(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
+        with contextlib.suppress(Refused):
+            found = await self.keeper.find_address(tag)
+            erased = await self.keeper.erase(found.address)
+            if erased.is_conversation_gone:
+                await self.work.erased(erased.conversation_id)
+            else:
+                await self.work.address_dropped(erased.conversation_id, channel.name)
+        self._say(channel, incoming.address, self.answers.erased)
+
+    # --- what is said without a counsellor ------------------------------------------------
+
+    def _say_text_only(self, channel: Channel, message: "_Message") -> None:
+        if message.incoming.attachments and not readable(message.incoming):
+            self._say(channel, message.incoming.address, self.answers.text_only)
+
+    def _say(self, channel: Channel, address: str, text: str) -> None:
+        """Send a template once; a network that does not take it is not asked again."""
+        if text:
+            task = asyncio.create_task(self._speak(channel, address, text))
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, channel: Channel, address: str, text: str) -> None:
+        try:
+            await channel.send(address, text, random_bytes(ID_SIZE))
+        except (ChannelUnavailable, ChannelRefused, ChannelUncertain) as reason:
+            self.log.info("answer_not_sent", channel=channel.name, exc_info=reason)
+
+    # --- one at a time --------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, tag: bytes) -> AsyncIterator[None]:
+        lock, users = self._locks.get(tag, (asyncio.Lock(), 0))
+        self._locks[tag] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[tag]
+            if users == 1:
+                del self._locks[tag]
+            else:
+                self._locks[tag] = (lock, users - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One arriving message: where it is from and what of it is stored."""
+
+    incoming: Incoming
+    tag: bytes = field(repr=False)
+    transport: bytes = field(repr=False)
+    texts: list[str] = field(repr=False)
+
+
+def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:
+    return Envelope(
+        conversation_id=conversation_id,
+        message_id=random_bytes(ID_SIZE),
+        writer_id=writer.id,
+        counter=writer.written + place,
+        direction=Direction.CLIENT_TO_TEAM,
+        origin=Origin.COURIER,
+        epoch=0,
+        time_ms=min(max(at, 0) * 1000, MAX_NUMBER),
+        danger=False,
+        format=Format.MESSAGE,
+        body=encode_body(Text(text, "")),
+    )

@@ -1,0 +1,252 @@
+"""Replies on their way to messengers, from the outbox to the network.
+
+Theory of operation
+-------------------
+1.  No row is believed. What is sent is what stands inside the seal: opened with the courier's own
+    key, for this conversation, message and channel, and signed with the team key of today's epoch.
+2.  What was signed under an earlier epoch, rightly, goes back to the desk as a draft; what is not
+    rightly signed at all is not sent, and alarms.
+3.  An id in the courier's own file is never sent again (`intake_server.courier.sent`). It is
+    written there, synced, before anything is sent. After a crash in between nobody knows whether
+    the network took it: a person decides.
+4.  It goes to the address of that conversation, opened by the keeper, and to no other.
+5.  Replies of one conversation go one after the other, in the order of their writing.
+6.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
+    lives. Why a reply waits or failed stands in its row for the desk to show.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from bots.channel import Channel, ChannelRefused, ChannelUnavailable
+from intake_server.clock import Clock
+from intake_server.courier.own_keys import OwnKeys
+from intake_server.courier.sent import SendState, SentFile
+from intake_server.courier.work import Work
+from intake_server.roster_view import RosterView
+from vault.engine import DatabaseFailed
+from vault.keeper_client import CourierKeeper
+from vault.keeper_protocol import Reference, Refused
+from vault.outbox import Waiting
+from vault.roster import Roster
+from vault.sealing import CannotOpen
+from vault.wraps import (
+    OpenedOutboxItem,
+    is_outbox_item_verified,
+    open_address,
+    open_outbox_item,
+)
+
+FIRST_PAUSE: Final = 20.0  # seconds; rows keep minutes
+LONGEST_PAUSE: Final = 15 * 60.0
+LEAVE_SECONDS: Final = 8.0
+_JITTER: Final = 0.2
+_LOOK: Final = 15.0  # seconds between two looks at what may be tried again
+_MOST: Final = 256
+
+
+@unique
+class Reason(StrEnum):
+    """Why a reply was not sent, besides the channel's own reasons; the desk has the words."""
+
+    UNAVAILABLE = "unavailable"  # tried again
+    UNCERTAIN = "uncertain"  # it may have arrived
+    EARLIER_EPOCH = "earlier_epoch"  # back at the desk as a draft
+    NOT_VERIFIED = "not_verified"
+    NO_ADDRESS = "no_address"
+    NO_CHANNEL = "no_channel"
+    FORGOTTEN = "forgotten"
+
+
+class NotSent(Exception):
+    """This reply will not be sent; `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Outbound:
+    """Sends what waits in the outbox."""
+
+    keeper: CourierKeeper
+    roster: RosterView
+    work: Work
+    keys: OwnKeys
+    channels: Mapping[str, Channel]
+    sent: SentFile
+    clock: Clock
+    log: FilteringBoundLogger
+    forged: int = 0  # replies that nobody of the team had signed
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _sending: dict[bytes, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Send what waits; runs as long as the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            while True:
+                self._woken.clear()
+                for item in await self._waiting():
+                    if item.conversation not in self._sending:
+                        task = asyncio.create_task(self._try(item))
+                        self._sending[item.conversation] = task
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
+                        await self._woken.wait()
+
+    async def stop(self) -> None:
+        """After `run` has ended: let what is being sent end, so that it is known whether it went.
+
+        What takes longer than `LEAVE_SECONDS` stays uncertain.
+        """
+        self._stopping.set()
+        tasks = list(self._sending.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Wake up whenever somebody committed."""
+        async for _ in self.work.database.changes(0):
+            self._woken.set()
+
+    async def _waiting(self) -> list[Waiting]:
+        try:
+            return await self.work.waiting(_MOST)
+        except DatabaseFailed as failed:
+            self.log.warning("outbox_not_read", exc_info=failed)
+            return []
+
+    async def _try(self, item: Waiting) -> None:
+        """Send one reply and note what became of it; then there may be a next one."""
+        try:
+            if await self.work.is_next(item):
+                await self._send(item)
+        except Exception as reason:
+            # One reply must not keep the others waiting, whatever is wrong with it.
+            self.log.warning("reply_waits", channel=item.channel, exc_info=reason)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await self._stopping.wait()
+        finally:
+            del self._sending[item.conversation]
+            self._woken.set()
+
+    async def _send(self, item: Waiting) -> None:
+        known = self.sent.state_of(item.message)
+        if known is SendState.SENT:
+            await self.work.sent(item)
+            return
+        if known is SendState.SENDING:
+            await self.work.failed(item, Reason.UNCERTAIN, None)
+            return
+        channel = self.channels.get(item.channel)
+        if channel is None:
+            await self._give_up(item, Reason.NO_CHANNEL)
+            return
+        try:
+            text = await self._text(item)
+            address = await self._address(item)
+        except NotSent as not_sent:
+            await self._give_up(item, not_sent.reason)
+            return
+        await self._hand_over(item, channel, address, text)
+
+    async def _give_up(self, item: Waiting, reason: Reason) -> None:
+        if reason is Reason.EARLIER_EPOCH:
+            await self.work.returned(item, reason)
+        else:
+            await self.work.failed(item, reason, None)
+        if reason is Reason.NOT_VERIFIED:
+            self.forged += 1
+            self.log.error("reply_not_verified", channel=item.channel)
+
+    # --- rules 1, 2 and 4 -----------------------------------------------------------------
+
+    async def _text(self, item: Waiting) -> str:
+        """What is inside, verified; raises `NotSent`."""
+        try:
+            reference = Reference(item.slot, item.tag)
+            inner = await self.keeper.unwrap_outbox(reference, item.message, item.outer)
+            opened = open_outbox_item(self.keys.box, inner, item.conversation, item.message)
+        except Refused:
+            raise NotSent(await self._why_refused(item)) from None
+        except CannotOpen:
+            raise NotSent(Reason.NOT_VERIFIED) from None
+        roster = (await self.roster.current()).roster
+        if opened.item.channel != item.channel or not _is_signed(opened, roster):
+            raise NotSent(Reason.NOT_VERIFIED)
+        if opened.item.epoch != roster.epoch.number:
+            raise NotSent(Reason.EARLIER_EPOCH)
+        return opened.item.text
+
+    async def _why_refused(self, item: Waiting) -> Reason:
+        """The keeper refuses alike what is forgotten and what does not open under its key."""
+        try:
+            await self.keeper.slot_keys(Reference(item.slot, item.tag))
+        except Refused:
+            return Reason.FORGOTTEN
+        return Reason.NOT_VERIFIED
+
+    async def _address(self, item: Waiting) -> str:
+        """Where the conversation's client is reached; raises `NotSent`."""
+        row = await self.work.address_of(item)
+        if row is None:
+            raise NotSent(Reason.NO_ADDRESS)
+        try:
+            inner = await self.keeper.open_address(Reference(row.slot, row.tag), row.outer)
+            address = open_address(self.keys.box, inner, item.conversation)
+        except (Refused, CannotOpen):
+            raise NotSent(Reason.NO_ADDRESS) from None
+        if address.channel != item.channel:
+            raise NotSent(Reason.NO_ADDRESS)
+        return address.address
+
+    # --- rules 3 and 6 --------------------------------------------------------------------
+
+    async def _hand_over(self, item: Waiting, channel: Channel, address: str, text: str) -> None:
+        await self._note(item, SendState.SENDING)
+        try:
+            await channel.send(address, text, item.message)
+        except ChannelUnavailable as unavailable:
+            await self._note(item, SendState.NOT_TAKEN)
+            retry_at = self.clock.unix() + int(pause_after(item.tries, unavailable.retry_after))
+            await self.work.failed(item, Reason.UNAVAILABLE, retry_at)
+        except ChannelRefused as refused:
+            await self._note(item, SendState.NOT_TAKEN)
+            await self.work.failed(item, refused.reason, None)
+        except Exception as unknown:
+            # `ChannelUncertain`, or what a network's library raises besides: it may have arrived.
+            self.log.warning("reply_uncertain", channel=item.channel, exc_info=unknown)
+            await self.work.failed(item, Reason.UNCERTAIN, None)
+        else:
+            await self._note(item, SendState.SENT)
+            await self.work.sent(item)
+            self.log.info("reply_sent", channel=item.channel)
+
+    async def _note(self, item: Waiting, state: SendState) -> None:
+        await asyncio.to_thread(self.sent.note, item.message, state, self.clock.unix())
+
+
+def _is_signed(opened: OpenedOutboxItem, roster: Roster) -> bool:
+    """Whether the team signed it, under the epoch it names."""
+    epoch = roster.epoch_numbered(opened.item.epoch)
+    return epoch is not None and is_outbox_item_verified(opened, epoch.sign_key)
+
+
+def pause_after(tries: int, wanted: float | None) -> float:
+    """Return how long to wait after so many failed tries, in seconds, never less than `wanted`."""
+    pause = min(FIRST_PAUSE * 2.0 ** min(tries, 10), LONGEST_PAUSE)
+    return max(pause * random.uniform(1 - _JITTER, 1 + _JITTER), wanted or 0.0)  # noqa: S311  # no secret, only spread

@@ -1,0 +1,57 @@
+"""The courier's keys, and what it makes of them: all from the one seed in its own file."""
+
+from dataclasses import dataclass, field
+
+from vault.sealing import ID_SIZE, BoxKeys, Secret, SignKeys, derive, mac, pack, random_bytes
+from vault.wraps import address_tag, courier_keys
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """Box and signing pair, and the keyed hashes that nobody else can compute."""
+
+    seed: Secret
+    box: BoxKeys
+    sign: SignKeys
+
+    @classmethod
+    def of(cls, seed: Secret) -> "OwnKeys":
+        """All keys of a seed."""
+        pairs = courier_keys(seed)
+        return cls(seed, pairs.box, pairs.sign)
+
+    def address_tag(self, channel: str, address: str) -> bytes:
+        """What the keeper finds an address by."""
+        return address_tag(self.seed, channel, address)
+
+    def transport_hash(self, channel: str, transport_id: str) -> bytes:
+        """What the database remembers an arrived message by (32 bytes)."""
+        named = pack(channel.encode(), transport_id.encode())
+        return mac(derive(self.seed, "inbox"), named)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Whose hand an envelope is of: a random id, and how many envelopes it has written."""
+
+    id: bytes = field(default_factory=lambda: random_bytes(ID_SIZE), repr=False)
+    written: int = 0
+
+
+class Writers:
+    """One writer for each conversation since the start, so that a gap shows a lost message.
+
+    At most `most` are remembered; a conversation that comes back later has a new writer.
+    """
+
+    def __init__(self, most: int = 4_096) -> None:
+        self._most = most
+        self._of: dict[bytes, Writer] = {}
+
+    def of(self, conversation_id: bytes) -> Writer:
+        """The writer of a conversation; `written` moves only once envelopes are stored."""
+        writer = self._of.pop(conversation_id, None) or Writer()
+        self._of[conversation_id] = writer
+        if len(self._of) > self._most:
+            del self._of[next(iter(self._of))]
+        return writer

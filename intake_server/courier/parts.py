@@ -1,0 +1,62 @@
+"""What a messenger message becomes: texts that fit an envelope, in the order of writing.
+
+Messengers allow longer texts than an envelope holds. Nothing is cut: what is too long becomes
+several messages, parted at the end of a line or between words where there is one.
+"""
+
+from typing import Final
+
+from bots.channel import Attachment, Incoming
+from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, clean, is_empty
+
+MARKS: Final = {
+    Attachment.VOICE: "[voice]",
+    Attachment.PICTURE: "[picture]",
+    Attachment.FILE: "[file]",
+}
+"""Stands in the conversation for what stayed with the messenger; the desk puts it into words."""
+
+_BREAKS: Final = ("\n", " ")
+
+
+def readable(incoming: Incoming) -> str:
+    """Return what there is to read and to screen; empty where there is only an attachment."""
+    text = clean(incoming.text or "").text
+    return "" if is_empty(text) else text
+
+
+def texts_of(incoming: Incoming) -> list[str]:
+    """Return the texts to store; none where the message says nothing at all."""
+    marks = " ".join(MARKS[kind] for kind in incoming.attachments)
+    texts = split(readable(incoming))
+    return [*texts, marks] if marks else texts
+
+
+def split(text: str) -> list[str]:
+    """Return `text` in parts that fit; joined they are the text again."""
+    parts: list[str] = []
+    while text:
+        end = _fitting(text)
+        if end < len(text):
+            end = _break_before(text, end)
+        parts.append(text[:end])
+        text = text[end:]
+    return parts
+
+
+def _fitting(text: str) -> int:
+    """Return how many characters from the start fit into one envelope."""
+    end = min(len(text), LONGEST_CHARACTERS)
+    if len(text[:end].encode()) > LONGEST_BYTES:
+        # A cut through a character drops it: what is left fits.
+        end = len(text[:end].encode()[:LONGEST_BYTES].decode(errors="ignore"))
+    return end
+
+
+def _break_before(text: str, end: int) -> int:
+    """Return a friendlier place to part at, in the second half of what fits."""
+    for sign in _BREAKS:
+        at = text.rfind(sign, end // 2, end)
+        if at >= 0:
+            return at + 1
+    return end

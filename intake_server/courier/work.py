@@ -1,0 +1,181 @@
+"""The courier's transactions: what arrives is stored whole or not at all, what is sent is noted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from intake_server.clock import Clock
+from intake_server.screening_link import Screened
+from vault import addresses, changes, conversations, inbox, messages, outbox
+from vault.addresses import Address
+from vault.conversations import NewConversation, UrgencyBy
+from vault.engine import Connection, Database
+from vault.envelope import finding_id
+from vault.keeper_protocol import Reference
+from vault.messages import CLIENT_TO_TEAM, MESSAGE, NewMessage, UnknownConversation
+from vault.outbox import Waiting
+
+NOT_SCREENED_URGENCY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One envelope to store, with its message id (16 bytes)."""
+
+    message_id: bytes = field(repr=False)
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message of a messenger: its keyed hash and its envelopes."""
+
+    transport: bytes = field(repr=False)
+    sealed: Sequence[Sealed]
+    has_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the courier does in the database."""
+
+    database: Database
+    clock: Clock
+
+    async def is_seen(self, transport: bytes) -> bool:
+        """Whether a message with this hash is stored."""
+        return await self.database.read(lambda c: inbox.seen(c, transport))
+
+    async def is_stored(self, conversation_id: bytes, reference: Reference) -> bool:
+        """Whether the conversation of this very slot is in the database."""
+        row = await self.database.read(lambda c: conversations.get(c, conversation_id))
+        return row is not None and (row.slot, row.tag) == (reference.slot, reference.tag)
+
+    async def store_first(self, new: NewConversation, address: Address, arrived: Arrived) -> None:
+        """Store a conversation with its address and first message; again changes nothing."""
+        await self.database.write(lambda c: _store_first(c, new, address, arrived))
+
+    async def store_further(self, conversation_id: bytes, due: int, arrived: Arrived) -> None:
+        """Store a further message; raises UnknownConversation."""
+        now = self.clock.unix()
+        await self.database.write(lambda c: _store_further(c, conversation_id, due, now, arrived))
+
+    async def store_finding(
+        self, conversation_id: bytes, message_id: bytes, result: Screened
+    ) -> None:
+        """Store what screening said; raises UnknownConversation."""
+        now = self.clock.unix()
+        await self.database.write(
+            lambda c: _store_finding(c, conversation_id, message_id, result, now)
+        )
+
+    async def erased(self, conversation_id: bytes) -> None:
+        """Delete the rows of a conversation that the keeper has just forgotten."""
+        await self.database.write(lambda c: _erased(c, conversation_id))
+
+    async def address_dropped(self, conversation_id: bytes, channel: str) -> None:
+        """Delete an address that the keeper has just forgotten."""
+        await self.database.write(lambda c: addresses.drop(c, conversation_id, channel))
+
+    # --- outbox ---------------------------------------------------------------------------
+
+    async def waiting(self, limit: int) -> list[Waiting]:
+        """Replies to send now, oldest first."""
+        now = self.clock.unix()
+        return await self.database.read(lambda c: outbox.waiting(c, now, limit))
+
+    async def is_next(self, item: Waiting) -> bool:
+        """Whether no older reply of its conversation still waits."""
+        return await self.database.read(lambda c: _is_next(c, item))
+
+    async def address_of(self, item: Waiting) -> Address | None:
+        """The sealed address to which a reply goes."""
+        known = await self.database.read(lambda c: addresses.of(c, item.conversation))
+        return next((one for one in known if one.channel == item.channel), None)
+
+    async def sent(self, item: Waiting) -> None:
+        """Note that a reply was sent."""
+        await self.database.write(lambda c: _sent(c, item))
+
+    async def failed(self, item: Waiting, reason: str, retry_at: int | None) -> None:
+        """Note why a reply was not sent, and when it is tried again (None: never)."""
+        await self.database.write(lambda c: _failed(c, item, reason, retry_at))
+
+    async def returned(self, item: Waiting, reason: str) -> None:
+        """Give a reply back to the desk as a draft."""
+        now = self.clock.unix()
+        await self.database.write(lambda c: _returned(c, item, reason, now))
+
+
+def _store_first(c: Connection, new: NewConversation, address: Address, arrived: Arrived) -> None:
+    if inbox.seen(c, arrived.transport):
+        return
+    conversations.create(c, new)
+    addresses.put(c, new.id, address.channel, address.slot, address.tag, address.outer)
+    _store_messages(c, new.id, arrived, new.now)
+    changes.note(c, new.id, "new")
+
+
+def _store_further(
+    c: Connection, conversation_id: bytes, due: int, now: int, arrived: Arrived
+) -> None:
+    if inbox.seen(c, arrived.transport):
+        return
+    if not conversations.client_wrote(c, conversation_id, now=now, danger=False, due=due):
+        raise UnknownConversation
+    _store_messages(c, conversation_id, arrived, now)
+    changes.note(c, conversation_id, "message")
+
+
+def _store_messages(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:
+    inbox.note(c, arrived.transport, conversation_id, now)
+    for one in arrived.sealed:
+        new = NewMessage(
+            one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
+        )
+        messages.add(c, new)
+    if not arrived.has_text:
+        conversations.set_urgency(c, conversation_id, NOT_SCREENED_URGENCY, "not_screened")
+
+
+def _store_finding(
+    c: Connection, conversation_id: bytes, message_id: bytes, result: Screened, now: int
+) -> None:
+    if result.finding is not None:
+        messages.add_finding(
+            c,
+            conversation=conversation_id,
+            finding=finding_id(message_id),
+            envelope=result.finding,
+            now=now,
+        )
+    by: UrgencyBy = "screened" if result.screened else "not_screened"
+    conversations.set_urgency(c, conversation_id, result.urgency, by)
+    if result.language:
+        conversations.set_language(c, conversation_id, result.language)
+    changes.note(c, conversation_id, "finding")
+
+
+def _erased(c: Connection, conversation_id: bytes) -> None:
+    conversations.delete(c, [conversation_id])
+    changes.note(c, None, "erased")
+
+
+def _is_next(c: Connection, item: Waiting) -> bool:
+    standings = outbox.state_of(c, item.conversation)
+    first = next((one.message for one in standings if one.state == "waiting"), None)
+    return first == item.message
+
+
+def _sent(c: Connection, item: Waiting) -> None:
+    if outbox.sent(c, item.message):
+        changes.note(c, item.conversation, "outbox")
+
+
+def _failed(c: Connection, item: Waiting, reason: str, retry_at: int | None) -> None:
+    if outbox.failed(c, item.message, reason, retry_at):
+        changes.note(c, item.conversation, "outbox")
+
+
+def _returned(c: Connection, item: Waiting, reason: str, now: int) -> None:
+    if outbox.back_to_draft(c, item.message, reason, now):
+        changes.note(c, item.conversation, "outbox")

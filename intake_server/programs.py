@@ -1,0 +1,50 @@
+"""The five processes: how each is run, and how it is asked for its health."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from intake_server.keeper_operator import KeeperStanding, standing_of
+from intake_server.settings import Settings
+from intake_server.supervisor import Health, Program, ask_health, command_for
+from vault.keeper_client import KeeperDown, OperatorKeeper
+
+OTHERS = ("caretaker", "courier", "desk", "web")  # after the keeper, in start order
+
+
+def keeper_program(
+    settings: Settings,
+    operator: OperatorKeeper,
+    look: Callable[[KeeperStanding], None] | None = None,
+    *,
+    existing: bool = False,
+) -> Program:
+    """The keeper, asked by its operator's socket; `look` is shown each answer.
+
+    `existing`: it makes no slot file where there is none.
+    """
+
+    async def ask() -> Health:
+        try:
+            standing = await standing_of(operator)
+        except KeeperDown as error:
+            raise ConnectionError from error
+        if look is not None:
+            look(standing)
+        return Health(ok=True, alarms=tuple(standing.alarms))
+
+    arguments = ["--data", str(settings.data.folder), "--records", str(settings.slots.records)]
+    arguments += ["--log-level", settings.log.level]
+    for peer in ("web", "desk", "courier", "caretaker"):
+        if user := getattr(settings.keeper, f"{peer}_user"):
+            arguments += ["--peer-uid", f"{peer}={user}"]
+    if existing:
+        arguments.append("--existing")
+    return Program("keeper", command_for("keeper", arguments), ask)
+
+
+def other_program(name: str, settings: Settings, config: Path | None) -> Program:
+    """One of `OTHERS`; it reads the same settings as this process."""
+    chosen = () if config is None else ("--config", str(config.absolute()))
+    command = command_for(name, ("--data", str(settings.data.folder), *chosen))
+    path = settings.data.run_dir / f"{name}-health.sock"
+    return Program(name, command, lambda: ask_health(path))

@@ -1,0 +1,207 @@
+"""Bringing a backup back without bringing back what was forgotten (docs/keeper.md, section 4).
+
+Order:
+
+1.  The backup is opened and checked in a folder of its own; nothing is replaced yet.
+2.  A keeper runs for the time of the restore. The database must belong to its slot file.
+3.  Rows whose slots do not live any more are deleted from the copy, and their bytes with them.
+4.  The keeper adopts the copy's commit counter, and the copy takes the database's place. What
+    stood there is overwritten and deleted.
+
+A crash leaves the database that was there before, or the new one; the same command again ends it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from intake_server import work
+from intake_server.clock import Clock
+from intake_server.installation import SETTINGS_FILES, is_answered, sqlite_path
+from intake_server.keeper_operator import keeper_operator, socket_path, standing_of
+from intake_server.programs import keeper_program
+from intake_server.settings import Settings
+from intake_server.supervisor import Say, Supervisor
+from intake_server.work import Pruned
+from vault import private_files
+from vault.backup import DATABASE_NAME, KeyFile, Passphrase, RestoredFiles, read_backup
+from vault.engine import Database
+from vault.keeper_client import OperatorKeeper
+from vault.keeper_protocol import Reference
+from vault.schema import migrate
+
+KEEPER_PATIENCE = 60.0  # seconds
+_SCRATCH = ".restoring"
+
+
+class NotRestored(Exception):
+    """Nothing was replaced; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came back, and what did not.
+
+    `begun_since`: conversations that live and are not in the backup. `staff_missing`: people on
+    the keeper's roster who have no keys in the backup and cannot sign in any more.
+    """
+
+    conversations: int
+    forgotten: int
+    addresses_forgotten: int
+    begun_since: int
+    staff_missing: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a restore works with."""
+
+    settings: Settings
+    clock: Clock
+    log: FilteringBoundLogger
+    say: Say
+
+
+def files_to_back_up(settings: Settings) -> Mapping[str, Path]:
+    """The files besides the database that a backup holds, by their names in a data folder.
+
+    Never the keeper's, and not the courier's list of what it has sent: an older one would let
+    replies be sent twice.
+    """
+    folder = settings.data.folder
+    found = [folder / "courier" / "seed", folder / "caretaker" / "seed"]
+    for name in SETTINGS_FILES:
+        found += [folder / name, *(folder / name).rglob("*")]
+    return {str(path.relative_to(folder)): path for path in found if path.is_file()}
+
+
+async def restore(it: Tools, source: Path, key: Passphrase | KeyFile) -> Restored:
+    """Restore a backup into the data folder, which the caller holds.
+
+    Raises NotRestored, CannotOpen, BackupRefused, DatabaseFailed, KeeperDown, OSError; then
+    everything is as it was.
+    """
+    data = it.settings.data
+    if sqlite_path(data) is None:
+        raise NotRestored("The database is in PostgreSQL. Restore it with PostgreSQL's own tools.")
+    if await is_answered(socket_path(data.run_dir)):
+        raise NotRestored("The keeper is running. Stop Havenline first.")
+    scratch = data.folder / _SCRATCH
+    await asyncio.to_thread(_remove_folder, scratch)
+    try:
+        it.say("Opening and checking the backup …")
+        found = await asyncio.to_thread(read_backup, source, key, scratch)
+        it.say("Asking the keeper what still lives …")
+        async with _keeper(it) as keeper:
+            restored = await _settle(it, keeper, found, scratch)
+            await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files)
+    finally:
+        await asyncio.to_thread(_remove_folder, scratch)
+    return restored
+
+
+@contextlib.asynccontextmanager
+async def _keeper(it: Tools) -> AsyncIterator[OperatorKeeper]:
+    """A keeper of the existing slot file, for the time of the restore."""
+    data = it.settings.data
+    async with keeper_operator(data.run_dir) as operator:
+        program = keeper_program(it.settings, operator, existing=True)
+        supervisor = Supervisor([program], clock=it.clock, log=it.log, say=it.say)
+        supervisor.start()
+        supervisor.let_run("keeper")
+        try:
+            if await supervisor.healthy("keeper", patience=KEEPER_PATIENCE):
+                raise NotRestored(
+                    "The keeper does not start; what it said stands above. A backup cannot be "
+                    "opened without the slot file it belongs to."
+                )
+            yield operator
+        finally:
+            await supervisor.stop()
+
+
+async def _settle(
+    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path
+) -> Restored:
+    """Bring the copy to what the keeper knows, and have the keeper adopt it."""
+    pairing = (await keeper.hello()).pairing_id
+    if found.pairing != pairing:
+        raise NotRestored(
+            f"This backup belongs to another slot file than the one in "
+            f"{it.settings.data.keeper_dir}: nothing in it could be opened."
+        )
+    url = f"sqlite:///{scratch / DATABASE_NAME}"
+    await asyncio.to_thread(migrate, url)
+    database = await Database.open(url, readers=1)
+    try:
+        pruned = await work.delete_forgotten(database, _living(keeper))
+        staff = await work.count_staff(database)
+        counter = (await work.standing(database)).commit_counter
+    finally:
+        await database.close()
+    standing = await standing_of(keeper)
+    await keeper.adopt(pairing, counter)
+    return Restored(
+        conversations=pruned.conversations,
+        forgotten=pruned.forgotten,
+        addresses_forgotten=pruned.addresses_forgotten,
+        begun_since=_begun_since(standing.live, pruned),
+        staff_missing=max(0, standing.live.get("staff", 0) - staff),
+        files=tuple(sorted(found.files)),
+    )
+
+
+def _begun_since(live: Mapping[str, int], pruned: Pruned) -> int:
+    return max(0, live.get("conversation", 0) - pruned.conversations)
+
+
+def _living(keeper: OperatorKeeper) -> work.AskLiving:
+    async def ask(references: Sequence[tuple[int, bytes]]) -> Sequence[bool]:
+        return await keeper.live([Reference(slot, tag) for slot, tag in references])
+
+    return ask
+
+
+def _put_in_place(settings: Settings, scratch: Path, names: Mapping[str, Path]) -> None:
+    """Replace key files and, last, the database. Settings that are there stay as they are."""
+    folder = settings.data.folder
+    for name in names:
+        place = folder / name
+        is_setting = Path(name).parts[0] in SETTINGS_FILES
+        if name == DATABASE_NAME or (is_setting and place.exists()):
+            continue
+        _replace(scratch / name, place)
+    database = sqlite_path(settings.data)
+    if database is not None:
+        for end in ("-wal", "-shm"):
+            private_files.remove(database.with_name(database.name + end))
+        _replace(scratch / DATABASE_NAME, database)
+
+
+def _replace(new: Path, place: Path) -> None:
+    """Put a file in another's place; what stood there is overwritten."""
+    private_files.make_folder(place.parent)
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(place.open("r+b")) if place.is_file() else None
+        new.replace(place)
+        private_files.sync_folder(place.parent)
+        if old is not None:
+            private_files.overwrite(old)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Overwrite and delete everything in a folder, and the folder."""
+    if not folder.exists():
+        return
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            private_files.remove(path)
+    folder.rmdir()
