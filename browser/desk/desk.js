@@ -1,0 +1,253 @@
+// What a member does here, without a screen: open, claim, answer, note, close. Keys and texts of
+// open conversations live in this object and end with it.
+
+import { Refusal } from "./api.js";
+import { newComposers } from "./composers.js";
+import { openConversation } from "./conversation.js";
+import { newDrafts } from "./drafts.js";
+import { askClose } from "./keeper.js";
+import { isWordOf } from "./mark.js";
+import { similarTo } from "./similar.js";
+import { reasonOf, sendReply } from "./send.js";
+import { toBase64Url } from "../envelope/bytes.js";
+import { forgetMember } from "./sign_in.js";
+
+/**
+ * @typedef {object} Talk a conversation that is open here
+ * @property {object} conversation of newConversation
+ * @property {object} composer of newComposer
+ * @property {number} due seconds @property {string} name the client chose; "" where none
+ * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
+ * @property {string | null} noteText what stands in the field for notes
+ */
+
+/**
+ * @param {object} session api, rows, writer, pause, now (milliseconds)
+ * @param {import("./sign_in.js").Member} member
+ * @param {object} told
+ * @param {(id: string) => void} told.changed something of an open conversation is different
+ * @param {(id: string, why: "erased" | "forgotten" | "closed") => void} told.gone
+ */
+export function newDesk({ api, rows, writer, pause, now, unsent }, member, told) {
+  /** @type {Map<string, Talk>} */
+  const talks = new Map();
+  const composers = newComposers();
+  const own = toBase64Url(member.staffId);
+  const drafts = newDrafts(api, pause, unsent, (id) => told.changed(id));
+  let isClosed = false;
+
+  const somebody = ({ conversation, name }) => ({
+    conversation: conversation.key,
+    mark: conversation.mark,
+    name,
+  });
+  const similarOf = (talk) => similarTo(somebody(talk), [...talks.values()].map(somebody));
+
+  /** Tells a composer who holds its conversation now. */
+  function tellHolder(id, talk) {
+    const holder = rows.get(id)?.holder ?? null;
+    if (holder === null || holder === own) {
+      talk.composer.heldBy(holder === own ? "own" : "nobody");
+    } else if (talk.composer.other()?.id !== holder) {
+      talk.composer.heldBy({ id: holder, name: rows.nameOf(holder), timeMs: now() });
+    }
+  }
+
+  async function open(id) {
+    const there = talks.get(id);
+    if (there) {
+      return there;
+    }
+    await drafts.resend();
+    const opened = await openConversation(api, member, writer, rows.get(id));
+    if (isClosed || talks.has(id)) {
+      opened.conversation.forget();
+      return talks.get(id);
+    }
+    const { conversation, answer, draft, due } = opened;
+    const talk = { conversation, due, outbox: new Map(), noteText: "", name: "" };
+    talk.composer = composers.open({
+      conversation,
+      isWord: (typed) => isWordOf(conversation.mark, typed),
+      isSimilar: () => Boolean(similarOf(talk)),
+    });
+    talks.set(id, talk);
+    talk.name = conversation.thread.clientName();
+    answer.outbox.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    talk.composer.restore(draft);
+    talk.isDraftBack = Boolean(draft);
+    drafts.know(id, draft);
+    if (answer.holder !== undefined) {
+      rows.patch(id, { holder: answer.holder });
+    }
+    tellHolder(id, talk);
+    return talk;
+  }
+
+  /** Further messages of an open conversation. */
+  async function fetchMore(id) {
+    const talk = talks.get(id);
+    const { thread } = talk.conversation;
+    const answer = await api.post("/api/messages", { conversation: id, after: thread.last() });
+    if (talks.get(id) !== talk) {
+      return;
+    }
+    for (const line of thread.take(answer.messages)) {
+      if (!line.ours) {
+        talk.composer.clientWrote(line);
+      }
+    }
+    talk.name = thread.clientName();
+    answer.outbox?.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    if (talk.conversation.hasArrived() && !talk.composer.isBusy()) {
+      arrived(id, talk);
+    }
+    told.changed(id);
+  }
+
+  function arrived(id, talk) {
+    talk.conversation.replied();
+    talk.composer.sent();
+    drafts.now(talk.conversation, "");
+  }
+
+  /** Rows changed: what is open here follows. */
+  async function follow(ids) {
+    for (const [id, talk] of talks) {
+      if (!ids.has(id)) {
+        continue;
+      }
+      const row = rows.get(id);
+      try {
+        await fetchMore(id);
+        if (row) {
+          talk.due = row.due;
+          tellHolder(id, talk);
+          told.changed(id);
+        } else {
+          gone(id, "closed");
+        }
+      } catch (error) {
+        if (error instanceof Refusal && ["gone", "refused"].includes(error.code)) {
+          gone(id, now() / 1000 >= talk.due ? "forgotten" : "erased");
+        } // anything else: no connection, and the next change tries again
+      }
+    }
+  }
+
+  function gone(id, why) {
+    const talk = talks.get(id);
+    if (talk) {
+      composers.drop(id);
+      drafts.forget(id);
+      talk.conversation.forget();
+      talks.delete(id);
+      told.gone(id, why);
+    }
+  }
+
+  async function deliver(taken) {
+    const { conversation } = taken;
+    const id = conversation.key;
+    const talk = talks.get(id);
+    told.changed(id);
+    try {
+      const stored = await sendReply(api, member, taken, pause);
+      talk.due = stored.due;
+      arrived(id, talk);
+      rows.patch(id, { waiting_since: null, due: stored.due });
+    } catch (error) {
+      const why = reasonOf(error);
+      talk.composer.notSent(why);
+      if (why === "claim_lost") {
+        rows.patch(id, { holder: error.detail.holder ?? null });
+        tellHolder(id, talk);
+      }
+    }
+    if (talks.get(id) === talk) {
+      told.changed(id);
+      await fetchMore(id).catch(() => undefined); // the next change fetches it
+    }
+  }
+
+  rows.lookFirst(() => [...talks.keys()]);
+  const stopRows = rows.watch((ids) => {
+    follow(ids);
+  });
+
+  return {
+    own,
+    member,
+    composers,
+    open,
+    similarOf,
+    of: (id) => talks.get(id),
+    talks: () => [...talks.values()],
+    draftKeptAt: (id) => drafts.keptAt(id),
+
+    /** @returns {Promise<boolean>} whether it is this member's now */
+    async claim(id) {
+      const { won, holder } = await api.post("/api/claim", { conversation: id });
+      const state = won ? { state: "claimed" } : {};
+      rows.patch(id, { holder: won ? own : holder, ...state });
+      return won;
+    },
+
+    async release(id) {
+      await api.post("/api/release", { conversation: id });
+      rows.patch(id, { holder: null });
+    },
+
+    async setUrgency(id, urgency) {
+      await api.post("/api/urgency", { conversation: id, urgency });
+      rows.patch(id, { urgency, urgency_by: "hand" });
+    },
+
+    /** @param {string} text for the team; not on any way that a reply takes */
+    async addNote(id, text) {
+      const talk = talks.get(id);
+      const { message, envelope } = talk.conversation.note(text);
+      await api.post("/api/note", { conversation: id, message, envelope });
+      await fetchMore(id);
+    },
+
+    /**
+     * @param {string} id @param {string} reason kept as a note for the team
+     * @returns {Promise<number>} when it is erased, seconds
+     */
+    async close(id, reason) {
+      const { conversation } = talks.get(id);
+      const due = await askClose(api, member, conversation.row, conversation.thread.last());
+      const { message, envelope } = conversation.note(reason);
+      gone(id, "closed");
+      const noted = api.post("/api/note", { conversation: id, message, envelope });
+      await noted.catch(() => undefined); // it is closed all the same
+      return due;
+    },
+
+    /** Something was typed. */
+    typed(id) {
+      const talk = talks.get(id);
+      drafts.soon(talk.conversation, () => talk.composer.text());
+    },
+
+    /** To be called several times a second: signs and sends what was held long enough. */
+    tick() {
+      composers.due(now()).forEach(deliver);
+    },
+
+    /** Seals and stores what is being written, then forgets every key and text. */
+    end() {
+      isClosed = true;
+      stopRows();
+      rows.lookFirst(() => []);
+      const kept = composers.close();
+      const stored = kept.map(({ conversation, text }) => drafts.now(conversation, text));
+      talks.forEach(({ conversation }) => conversation.forget());
+      talks.clear();
+      drafts.end();
+      forgetMember(member);
+      return Promise.allSettled(stored);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+// One line of a conversation: a message with the words that findings point to, a gap, or what could
+// not be opened.
+
+import { el } from "./dom.js";
+import { piecesOf } from "./spans.js";
+
+const OUTBOX = { waiting: "state.pending", sent: "state.sent" };
+// The courier's reasons and those of the channels (intake_server/courier, bots/channel.py).
+const REASONS = {
+  unavailable: "state.failed_network",
+  uncertain: "state.failed_uncertain",
+  earlier_epoch: "state.failed_epoch",
+  not_verified: "state.failed_signature",
+  no_address: "state.failed_address",
+  no_channel: "state.failed_channel",
+  forgotten: "state.failed_address",
+  gone: "state.failed_address",
+  identity_changed: "state.failed_identity",
+  not_encrypted: "state.failed_plain",
+  too_long: "state.failed_long",
+  refused: "state.failed_refused",
+};
+
+/**
+ * What is shown of findings: numbers run through the whole conversation.
+ * @param {object} thread of newThread
+ * @returns {Map<object, {finding: object, first: number}>} by line
+ */
+export function numberedFindings(thread) {
+  const numbered = new Map();
+  let count = 0;
+  for (const line of thread.lines) {
+    const finding = line.kind === "message" && !line.ours ? thread.findingOf(line) : undefined;
+    if (finding) {
+      numbered.set(line, { finding, first: count + 1 });
+      count += finding.verified ? (finding.screening?.findings.length ?? 0) : 0;
+    }
+  }
+  return numbered;
+}
+
+/** @param {object} session @param {object} desk @param {object} given @returns a maker of lines */
+export function newLineView({ t, now }, desk, { onCopy }) {
+  /** What became of one's answer. */
+  function stateOf(talk, line) {
+    if (talk.conversation.row.channel === "web") {
+      return t("state.delivered");
+    }
+    const outbox = talk.outbox.get(line.id);
+    if (!outbox || outbox.state in OUTBOX) {
+      return t(OUTBOX[outbox?.state] ?? "state.pending");
+    }
+    const reason = outbox.state === "returned" ? "earlier_epoch" : outbox.reason;
+    return t("state.failed", { reason: t(REASONS[reason] ?? "state.failed_refused") });
+  }
+
+  function meta(talk, line) {
+    const time = t.moment(line.timeMs, now());
+    if (!line.ours) {
+      return t.parts("talk.client_at", {
+        time,
+        name: el("bdi", {}, line.name || t("talk.no_name")),
+      });
+    }
+    const isOwn = line.name === desk.member.name;
+    const name = el("bdi", {}, line.name);
+    const sent = isOwn ? "talk.sent_by_you" : "talk.sent_by";
+    return [`${time} `, ...t.parts(sent, { name, state: stateOf(talk, line) })];
+  }
+
+  function textOf(line, numbered) {
+    const screening = numbered?.finding.verified ? numbered.finding.screening : null;
+    const spans = screening?.findings ?? [];
+    return piecesOf(line.text, spans).map(({ text, numbers }) =>
+      numbers.length
+        ? el(
+            "mark",
+            { class: "sign" },
+            text,
+            el("sup", {}, numbers.map((n) => n - 1 + numbered.first).join(",")),
+          )
+        : text,
+    );
+  }
+
+  function failedActions(talk, line) {
+    const outbox = talk.outbox.get(line.id);
+    const isFailed = outbox && !(outbox.state in OUTBOX);
+    return (
+      isFailed &&
+      el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft"))
+    );
+  }
+
+  function message(talk, line, numbered) {
+    const warning = line.verified
+      ? line.earlier && t("verify.earlier_team")
+      : t(line.ours ? "verify.team_unverified" : "verify.unverified");
+    // What the team did not sign is never shown as the team's words.
+    const isShown = line.verified || !line.ours;
+    return el(
+      "li",
+      {
+        class: `line ${line.ours ? "ours" : "theirs"}${line.verified ? "" : " unverified"}`,
+        "data-number": line.number,
+      },
+      el("p", { class: "meta" }, meta(talk, line)),
+      line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
+      warning && el("p", { class: "warning" }, warning),
+      isShown && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
+      line.ours && failedActions(talk, line),
+    );
+  }
+
+  /** @param {object} talk @param {object} line @param {object | undefined} numbered its findings */
+  return (talk, line, numbered) => {
+    if (line.kind === "unreadable") {
+      return el("li", { class: "line" }, el("p", { class: "warning" }, t("talk.cannot_open")));
+    }
+    if (line.kind === "gap") {
+      const { first, last } = line;
+      const words =
+        first === last
+          ? t("verify.gap", { number: first })
+          : t("verify.gap_several", { first, last });
+      return el("li", { class: "line" }, el("p", { class: "warning" }, words));
+    }
+    return message(talk, line, numbered);
+  };
+}

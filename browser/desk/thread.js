@@ -1,0 +1,196 @@
+// One conversation as it is read: envelopes in, lines out. What cannot be verified is shown as
+// such, what was repeated is dropped, what is missing is said.
+
+import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
+import {
+  CLIENT_TO_TEAM,
+  FINDING,
+  findingId,
+  FROM_CARETAKER,
+  FROM_CLIENT,
+  FROM_COURIER,
+  HANDOVER,
+  isVerified,
+  newReading,
+  openEnvelope,
+  TEAM_NOTE,
+  TEAM_TO_CLIENT,
+} from "../envelope/envelope.js";
+import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
+import { currentEpoch } from "../roster/roster.js";
+import { readScreening } from "./findings.js";
+
+/**
+ * @typedef {object} Line
+ * @property {"message" | "gap" | "unreadable"} kind
+ * @property {number} number of its row
+ * @property {string} id of the message, base64url; "" for what is none
+ * @property {boolean} ours from the team
+ * @property {boolean} verified
+ * @property {boolean} earlier signed under an earlier epoch
+ * @property {boolean} danger the client's tick
+ * @property {string} text @property {string} name @property {number} timeMs
+ * @property {number} first @property {number} last of a gap: the writer's count
+ */
+
+/**
+ * @typedef {object} Note
+ * @property {number} number @property {boolean} verified
+ * @property {string} text @property {string} name @property {number} timeMs
+ */
+
+/** @typedef {{verified: boolean, screening: import("./findings.js").Screening | null}} Finding */
+
+/**
+ * @param {object} keys
+ * @param {Uint8Array} keys.id of the conversation
+ * @param {import("../envelope/sealing.js").BoxKeys} keys.messages
+ * @param {import("../envelope/sealing.js").BoxKeys} keys.notes
+ * @param {Uint8Array | null} keys.verifyKey the client's
+ * @param {import("../roster/roster.js").Roster} roster
+ */
+export function newThread({ id, messages, notes, verifyKey }, roster) {
+  const readingMessages = newReading();
+  const readingNotes = newReading();
+  /** @type {Line[]} */
+  const lines = [];
+  /** @type {Note[]} */
+  const noted = [];
+  /** @type {Map<string, Finding>} by the finding's own id */
+  const findings = new Map();
+  let last = 0;
+  let repeats = 0;
+
+  /** The key that must have signed; undefined or null where there is none. */
+  function signerOf({ origin, epoch }) {
+    const fixed = {
+      [FROM_CLIENT]: verifyKey,
+      [FROM_COURIER]: roster.founding.courierSignKey,
+      [FROM_CARETAKER]: roster.founding.caretakerSignKey,
+    };
+    return origin in fixed ? fixed[origin] : roster.epochs[epoch - 1]?.signKey;
+  }
+
+  function isGenuine(opened) {
+    const key = signerOf(opened.envelope);
+    return Boolean(key) && isVerified(opened, key);
+  }
+
+  const plainLine = (row) => ({
+    kind: "message",
+    number: row.number,
+    id: "",
+    ours: false,
+    verified: false,
+    earlier: false,
+    danger: false,
+    text: "",
+    name: "",
+    timeMs: 0,
+    first: 0,
+    last: 0,
+  });
+
+  function takeMessage(row, blob) {
+    const directions = [CLIENT_TO_TEAM, TEAM_TO_CLIENT];
+    const opened = openEnvelope(blob, MESSAGE, messages, id, directions);
+    const { envelope } = opened;
+    const verified = isGenuine(opened);
+    const { repeated, missing } = readingMessages(envelope, verified);
+    if (repeated) {
+      repeats += 1;
+      return null;
+    }
+    if (missing) {
+      const { counter } = envelope;
+      lines.push({ ...plainLine(row), kind: "gap", first: counter - missing, last: counter - 1 });
+    }
+    const ours = envelope.direction === TEAM_TO_CLIENT;
+    const line = {
+      ...plainLine(row),
+      id: toBase64Url(envelope.messageId),
+      ours,
+      verified,
+      earlier: ours && envelope.epoch !== currentEpoch(roster).number,
+      danger: envelope.danger,
+      text: envelope.text,
+      name: envelope.name,
+      timeMs: envelope.timeMs,
+    };
+    lines.push(line);
+    return line;
+  }
+
+  function takeNote(row, blob) {
+    const opened = openEnvelope(blob, NOTE, notes, id, [FINDING, TEAM_NOTE, HANDOVER]);
+    const { envelope } = opened;
+    const verified = isGenuine(opened);
+    if (envelope.direction === FINDING) {
+      const key = toBase64Url(envelope.messageId);
+      if (verified || !findings.has(key)) {
+        findings.set(key, { verified, screening: readScreening(envelope.text) });
+      }
+      return;
+    }
+    if (readingNotes(envelope, verified).repeated) {
+      repeats += 1;
+      return;
+    }
+    const { text, name, timeMs } = envelope;
+    noted.push({ number: row.number, verified, text, name, timeMs });
+  }
+
+  function takeRow(row) {
+    try {
+      const blob = fromBase64Url(row.envelope);
+      if (row.kind === NOTE) {
+        takeNote(row, blob);
+        return null;
+      }
+      return takeMessage(row, blob);
+    } catch (error) {
+      if (!(error instanceof CannotOpen || error instanceof DOMException)) {
+        throw error;
+      }
+      if (row.kind !== NOTE) {
+        lines.push({ ...plainLine(row), kind: "unreadable" });
+      }
+      return null;
+    }
+  }
+
+  return {
+    lines,
+    notes: noted,
+
+    /**
+     * Rows from the server, those it has seen left out.
+     * @param {{number: number, kind: number, envelope: string}[]} rows
+     * @returns {Line[]} new messages
+     */
+    take(rows) {
+      const fresh = [];
+      for (const row of rows) {
+        if (row.number > last) {
+          last = row.number;
+          fresh.push(takeRow(row));
+        }
+      }
+      return fresh.filter(Boolean);
+    },
+
+    /** The number of the last row taken. */
+    last: () => last,
+    /** How many envelopes came a second time and were dropped. */
+    repeats: () => repeats,
+
+    /** @param {Line} line a client's @returns {Finding | undefined} what screening says about it */
+    findingOf: (line) => findings.get(toBase64Url(findingId(fromBase64Url(line.id)))),
+
+    /** @returns {string} the name that the client chose last; "" where none */
+    clientName: () => lines.findLast((line) => !line.ours && line.name)?.name ?? "",
+
+    /** @returns {Line | undefined} what the client wrote last */
+    lastFromClient: () => lines.findLast((line) => line.kind === "message" && !line.ours),
+  };
+}
