@@ -30,6 +30,7 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @typedef {object} Draft a message sealed once, sent as often as needed
  * @property {Uint8Array} messageId
  * @property {string} text
+ * @property {string} name
  * @property {boolean} danger
  * @property {number} size of the envelope
  * @property {string} envelope base64url
@@ -48,6 +49,7 @@ export function newConversation({ id, messages, phraseKeys }) {
   /** @type {Shown[]} */
   const shown = [];
   let last = 0;
+  let floor = 1;
 
   /** Takes rows from the server; gives how many new messages of the team were among them. */
   function take(rows, roster) {
@@ -78,6 +80,9 @@ export function newConversation({ id, messages, phraseKeys }) {
     const { envelope } = opened;
     const key = signerOf(envelope, roster);
     const verified = key !== undefined && isVerified(opened, key);
+    if (verified) {
+      floor = Math.max(floor, envelope.epoch);
+    }
     const { repeated, missing } = reading(envelope, verified);
     if (repeated) {
       return [];
@@ -91,11 +96,11 @@ export function newConversation({ id, messages, phraseKeys }) {
   /** Whose signature an envelope must carry; undefined where there is no such key. */
   function signerOf(envelope, roster) {
     if (envelope.direction === TEAM_TO_CLIENT) {
-      return roster.epochs[envelope.epoch - 1]?.signKey;
+      // A former member may still hold an earlier epoch's key: once a later one has spoken, or the
+      // page is open under it, an earlier one is not believed any more.
+      return envelope.epoch >= floor ? roster.epochs[envelope.epoch - 1]?.signKey : undefined;
     }
-    return envelope.origin === FROM_CLIENT
-      ? phraseKeys.sign.public
-      : roster.founding.courierSignKey;
+    return envelope.origin === FROM_CLIENT ? phraseKeys.sign.public : undefined;
   }
 
   /** @returns {Draft} sealed and signed here, before anything is sent */
@@ -121,7 +126,7 @@ export function newConversation({ id, messages, phraseKeys }) {
       messages.public,
       phraseKeys.sign,
     );
-    return { messageId, text, danger, size: envelope.length, envelope: toBase64Url(envelope) };
+    return { messageId, text, name, danger, size: envelope.length, envelope: toBase64Url(envelope) };
   }
 
   /** @returns {string | null} the copy that a program reads once; null while screening is off */
@@ -149,5 +154,10 @@ export function newConversation({ id, messages, phraseKeys }) {
     counter -= 1;
   }
 
-  return { id, phraseKeys, shown, take, write, unwrite, copyOf, last: () => last };
+  /** From now on only the team's current epoch speaks. */
+  function settle(roster) {
+    floor = Math.max(floor, roster.epochs.length);
+  }
+
+  return { id, phraseKeys, shown, take, settle, write, unwrite, copyOf, last: () => last };
 }

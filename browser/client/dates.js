@@ -38,7 +38,8 @@ export function toField(seconds) {
 }
 
 /**
- * The end of a chosen day, never past `latest` and never before `soonest`.
+ * The last whole hour of a chosen day, never past `latest` and never before `soonest`. Whole,
+ * because what is stored is rounded up to the hour, and must still be that day.
  * @param {string} field "2026-12-05" @param {number} soonest @param {number} latest seconds
  * @returns {number | null} null: no day, or one outside
  */
@@ -48,6 +49,6 @@ export function fromField(field, soonest, latest) {
     return null;
   }
   const [year, month, day] = parts.slice(1).map(Number);
-  const end = Math.floor(new Date(year, month - 1, day, 23, 59, 0).getTime() / 1000);
+  const end = Math.floor(new Date(year, month - 1, day, 23).getTime() / 1000);
   return Math.max(soonest, Math.min(end, latest));
 }

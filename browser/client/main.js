@@ -7,7 +7,15 @@ import { newDates } from "./dates.js";
 import { watchIdle, CLEAR_MS } from "./idle.js";
 import { watchKeeping } from "./keeping.js";
 import { watchLeaving } from "./leaving.js";
-import { byId, newWords, showNotice, showProblem, showState } from "./screen.js";
+import {
+  byId,
+  coverState,
+  newWords,
+  showNotice,
+  showProblem,
+  showState,
+  uncoverState,
+} from "./screen.js";
 import { digitsOf, wordsOf } from "../phrase/phrase.js";
 import { readKeys } from "./trust.js";
 import { watchWriting } from "./writing.js";
@@ -152,24 +160,20 @@ function showTrouble(text) {
 /** Covers what is on the screen while nobody touches it, and clears it in the end. */
 function watchCover(page, forget) {
   const { t } = page;
-  let covered = null;
   const idle = watchIdle((stage) => {
     if (stage === "covered") {
-      covered = document.body.dataset.state;
       showNotice("cover-warning", "");
-      showState("cover");
+      coverState();
     } else if (stage === "warned") {
       showNotice("cover-warning", t("c39.cover_warning"));
     } else if (stage === "cleared") {
       forget();
-      covered = null;
-      showState("opening");
+      uncoverState("opening");
       const period = page.dates.minutes(CLEAR_MS / 60_000);
       byId("write").open = true;
       showProblem("write-problem", t("c39.cleared", { period }));
-    } else if (covered) {
-      showState(covered);
-      covered = null;
+    } else {
+      uncoverState();
     }
   });
   byId("continue").addEventListener("click", () => idle.wake());

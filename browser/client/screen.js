@@ -10,8 +10,30 @@ export function newWords(strings) {
     strings[id].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-/** Shows one section and hides the others; the focus goes where reading goes on. */
+/**
+ * Shows one section and hides the others; the focus goes where reading goes on. While the cover
+ * stands it only notes what comes under it: nothing shows itself on an unwatched screen.
+ */
 export function showState(state, focus) {
+  if (document.body.dataset.state === "cover") {
+    document.body.dataset.under = state;
+    return;
+  }
+  show(state, focus);
+}
+
+/** Covers whatever is on the screen. */
+export function coverState() {
+  document.body.dataset.under = document.body.dataset.state;
+  show("cover");
+}
+
+/** Takes the cover away. @param {string} [state] what to show instead of what lies under it */
+export function uncoverState(state) {
+  show(state ?? document.body.dataset.under);
+}
+
+function show(state, focus) {
   for (const section of document.querySelectorAll("main > section")) {
     section.hidden = section.id !== state;
   }

@@ -51,11 +51,24 @@ export async function comeBack(phrase) {
     phraseKeys: keys,
   });
   conversation.take(opened.answer.messages, opened.roster);
+  conversation.settle(opened.roster);
   return { conversation, ...opened };
 }
 
 /** Opens again with keys that are still here, for instance after the server was restarted. */
 export async function openWith(keys) {
+  try {
+    return await openOnce(keys);
+  } catch (error) {
+    // A nonce may have been pushed out before it was used; a second answer is the answer.
+    if (error instanceof CannotOpen) {
+      return openOnce(keys);
+    }
+    throw error;
+  }
+}
+
+async function openOnce(keys) {
   const proof = await prove(keys, OPEN_CLIENT_WRAP, keys.lookupTag);
   const answer = await post("/api/open", proof.fields);
   const [inner, id, due, latest] = proof.read(answer.answer, 5);

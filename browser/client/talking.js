@@ -106,13 +106,17 @@ export function watchTalking(page) {
     }
   }
 
+  /** What is polled is rounded up to the hour; the keeper's own time is kept where it is that. */
+  const isSameHour = (polled, known) => polled === Math.ceil(known / HOUR) * HOUR;
+
   async function take(answer) {
     if (answer.gone) {
       return gone();
     }
-    const changed = answer.state !== open.state || answer.due !== open.due;
+    const due = isSameHour(answer.due, open.due) ? open.due : answer.due;
+    const changed = answer.state !== open.state || due !== open.due;
     const fresh = open.conversation.take(answer.messages, open.roster);
-    Object.assign(open, { state: answer.state, due: answer.due });
+    Object.assign(open, { state: answer.state, due });
     if (changed || answer.messages.length) {
       show();
     }
@@ -128,6 +132,7 @@ export function watchTalking(page) {
       const { view, state } = again.answer;
       Object.assign(mine, { view, state, roster: again.roster, due: again.due, latest: again.latest });
       mine.conversation.take(again.answer.messages, again.roster);
+      mine.conversation.settle(again.roster);
       show();
     } catch (error) {
       if (!(error instanceof NoAnswer)) {
@@ -161,6 +166,9 @@ export function watchTalking(page) {
         { ...page.way, attempt: (keys) => sendNext(mine.conversation, draft, keys) },
         page.keys(),
       );
+      if (open !== mine) {
+        return; // closed meanwhile, perhaps another one is open
+      }
       sealed = null;
       byId("answer").readOnly = false;
       mine.due = answer.due;
@@ -176,6 +184,9 @@ export function watchTalking(page) {
         show();
       }
     } catch (error) {
+      if (open !== mine) {
+        return;
+      }
       // Whether it arrived is not known: the text must stay what was sealed.
       byId("answer").readOnly = error instanceof NoAnswer;
       showProblem("answer-problem", sentenceFor(error, page));
@@ -233,7 +244,7 @@ export function watchTalking(page) {
   });
   byId("erase").addEventListener("toggle", (event) => {
     if (event.target.open) {
-      byId("erase-form").querySelector("h2").focus();
+      byId("erase-form").querySelector("h1").focus();
     }
   });
   byId("close").addEventListener("click", (event) => {
@@ -270,6 +281,7 @@ export function watchTalking(page) {
     start(opened) {
       close();
       open = { ...opened };
+      open.conversation.settle(open.roster);
       show();
     },
     /** @param {string} [text] to go on writing with */

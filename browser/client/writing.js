@@ -85,7 +85,9 @@ export function watchWriting(page) {
 
   /** The same message again is the same envelope again. */
   const seal = (contact, message, name) => {
-    if (sealed && (sealed.text !== message.text || sealed.danger !== message.danger)) {
+    const isSame = (made) =>
+      made.text === message.text && made.danger === message.danger && made.name === name;
+    if (sealed && !isSame(sealed)) {
       contact.conversation.unwrite();
       sealed = null;
     }

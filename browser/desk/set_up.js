@@ -68,7 +68,7 @@ export async function makeSetUp(token, keys, typed, now) {
     rootKey: root.public,
     person: {
       staffId,
-      name: typed.name,
+      name: "", // the roster is public: how she signs in is nobody's business
       shownName: typed.shownName,
       boxKey: own.box.public,
       signKey: own.sign.public,

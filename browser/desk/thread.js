@@ -65,7 +65,8 @@ export function newThread({ id, messages, notes, verifyKey }, roster) {
   function signerOf({ origin, epoch }) {
     const fixed = {
       [FROM_CLIENT]: verifyKey,
-      [FROM_COURIER]: roster.founding.courierSignKey,
+      // Where there is a phrase, the client's own key signs; the courier has no business there.
+      [FROM_COURIER]: verifyKey ? null : roster.founding.courierSignKey,
       [FROM_CARETAKER]: roster.founding.caretakerSignKey,
     };
     return origin in fixed ? fixed[origin] : roster.epochs[epoch - 1]?.signKey;
@@ -188,7 +189,7 @@ export function newThread({ id, messages, notes, verifyKey }, roster) {
     findingOf: (line) => findings.get(toBase64Url(findingId(fromBase64Url(line.id)))),
 
     /** @returns {string} the name that the client chose last; "" where none */
-    clientName: () => lines.findLast((line) => !line.ours && line.name)?.name ?? "",
+    clientName: () => lines.findLast((line) => !line.ours && line.verified && line.name)?.name ?? "",
 
     /** @returns {Line | undefined} what the client wrote last */
     lastFromClient: () => lines.findLast((line) => line.kind === "message" && !line.ours),

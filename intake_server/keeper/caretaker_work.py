@@ -121,7 +121,8 @@ async def report_counter(keeper: Keeper, _peer: Peer, arguments: Arguments) -> F
         await keeper.slots.write(
             {}, lambda before: replace(before, commits=max(before.commits, counter))
         )
-    keeper.seen.is_database_current = True
+    # A later, higher report may have been written while this one waited for the disk.
+    keeper.seen.is_database_current = counter >= keeper.slots.header.commits
     keeper.alarms.end(Alarm.OTHER_DATABASE, Alarm.DATABASE_IS_OLD)
     return (u8(_CURRENT),)
 

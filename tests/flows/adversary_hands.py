@@ -82,10 +82,24 @@ class Rows:
             *(conversation, message, number, direction, int(time.time()) // 3600, envelope),
         )
 
-    def drop(self, conversation: bytes, number: int) -> None:
+    def put_out(self, message: bytes, conversation: bytes, at: Reference, outer: bytes) -> None:
+        """A row in the outbox, and one that wakes the courier up."""
         self.ask(
-            "delete from messages where conversation = ? and number = ?", conversation, number
+            "insert into outbox (message, conversation, slot, tag, channel, epoch, state, tries,"
+            " hour, outer_item) values (?, ?, ?, ?, 'loopback', 1, 'waiting', 0, 500000, ?)",
+            *(message, conversation, at.slot, at.tag, outer),
         )
+        self.ask("insert into changes (conversation, what) values (?, 'outbox')", conversation)
+
+    def waiting(self, conversation: bytes) -> list[tuple[bytes, bytes]]:
+        """Replies that wait to be sent: message id and outer item."""
+        return self.ask(
+            "select message, outer_item from outbox where conversation = ? and state = 'waiting'",
+            conversation,
+        )
+
+    def drop(self, conversation: bytes, number: int) -> None:
+        self.ask("delete from messages where conversation = ? and number = ?", conversation, number)
 
     def swap(self, column: str, one: bytes, other: bytes) -> None:
         """Exchange a column between two conversations."""
@@ -100,7 +114,9 @@ class Rows:
         return [blob for sql in OUTER_COLUMNS for blob in self.column(sql)]
 
     def references(self) -> list[bytes]:
-        pairs = self.ask("select slot, tag from conversations union select slot, tag from addresses")
+        pairs = self.ask(
+            "select slot, tag from conversations union select slot, tag from addresses"
+        )
         return [Reference(*pair).packed for pair in pairs]
 
     def names(self) -> list[bytes]:
@@ -155,7 +171,9 @@ class Truth:
 
     def held_by(self, learned: bytes) -> set[str]:
         """Which secrets stand in what somebody has learned."""
-        found = {kind.name for kind, blobs in self.inner.items() if any(b in learned for b in blobs)}
+        found = {
+            kind.name for kind, blobs in self.inner.items() if any(b in learned for b in blobs)
+        }
         if any(key in learned for key in self.shred_keys):
             found.add("shred key")
         return found

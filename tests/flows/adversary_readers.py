@@ -59,8 +59,8 @@ class Seen:
         return [line["kind"] for line in getattr(self, page)]
 
 
-async def seen(rows, opened) -> Seen:
-    """What both pages show of a conversation that a counsellor has opened, as it is stored now."""
+async def seen(rows, opened, entries) -> Seen:
+    """What both pages show of a conversation as it is stored now; `entries` are the roster's."""
     stored = rows.ask(
         "select number, kind, envelope from messages where conversation = ? order by number",
         opened.conversation,
@@ -71,7 +71,7 @@ async def seen(rows, opened) -> Seen:
         "csk": to_text(keys.messages.secret.reveal()),
         "nsk": to_text(keys.notes.secret.reveal()),
         "verifyKey": to_text(verify_key) if verify_key else None,
-        "roster": [to_text(entry) for entry in opened.by.entries],
+        "roster": [to_text(entry) for entry in entries],
         "rows": [
             {"number": number, "kind": kind, "envelope": to_text(envelope)}
             for number, kind, envelope in stored

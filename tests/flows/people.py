@@ -393,7 +393,7 @@ class Counsellor:
         root = sealing.sign_keys(Secret(sealing.random_bytes(32)))
         person = roster.Person(
             self.staff_id,
-            self.name,
+            "",
             self.shown,
             own.box.public,
             own.sign.public,

@@ -81,7 +81,6 @@ class Stack:
         )
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.prefix: list[str] = []
         self.environment: dict[str, str] = {}
 
     @property
@@ -99,7 +98,7 @@ class Stack:
     def cli(self, *arguments: str, check: bool = True, stdin: bytes = b"") -> str:
         """What `havenline …` prints, run to its end."""
         done = subprocess.run(
-            [*self.prefix, *self._command(*arguments)],
+            self._command(*arguments),
             input=stdin,
             capture_output=True,
             check=False,
@@ -117,11 +116,20 @@ class Stack:
         where = ["--data", str(self.data), "--config", str(self.config)]
         return [sys.executable, "-m", "intake_server.cli", *arguments, *where]
 
+    def turn_clock(self, days: int) -> None:
+        """Whatever starts from now on sees this many days more; Debian's libfaketime does it."""
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"+{days}d",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
     async def start(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, *self._command("up")],
+                self._command("up"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from tests.flows.people import Client, Refused, to_bytes
+from tests.flows.people import Client, to_bytes
 from tests.flows.plunder import Loot
 from tests.flows.stack import until
 from vault.sealing import CannotOpen
@@ -56,11 +56,10 @@ def vandal(stack, tmp_path):
 async def restart_later(stack, ana, days):
     """Start the whole stack with its clock ahead; the operator says that the clock is right."""
     await stack.stop()
-    stack.prefix = ["faketime", "-f", f"+{days}d"]
-    stack.environment = {"DONT_FAKE_MONOTONIC": "1"}
+    stack.turn_clock(days)
     ana.offset, ana.session = days * DAY, ""
     await stack.start()
-    stack.cli("clock-is-right")
+    stack.cli("clock-is-right", "--yes")
     stack.cli("sweep")
 
 
@@ -162,21 +161,18 @@ async def test_a_clock_far_ahead_forgets_nothing_until_somebody_says_it_is_right
     client = Client(stack, net)
     await client.write_first("not yet")
     await stack.stop()
-    stack.prefix = ["faketime", "-f", "+400d"]
-    stack.environment = {"DONT_FAKE_MONOTONIC": "1"}
+    stack.turn_clock(400)
     await stack.start()
     stack.cli("sweep", check=False)
     assert "clock" in json.dumps(stack.status())
-    await stack.stop()
-    stack.prefix = []
-    refused = stack.cli("up", check=False)
-    assert "clock" in (refused + stack.log.read_text()).lower()
-    stack.prefix = ["faketime", "-f", "+400d"]
-    await stack.start()
-    stack.cli("clock-is-right")
+    stack.cli("clock-is-right", "--yes")
     stack.cli("sweep")
     with pytest.raises(CannotOpen):
         await Client(stack, net, phrase=client.phrase).come_back()
+    await stack.stop()
+    stack.environment = {}
+    refused = stack.cli("up", check=False)
+    assert "clock" in (refused + stack.log.read_text()[-2000:]).lower(), "it does not go back"
     assert ana.seed
 
 
@@ -211,7 +207,6 @@ async def test_erasing_needs_no_space_and_no_database(stack, net, ana):
 async def test_what_is_due_cannot_be_lengthened_past_what_was_promised(stack, net, ana):
     client = Client(stack, net)
     stored = await client.write_first("promise")
-    with pytest.raises(Refused):
-        await client.change_due(stored["latest"] + DAY)
+    assert await client.change_due(stored["latest"] + DAY) == stored["latest"]
     assert await client.change_due(stored["latest"]) == stored["latest"]
     assert ana.session

@@ -1,0 +1,76 @@
+// Whose words a client page believes.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { toBase64Url } from "../envelope/bytes.js";
+import {
+  CLIENT_TO_TEAM,
+  FORMAT_MESSAGE,
+  FROM_COURIER,
+  FROM_TEAM,
+  sealEnvelope,
+  TEAM_TO_CLIENT,
+} from "../envelope/envelope.js";
+import { MESSAGE, newBoxKeys, signKeys } from "../envelope/sealing.js";
+import { newConversation } from "./conversation.js";
+
+const random = (size) => crypto.getRandomValues(new Uint8Array(size));
+const id = random(16);
+const messages = newBoxKeys();
+const own = signKeys(random(32));
+const [first, second, courier] = [1, 2, 3].map(() => signKeys(random(32)));
+const roster = {
+  epochs: [{ signKey: first.public }, { signKey: second.public }],
+  founding: { courierSignKey: courier.public },
+};
+
+let number = 0;
+const row = (text, signer, fields) => {
+  number += 1;
+  const content = {
+    conversationId: id,
+    messageId: random(16),
+    writerId: random(16),
+    counter: 1,
+    direction: TEAM_TO_CLIENT,
+    origin: FROM_TEAM,
+    epoch: 1,
+    timeMs: 1,
+    danger: false,
+    format: FORMAT_MESSAGE,
+    text,
+    name: "",
+    ...fields,
+  };
+  return { number, envelope: toBase64Url(sealEnvelope(content, MESSAGE, messages.public, signer)) };
+};
+const open = () => newConversation({ id, messages, phraseKeys: { sign: own } });
+const believed = (conversation) => conversation.shown.map((line) => [line.text, line.verified]);
+
+test("an earlier epoch is believed until a later one has spoken", () => {
+  const conversation = open();
+  conversation.take([row("a", first), row("b", second, { epoch: 2 }), row("c", first)], roster);
+  assert.deepEqual(believed(conversation), [["a", true], ["b", true], ["c", false]]);
+});
+
+test("an open page believes only the current epoch", () => {
+  const conversation = open();
+  conversation.take([row("a", first)], roster);
+  conversation.settle(roster);
+  conversation.take([row("late", first), row("now", second, { epoch: 2 })], roster);
+  assert.deepEqual(believed(conversation), [["a", true], ["late", false], ["now", true]]);
+});
+
+test("the courier cannot put words into the client's mouth", () => {
+  const conversation = open();
+  const forged = row("forged", courier, { direction: CLIENT_TO_TEAM, origin: FROM_COURIER, epoch: 0 });
+  conversation.take([forged], roster);
+  assert.deepEqual(believed(conversation), [["forged", false]]);
+});
+
+test("another key than the team's is not the team", () => {
+  const conversation = open();
+  conversation.take([row("forged", own)], roster);
+  assert.deepEqual(believed(conversation), [["forged", false]]);
+});
