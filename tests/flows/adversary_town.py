@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,19 +22,13 @@ PLEA = "my boss took my passport and we work until 12 at night"
 HER_WORDS = "it is Mira again, she writes from a library"
 ANSWER = "thank you Mira, are you alone now"
 UNREAD = "Noor wrote this and nobody has opened it yet"
-LEAVES = "Olga wrote this and wants it gone at once"
 KIMS = "please help me, Kim wrote over a messenger"
 FOR_KIM = "we are here, Kim"
-
-A_YEAR = 365 * 24  # hours
 
 
 @dataclass
 class Town:
-    """Mira and Kim were answered, Noor waits unopened; Kim came over a messenger.
-
-    Olga has asked to be forgotten at the next minute; the rows about her say a year later.
-    """
+    """Mira and Kim were answered, Noor waits unopened; Kim came over a messenger."""
 
     stack: Stack
     net: aiohttp.ClientSession
@@ -45,15 +38,11 @@ class Town:
     entries: list[bytes] = field(default_factory=list)
     mira: Client = None
     noor: Client = None
-    olga: Client = None
-    olgas_due: int = 0
     kims: bytes = b""  # the id of Kim's conversation
     hands: dict[Peer, Hands] = field(default_factory=dict)
 
     async def settle(self) -> None:
         self.mira, self.noor = await self.writes(PLEA), await self.writes(UNREAD)
-        self.olga = await self.writes(LEAVES)
-        self.olgas_due = await self.olga.change_due(int(time.time()))
         await self.mira.write(HER_WORDS)
         await self.kim.say(KIMS, "1")
         self.kims = await self.arrived_over_a_messenger(set())
@@ -64,11 +53,6 @@ class Town:
         self.entries = [to_bytes(entry) for entry in given["roster"]]
         for conversation in (self.mira.conversation, self.noor.conversation, self.kims):
             await self.screened(conversation)
-        self.rows.ask(
-            "update conversations set due_hour = due_hour + ?, latest_hour = latest_hour + ?"
-            " where id = ?",
-            *(A_YEAR, A_YEAR, self.olga.conversation),
-        )
 
     async def writes(self, *texts: str) -> Client:
         """A new client with JavaScript who has written this."""

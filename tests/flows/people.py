@@ -140,7 +140,7 @@ class Client:
             content, Kind.MESSAGE, self.keys.messages.public, self.own.sign
         )
 
-    def copy(self, given: dict, text: str, danger: bool) -> str | None:
+    def copy(self, given: dict, text: str, *, danger: bool) -> str | None:
         if given["screening"] is None:
             return None
         key, signature = (to_bytes(given["screening"][part]) for part in ("key", "signature"))
@@ -181,7 +181,7 @@ class Client:
             "conversation": to_text(self.conversation),
             "message": to_text(self.message_id),
             "envelope": to_text(self.envelope(text, name=name, danger=danger)),
-            "copy": self.copy(given, text, danger),
+            "copy": self.copy(given, text, danger=danger),
             "danger": danger,
         }
 
@@ -253,7 +253,7 @@ class Client:
         body = fields | {
             "message": to_text(self.message_id),
             "envelope": to_text(sealed),
-            "copy": self.copy(given, text, danger),
+            "copy": self.copy(given, text, danger=danger),
             "danger": danger,
         }
         return await post(self.http, f"{self.stack.web}/api/send", body)

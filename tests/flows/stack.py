@@ -128,7 +128,7 @@ class Stack:
     async def start(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: ASYNC220 -- starting it takes no time
                 self._command("up"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

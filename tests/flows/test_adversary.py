@@ -4,6 +4,7 @@ Each test is a line of docs/threat-model.md. Which peer may use which verb at al
 tests/intake_server/keeper; here the verbs that are allowed are tried with everything there is.
 """
 
+import contextlib
 import time
 from dataclasses import replace
 
@@ -43,6 +44,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
+A_YEAR = 365 * 24  # hours
 LIE = "come to the harbour at nine, it is safe"
 
 
@@ -154,17 +156,36 @@ async def test_a_recorded_erasure_does_not_erase_what_was_written_later(town):
 
 
 async def test_a_changed_due_in_the_row_delays_nothing(town, web):
-    """The row says a year later; the keeper forgets when it was told, and the row goes with it."""
-    due = town.rows.one("select due_hour from conversations where id = ?", town.olga.conversation)
-    assert due * 3600 > town.olgas_due + 300 * 86_400
-    await until(lambda: time.time() > town.olgas_due, "Olga's minute has come", 90)
-    town.stack.cli("sweep")
-    assert (
-        town.rows.column("select id from conversations where id = ?", town.olga.conversation) == []
+    """The keeper forgets by its own date, and client and team are told that one."""
+    client = await town.writes("gone in two hours, as I wish")
+    due = await client.change_due(int(time.time()) + 2 * 3600)
+    town.rows.ask(
+        "update conversations set due_hour = due_hour + ?, latest_hour = latest_hour + ?"
+        " where id = ?",
+        *(A_YEAR, A_YEAR, client.conversation),
     )
-    assert await web.ask(Verb.FIND, town.olga.own.lookup_tag) is None
+    assert int.from_bytes((await keys_of(web, client.conversation))[-2], "big") == due
+    again = town.back(client)
+    await again.come_back()
+    assert again.due == due
+    opened = await town.claimed(client.conversation)
+    await opened.reply("we read it")
+    again = town.back(client)
+    await again.come_back()
+    assert again.due < due + 60 * 86_400  # a reply puts it off, by what was promised
+
+
+async def test_a_recorded_first_request_brings_nothing_back(town, web):
+    """What web once handed on, handed on again after it was forgotten."""
+    client = Client(town.stack, town.net)
+    body = await client.first_body("to be forgotten for good")
+    await post(town.net, f"{town.stack.web}/api/first", body)
+    await client.erase()
+    assert await web.ask(Verb.CREATE, to_bytes(body["create"])) is None
+    with pytest.raises(Refused):
+        await post(town.net, f"{town.stack.web}/api/first", body)
     with pytest.raises(CannotOpen):
-        await town.back(town.olga).come_back()
+        await town.back(client).come_back()
 
 
 # --- forging --------------------------------------------------------------------------------
@@ -311,6 +332,26 @@ async def test_a_reply_is_redirected_to_nobody_and_sent_once(town):
         assert (await settled(town, message))[0] == "sent"
         assert sent_file.read_bytes().count(message) == 2  # sending, sent; nothing the second time
     assert (await lee.hear(wait=0.3)).count(words) == 1
+
+
+@pytest.mark.xfail(reason="a messenger client's next message erases what its row no longer names")
+async def test_a_changed_row_has_no_messenger_conversation_forgotten(town):
+    """Its reference is spoilt, the client writes again, the reference is put right."""
+    nia = LoopbackPerson(town.stack, "nia-3303")
+    known = set(town.rows.column("select id from conversations where channel = 'loopback'"))
+    await nia.say("what Nia wrote first", "nia-1")
+    nias = await town.arrived_over_a_messenger(known)
+    await (await town.claimed(nias)).reply("and what she was told")
+    true = town.rows.reference(nias)
+    spoil = "update conversations set tag = ? where id = ?"
+    town.rows.ask(spoil, sealing.random_bytes(16), nias)
+    await nia.say("what Nia wrote next", "nia-2")
+    town.rows.ask(spoil, true.tag, nias)
+    with contextlib.suppress(Refused):
+        read = [message.text for message in (await town.ana.open(nias)).read()]
+        assert read[:2] == ["what Nia wrote first", "and what she was told"]
+        return
+    pytest.fail("nothing opens any more, from no backup either")
 
 
 # --- moving rows about ----------------------------------------------------------------------
