@@ -12,12 +12,8 @@ under a key from passphrase or key file, with the head as associated data; in it
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sqlite3
-import stat
 import struct
-import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +29,9 @@ from vault.sqlite_file import DatabaseFailed, Role, connect, failure_of, schema_
 
 DATABASE_NAME: Final = "database/havenline.sqlite3"
 """Where the database lies in a data folder, and what it is called in a backup."""
+
+STAGING: Final = ".unpacking"
+"""The folder, inside the one that is restored into, where a backup lies while it is checked."""
 
 SHORTEST_PASSPHRASE: Final = 12
 KEY_FILE_SIZE: Final = 32
@@ -134,7 +133,7 @@ def write_backup(
         raise BackupRefused("there is a file of this name already: choose another name")
     extras = {name: _extra(name, path) for name, path in extra_files.items()}
     copy = db_path.with_name(f"{db_path.name}-backup")
-    with _only_one_in(db_path.parent):
+    with only_one_in(db_path.parent):
         private_files.remove(copy)  # what a crash may have left
         copy_database(db_path, copy)
         try:
@@ -153,16 +152,14 @@ def write_backup(
 
 
 @contextlib.contextmanager
-def _only_one_in(folder: Path) -> Iterator[None]:
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+def only_one_in(folder: Path) -> Iterator[None]:
+    """Hold the database's folder, as whoever copies or replaces it does; raises BackupRefused."""
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(private_files.hold(folder))
         except BlockingIOError:
             raise BackupRefused("another backup is being written: wait for its end") from None
         yield
-    finally:
-        os.close(held)
 
 
 def _extra(name: str, path: Path) -> bytes:
@@ -266,23 +263,26 @@ def _stream_key(key: Passphrase | KeyFile, head: bytes) -> Secret:
 def read_backup(source: Path, key: Passphrase | KeyFile, into: Path) -> RestoredFiles:
     """Put a backup's files in their places in the data folder `into`, while nothing runs.
 
-    Everything is opened and checked in a new folder beside `into` first. Then each file takes
-    its place in one step, the database last; what stood there is overwritten and deleted. After
-    a crash in between, do it again. The keeper's files stay as they are.
+    Everything is opened and checked in the folder `STAGING` first. Then each file takes its
+    place in one step, the database last; what stood there is overwritten and deleted. After a
+    crash in between, do it again: what that left in `STAGING` is overwritten and deleted too. The
+    keeper's files stay as they are.
     Raises CannotOpen (wrong key, or the file was changed), BackupRefused, DatabaseFailed,
     OSError; then everything is as it was.
     """
     private_files.make_folder(into)
-    staging = Path(tempfile.mkdtemp(prefix=f".{into.name}-restoring-", dir=into.parent))
+    staging = into / STAGING
+    private_files.remove_folder(staging)  # what a crash may have left
+    private_files.make_folder(staging)
     try:
         manifest = _unpack(source, key, staging)
         _check_database(staging / DATABASE_NAME)
-        _quiet(into / DATABASE_NAME)
+        empty_log(into / DATABASE_NAME)
         names = [name for name, _ in manifest.files if name != DATABASE_NAME]
         for name in [*names, DATABASE_NAME]:
-            _put_in_place(staging / name, into / name)
+            private_files.replace(staging / name, into / name)
     finally:
-        _remove_folder(staging)
+        private_files.remove_folder(staging)
     return RestoredFiles(
         {name: into / name for name, _ in manifest.files},
         manifest.schema,
@@ -358,37 +358,29 @@ def _check_database(path: Path) -> None:
         raise BackupRefused("this backup was made by a newer version of Havenline: install it")
 
 
-def _quiet(path: Path) -> None:
-    """Empty the log of the database that is about to be replaced; refuse while it is in use."""
+def empty_log(path: Path) -> None:
+    """Bring the log of a database that is about to be replaced into it; refuse while it is in use.
+
+    Until it is replaced nothing that was acknowledged is lost, and no log of the old one is left
+    to change the new one. Raises BackupRefused, DatabaseFailed.
+    """
     if not path.exists():
         return
     log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
     try:
-        # Whoever closes an SQLite database last deletes its log.
+        # Whoever closes an SQLite database last brings its log into it and deletes the log.
         connect(path, Role.UPKEEP).close()
-        in_use = log.exists()
-    except (sqlite3.DatabaseError, DatabaseFailed):
-        in_use = False  # too damaged to be asked, and about to be replaced
-    if in_use:
+    except DatabaseFailed:
+        pass  # not set as Havenline sets it; it was closed all the same
+    except sqlite3.DatabaseError as error:
+        if not _is_damaged(error):
+            raise failure_of(error) from None
+        private_files.remove(log)  # nothing can bring it into this database any more
+        private_files.remove(index)
+    if log.exists():
         raise BackupRefused("Havenline is running: stop it, then restore")
-    private_files.remove(log)
-    private_files.remove(index)
 
 
-def _put_in_place(new: Path, place: Path) -> None:
-    private_files.make_folder(place.parent)
-    with contextlib.ExitStack() as stack:
-        old = stack.enter_context(place.open("r+b")) if place.is_file() else None
-        new.replace(place)
-        private_files.sync_folder(place.parent)
-        if old is not None:
-            private_files.overwrite(old)
-
-
-def _remove_folder(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if stat.S_ISDIR(path.lstat().st_mode):
-            path.rmdir()
-        else:
-            private_files.remove(path)
-    folder.rmdir()
+def _is_damaged(error: sqlite3.DatabaseError) -> bool:
+    name = getattr(error, "sqlite_errorname", "")
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

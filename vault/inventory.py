@@ -196,7 +196,19 @@ _FILES: Final = (
         risk=Risk.HIGH,
         purpose="to back up a database that is in use",
         readers="whoever runs the backup",
-        retention="minutes; overwritten and deleted when the backup is written",
+        retention="minutes; overwritten and deleted when the backup is written, or after a crash "
+        "at the next `up`, `restore` or `backup`",
+    ),
+    _file(
+        ".restoring/",
+        "a backup's files, decrypted, while they are checked and brought up to date",
+        "a folder, mode 0700: the files that a backup holds",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to replace nothing before the backup is known to be whole",
+        readers="whoever runs the restore",
+        retention="minutes; overwritten and deleted when the restore ends, or after a crash at the "
+        "next `up` or `restore`",
     ),
     _file(
         "database/havenline.sqlite3-before-0001",

@@ -287,6 +287,11 @@ class CourierKeeper(PeerClient):
         what, owner = await self._link.ask(Verb.COURIER_ERASE, address.packed)
         return AddressErased(number_of(what) == 1, owner)
 
+    async def start_over(self, address: Reference) -> AddressErased:
+        """Forget an address whose rows are missing, and a conversation that nobody ever opened."""
+        what, owner = await self._link.ask(Verb.START_OVER, address.packed)
+        return AddressErased(number_of(what) == 1, owner)
+
     async def client_wrote(self, address: Reference) -> int:
         """Move both dates for a message; the conversation's new date."""
         (due,) = await self._link.ask(Verb.COURIER_CLIENT_WROTE, address.packed)

@@ -97,6 +97,7 @@ class Verb(IntEnum):
     OPEN_ADDRESS = 0x22
     UNWRAP_OUTBOX = 0x23
     COURIER_ERASE = 0x24
+    START_OVER = 0x28
     COURIER_CLIENT_WROTE = 0x25
     COURIER_CHANGE_DUE = 0x26
     COURIER_ANNOUNCE = 0x27
@@ -272,6 +273,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.OPEN_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
         Verb.UNWRAP_OUTBOX: Rule(_COURIER, (REFERENCE, ID, BLOB), (BLOB,)),
         Verb.COURIER_ERASE: Rule(_COURIER, (REFERENCE,), (U8, ID)),
+        Verb.START_OVER: Rule(_COURIER, (REFERENCE,), (U8, ID)),
         Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64,)),
         Verb.COURIER_CHANGE_DUE: Rule(_COURIER, (REFERENCE, U64), (U64,)),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),

@@ -6,8 +6,11 @@ keep older blocks all the same (docs/limits.md).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -19,7 +22,9 @@ _ZEROS: Final = bytes(1 << 20)
 
 def make_folder(path: Path) -> None:
     """Make a folder (and those above it that are missing) for this account alone."""
-    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for each in (*reversed(path.parents), path):  # mkdir's own `parents` takes no mode for them
+        if not each.is_dir():
+            each.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def create(path: Path) -> BinaryIO:
@@ -47,6 +52,47 @@ def remove(path: Path) -> None:
         with path.open("r+b") as file:
             overwrite(file)
     path.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """Overwrite and delete everything in a folder, and the folder, if it is there.
+
+    Links are deleted, never followed.
+    """
+    if path.is_symlink() or not path.is_dir():
+        remove(path)
+        return
+    for each in sorted(path.rglob("*"), reverse=True):
+        if each.is_dir() and not each.is_symlink():
+            each.rmdir()
+        else:
+            remove(each)
+    path.rmdir()
+
+
+def replace(new: Path, place: Path) -> None:
+    """Put a file in another's place in one step; what stood there is overwritten."""
+    make_folder(place.parent)
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(place.open("r+b")) if place.is_file() else None
+        new.replace(place)
+        sync_folder(place.parent)
+        if old is not None:
+            overwrite(old)
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold a folder; it is free again when this process ends, however it ends (flock(2)).
+
+    Raises BlockingIOError when somebody else holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync(file: BinaryIO) -> None:

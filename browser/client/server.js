@@ -28,7 +28,7 @@ async function prove(keys, verb, ...signedArguments) {
   return { fields, read: (answer, count) => readAnswer(answer, reply, nonce, count) };
 }
 
-/** The keeper's answer, if it is to this nonce; web cannot make one. */
+/** The keeper's answer, if it is to this nonce. Only a taken-over web process could make one up. */
 function readAnswer(answer, reply, nonce, count) {
   const fields = unpack(openSealed(KEEPER_ANSWER, reply, fromBase64Url(answer)), count);
   if (!equal(fields[0], nonce)) {

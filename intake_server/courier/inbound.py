@@ -117,7 +117,9 @@ class Inbound:
         await asyncio.gather(*self._speaking, return_exceptions=True)
 
     async def _take(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
-        transport = self.keys.transport_hash(channel.name, incoming.transport_id)
+        transport = self.keys.transport_hash(
+            channel.name, incoming.address, incoming.transport_id
+        )
         if await self.work.is_seen(transport):
             return
         await self.roster.current()  # nobody reads before somebody is set up
@@ -150,7 +152,7 @@ class Inbound:
             return None
         if await self.work.is_stored(found.conversation_id, found.reference):
             return found
-        await self.keeper.erase(found.address)
+        await self.keeper.start_over(found.address)
         return None
 
     # --- a first and a further message ----------------------------------------------------

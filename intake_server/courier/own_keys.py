@@ -24,9 +24,13 @@ class OwnKeys:
         """What the keeper finds an address by."""
         return address_tag(self.seed, channel, address)
 
-    def transport_hash(self, channel: str, transport_id: str) -> bytes:
-        """What the database remembers an arrived message by (32 bytes)."""
-        named = pack(channel.encode(), transport_id.encode())
+    def transport_hash(self, channel: str, address: str, transport_id: str) -> bytes:
+        """What the database remembers an arrived message by (32 bytes).
+
+        With the address, since on some networks the sender chooses the id: two people may choose
+        the same one.
+        """
+        named = pack(channel.encode(), address.encode(), transport_id.encode())
         return mac(derive(self.seed, "inbox"), named)
 
 

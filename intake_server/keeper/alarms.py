@@ -20,6 +20,7 @@ class Alarm(StrEnum):
     TOO_MANY_ORPHANS = "too_many_orphans"
     DATABASE_IS_OLD = "database_is_old"
     OTHER_DATABASE = "database_of_another_pairing"
+    ROWS_MISSING = "rows_missing"  # of a conversation that somebody has opened
     DISK_REFUSED = "disk_refused"
 
 

@@ -12,6 +12,7 @@ from intake_server.keeper.parts import Keeper
 from intake_server.keeper.shared_work import (
     Arguments,
     Fields,
+    forget,
     living,
     reference_to,
     with_address,
@@ -70,7 +71,7 @@ async def forget_due(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Field
             has_more = has_more or keeper.slots.is_busy(slot)
         else:
             going |= _with_address(keeper, slot, record)
-    await keeper.slots.write(dict.fromkeys(going))
+    await forget(keeper, going)
     return b"".join(_line(slot, record) for slot, record in going.items()), u8(has_more)
 
 
@@ -101,9 +102,9 @@ def _is_over(keeper: Keeper, record: Record | None, now: int) -> bool:
 
 def _with_address(keeper: Keeper, slot: int, record: Record | None) -> dict[int, Record]:
     """The records that go with this one."""
-    slots = with_address(keeper, slot, record) if isinstance(record, Conversation) else [slot]
-    records = ((each, keeper.slots.get(each)) for each in slots)
-    return {each: found for each, found in records if found is not None}
+    if isinstance(record, Conversation):
+        return with_address(keeper, slot, record)
+    return {} if record is None else {slot: record}
 
 
 async def report_counter(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
@@ -146,23 +147,27 @@ async def all_live(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 
 
 async def free_orphans(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
-    """Free conversations of which nobody has ever proved anything, a day after their making."""
+    """Free conversations of which nobody has ever proved anything, a day after their making.
+
+    From the checks until the number is written down nothing is awaited, so that requests side by
+    side share one allowance. A number the disk then refuses stays counted.
+    """
+    asked = list(_references(arguments[0]))
+    for reference in asked:
+        await keeper.slots.quiet(reference.slot)
     keeper.watch.look()
     _trust_clock(keeper)
-    asked = list(_references(arguments[0]))
     if not keeper.seen.is_database_current:
         raise Refused("only with a current database can it be told what is an orphan")
     _check_share(keeper, len(asked))
     going: dict[int, Record] = {}
     for reference in asked:
-        await keeper.slots.quiet(reference.slot)
-    for reference in asked:
         record = living(keeper, reference)
         if _is_orphan(keeper, record) and not keeper.slots.is_busy(reference.slot):
             going |= _with_address(keeper, reference.slot, record)
-    await keeper.slots.write(dict.fromkeys(going))
     freed = sum(isinstance(record, Conversation) for record in going.values())
     keeper.seen.orphans_freed.append((keeper.clock.monotonic(), freed))
+    await forget(keeper, going)
     return (u32(freed),)
 
 

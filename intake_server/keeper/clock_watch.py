@@ -31,23 +31,27 @@ def check_at_start(header: Header, now: int) -> bool:
 
 
 class ClockWatch:
-    """Compares wall clock and monotonic clock from look to look, and records the time."""
+    """Compares wall clock and monotonic clock, and records the time.
+
+    From look to look a jump is seen; since the start, or since the operator last said that the
+    clock is right, a clock that creeps away.
+    """
 
     def __init__(self, clock: Clock, slots: Slots, alarms: Alarms, *, is_in_doubt: bool) -> None:
         self._clock = clock
         self._slots = slots
         self._alarms = alarms
-        self._seen = (clock.unix(), clock.monotonic())
+        self._seen = self._trusted = (clock.unix(), clock.monotonic())
         self.is_in_doubt = False
         if is_in_doubt:
             self._doubt()
 
     def look(self) -> None:
         """Put the clock in doubt if both clocks have gone apart by more than an hour."""
-        wall, monotonic = self._clock.unix(), self._clock.monotonic()
-        apart = abs((wall - self._seen[0]) - (monotonic - self._seen[1]))
-        self._seen = (wall, monotonic)
-        if apart > LARGEST_JUMP:
+        now = self._both()
+        jump, crept = _apart(self._seen, now), _apart(self._trusted, now)
+        self._seen = now
+        if max(jump, crept) > LARGEST_JUMP:
             self._doubt()
 
     async def record(self) -> None:
@@ -60,9 +64,9 @@ class ClockWatch:
 
     async def trust(self) -> None:
         """The operator says that the clock is right. Raises DiskRefused; then the doubt stays."""
-        self._seen = (self._clock.unix(), self._clock.monotonic())
-        now = self._clock.unix()
-        await self._slots.write({}, lambda h: replace(h, last_time=now, is_in_doubt=False))
+        self._seen = now = self._both()
+        await self._slots.write({}, lambda h: replace(h, last_time=now[0], is_in_doubt=False))
+        self._trusted = now
         self.is_in_doubt = False
         self._alarms.end(Alarm.CLOCK_IN_DOUBT)
 
@@ -74,6 +78,14 @@ class ClockWatch:
             await self._slots.write({}, lambda header: replace(header, last_time=now))
         self._alarms.end(Alarm.DISK_REFUSED)
 
+    def _both(self) -> tuple[int, float]:
+        return self._clock.unix(), self._clock.monotonic()
+
     def _doubt(self) -> None:
         self.is_in_doubt = True
         self._alarms.raise_(Alarm.CLOCK_IN_DOUBT)
+
+
+def _apart(before: tuple[int, float], now: tuple[int, float]) -> float:
+    """By how many seconds wall clock and monotonic clock have gone apart between two looks."""
+    return abs((now[0] - before[0]) - (now[1] - before[1]))

@@ -9,13 +9,19 @@ from intake_server.keeper.dates import (
     are_within_rails,
     with_due,
 )
-from intake_server.keeper.new_conversations import check_new, new_conversation, outer_team_wrap
+from intake_server.keeper.new_conversations import (
+    check_arrival,
+    check_new,
+    new_conversation,
+    outer_team_wrap,
+)
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.shared_work import (
     Arguments,
     Fields,
     conversation_of,
     date,
+    forget,
     reference_to,
     referenced,
     referenced_address,
@@ -71,6 +77,7 @@ async def create(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 async def _made(
     keeper: Keeper, asked: NewMessengerConversation
 ) -> tuple[int, Conversation, int, Address]:
+    check_arrival(keeper, asked.conversation_id)
     conversation = new_conversation(
         keeper, asked.conversation_id, asked.cpk, asked.npk, asked.periods, asked.channel
     )
@@ -145,11 +152,26 @@ async def unwrap_outbox(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fi
 
 async def erase(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     """Forget address and conversation; only the address where a phrase still finds the rest."""
-    address_slot, _, slot, conversation = await referenced_address(keeper, arguments[0])
+    address_slot, address, slot, conversation = await referenced_address(keeper, arguments[0])
     if conversation.has_phrase:
-        await keeper.slots.write({address_slot: None})
+        await forget(keeper, {address_slot: address})
         return _ADDRESS_GONE, conversation.conversation_id
-    await keeper.slots.write({slot: None, address_slot: None})
+    await forget(keeper, {slot: conversation, address_slot: address})
+    return _BOTH_GONE, conversation.conversation_id
+
+
+async def start_over(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """Forget what a crash left half done: an address whose conversation has no rows.
+
+    The database alone says that the rows are missing, and no row is believed: a conversation that
+    somebody has opened stays, loses only this address, and an alarm is raised.
+    """
+    address_slot, address, slot, conversation = await referenced_address(keeper, arguments[0])
+    if conversation.is_known or conversation.has_phrase:
+        keeper.alarms.raise_(Alarm.ROWS_MISSING)
+        await forget(keeper, {address_slot: address})
+        return _ADDRESS_GONE, conversation.conversation_id
+    await forget(keeper, {slot: conversation, address_slot: address})
     return _BOTH_GONE, conversation.conversation_id
 
 

@@ -22,7 +22,7 @@ from vault.keeper_protocol import PROOF, Busy, Peer, Refused, Verb, number_of
 from vault.keeper_requests import Proof, is_proof_of, open_inner
 from vault.roster import Role, Roster, RosterError, read_entry
 from vault.sealing import Kind, Malformed, header, outer_open, outer_seal, reader_of
-from vault.slot_records import Conversation, RecordKind, Staff
+from vault.slot_records import Channel, Conversation, RecordKind, Staff
 from vault.slots import DiskRefused
 
 _ANYBODY: Final = Role(0)
@@ -63,6 +63,9 @@ async def replied(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     slot, conversation, proof = await _asked(keeper, peer, Verb.REPLIED, arguments, Role.COUNSELLOR)
     outer = b""
     if arguments[3]:
+        if conversation.channel == Channel.WEB:
+            # Else whoever writes rows could have a reply to the web sealed to the courier.
+            raise Refused("a conversation born on the web has no messenger")
         inner = open_inner(keeper.start, Kind.OUTBOX, arguments[3])
         reader = reader_of("outbox", arguments[2])
         owner = conversation.conversation_id

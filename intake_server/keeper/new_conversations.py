@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from intake_server.keeper.dates import are_within_rails, first_dates
 from intake_server.keeper.parts import Keeper
-from vault.keeper_protocol import Refused
+from vault.keeper_protocol import Busy, Refused
 from vault.keeper_requests import Periods
 from vault.sealing import (
     KEY_SIZE,
@@ -17,6 +19,9 @@ from vault.sealing import (
     reader_of,
 )
 from vault.slot_records import NO_KEY, NO_TAG, Conversation, minutes_up
+from vault.slots import Slots
+
+FILLING: Final = 0.8  # share of the slots from which an alarm stands and arrivals are paced
 
 
 def check_new(epoch: int, head: int, periods: Periods) -> None:
@@ -25,6 +30,26 @@ def check_new(epoch: int, head: int, periods: Periods) -> None:
         raise Malformed("each period lies between an hour and 365 days")
     if epoch != head:
         raise Refused("the team key of this wrap is not the current one")
+
+
+def share_used(slots: Slots) -> float:
+    """How much of the slot file is in use, from 0 to 1."""
+    return 1 - slots.free / slots.records
+
+
+def check_arrival(keeper: Keeper, owner: bytes) -> None:
+    """Whether a conversation that does not live may be made now; nothing is awaited after it.
+
+    Raises Refused for an id that was forgotten, Busy where a file that fills up takes arrivals
+    more slowly than they come. Of a full file nothing is said here: taking a slot does.
+    """
+    if owner in keeper.forgotten:
+        raise Refused("this conversation was forgotten, and its keys are not taken again")
+    is_full = keeper.slots.free <= keeper.slots.reserve
+    if share_used(keeper.slots) > FILLING and not is_full:
+        seconds = keeper.arrivals.spend()
+        if seconds:
+            raise Busy(seconds)
 
 
 def new_conversation(  # what a record holds

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Final
 
 from intake_server.keeper.alarms import Alarm
+from intake_server.keeper.new_conversations import FILLING, share_used
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.shared_work import Arguments, Fields
 from vault.keeper_protocol import Peer, number_of
 from vault.roster import fingerprint_words
 from vault.slot_records import RecordKind
 
-_FILLING: Final = 0.8
-
 
 async def status(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
     """How the keeper is, as JSON; nothing in it tells one person from another."""
     slots, roster = keeper.slots, keeper.chain.roster
-    share = 1 - slots.free / slots.records
-    if share > _FILLING:
+    share = share_used(slots)
+    if share > FILLING:
         keeper.alarms.raise_(Alarm.SLOTS_FILLING)
     else:
         keeper.alarms.end(Alarm.SLOTS_FILLING)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from intake_server.clock import Clock
 from intake_server.keeper.alarms import Alarm, Alarms
+from intake_server.keeper.arrival_pace import ArrivalPace
 from intake_server.keeper.chain import Chain
 from intake_server.keeper.clock_watch import ClockWatch
+from intake_server.keeper.forgotten import ForgottenIds
 from intake_server.keeper.logs import KeeperLog
 from intake_server.keeper.proofs import HourlyBudget, Nonces
 from intake_server.keeper.set_up_state import SetUpState
@@ -92,6 +94,8 @@ class Keeper:
     log: KeeperLog
     nonces: Nonces
     openings: HourlyBudget
+    arrivals: ArrivalPace
+    forgotten: ForgottenIds = field(default_factory=ForgottenIds)
     start: BoxKeys = field(default_factory=new_box_keys)
     set_up: SetUpState = field(default_factory=SetUpState)
     seen: Seen = field(default_factory=Seen)
@@ -122,4 +126,5 @@ def join(
         log=log,
         nonces=Nonces(clock),
         openings=HourlyBudget(clock, OPENINGS_AN_HOUR),
+        arrivals=ArrivalPace(clock),
     )

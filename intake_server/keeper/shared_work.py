@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from intake_server.keeper.parts import Keeper
@@ -85,13 +85,28 @@ def living(keeper: Keeper, reference: Reference) -> Record | None:
     return record if record is not None and equal(record.tag, reference.tag) else None
 
 
-def with_address(keeper: Keeper, slot: int, conversation: Conversation) -> list[int]:
-    """The slots that go when this conversation goes: its own and its address's."""
+def with_address(keeper: Keeper, slot: int, conversation: Conversation) -> dict[int, Record]:
+    """What goes when this conversation goes, by slot: itself and its address."""
+    going: dict[int, Record] = {slot: conversation}
     at = keeper.slots.address_slot(slot)
     address = None if at is None else keeper.slots.get(at)
     if at is None or not isinstance(address, Address):
-        return [slot]
-    return [slot, at] if equal(address.conversation_tag, conversation.tag) else [slot]
+        return going
+    if equal(address.conversation_tag, conversation.tag):
+        going[at] = address
+    return going
+
+
+async def forget(keeper: Keeper, going: Mapping[int, Record]) -> None:
+    """Free these slots; their conversation ids are not taken again. Raises DiskRefused.
+
+    The ids are remembered before anything is awaited. Where the disk refuses, that does no harm:
+    a conversation that still lives is found before its id is looked up among the forgotten.
+    """
+    for record in going.values():
+        if isinstance(record, Conversation):
+            keeper.forgotten.add(record.conversation_id)
+    await keeper.slots.write(dict.fromkeys(going))
 
 
 async def keep_known(keeper: Keeper, slot: int, conversation: Conversation) -> None:

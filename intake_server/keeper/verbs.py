@@ -57,6 +57,7 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.OPEN_ADDRESS: courier_work.open_address,
         Verb.UNWRAP_OUTBOX: courier_work.unwrap_outbox,
         Verb.COURIER_ERASE: courier_work.erase,
+        Verb.START_OVER: courier_work.start_over,
         Verb.COURIER_CLIENT_WROTE: courier_work.client_wrote,
         Verb.COURIER_CHANGE_DUE: courier_work.change_due,
         Verb.COURIER_ANNOUNCE: courier_work.announce,

@@ -9,13 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from intake_server.keeper.dates import after_client_wrote, with_due
-from intake_server.keeper.new_conversations import check_new, new_conversation, outer_team_wrap
+from intake_server.keeper.new_conversations import (
+    check_arrival,
+    check_new,
+    new_conversation,
+    outer_team_wrap,
+)
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.proofs import sealed_answer
 from intake_server.keeper.shared_work import (
     Arguments,
     Fields,
     date,
+    forget,
     keep_known,
     reference_to,
     with_address,
@@ -38,6 +44,7 @@ async def create(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
         (Key.CONVERSATION, asked.conversation_id), (Key.LOOKUP, asked.lookup_tag)
     )
     if slot is None and other is None:
+        check_arrival(keeper, asked.conversation_id)
         made = new_conversation(
             keeper, asked.conversation_id, asked.cpk, asked.npk, asked.periods, Channel.WEB
         )
@@ -140,7 +147,7 @@ async def erase(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     now = u64(keeper.clock.unix())
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, b"erased", now)
     slot = asked.granted()
-    await keeper.slots.write(dict.fromkeys(with_address(keeper, slot, record)))
+    await forget(keeper, with_address(keeper, slot, record))
     return reference_to(slot, record), record.conversation_id, answer
 
 

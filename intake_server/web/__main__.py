@@ -33,7 +33,9 @@ from intake_server.web.form import FormPath
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.keys import KeySource
-from intake_server.web.routes import LONGEST_FORM, Routes, own_hosts, transport_headers
+from intake_server.web.pace import Pace
+from intake_server.web.places import BoundedThreads
+from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
 from intake_server.web.work import Work
@@ -43,6 +45,8 @@ from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_protocol import Peer, socket_name
 from vault.sealing import KEY_SIZE, Secret
 
+THREADS: Final = 2
+MOST_STEPS: Final = 32  # of the form path that wait for a thread: about a second's work
 LEAVE_SECONDS: Final = 5.0  # what is being answered may end, then connections are closed
 _HERE: Final = Path(__file__).parent
 
@@ -83,19 +87,20 @@ async def serving(
         if settings.screening.mode == "on":
             link = ScreeningLink(run_dir / "caretaker.sock")
             stack.push_async_callback(link.close)
-        threads = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="form"))
+        threads = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="form"))
 
         keys = KeySource(keeper, link, clock.monotonic, log)
         work = _work(settings, keeper, database, keys, link, clock, log)
         promise = promise_for(retention_policy(settings), "web")
         form = FormPath(
             site,
-            FormClient(work, keeper, keys, clock, threads),
+            FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS)),
             FormTokens(token_key, clock.unix),
             promise,
             clock,
         )
-        answers = Api(work, keeper, keys, Views(token_key, clock), promise, clock)
+        views, pace = Views(token_key, clock), Pace(clock.monotonic)
+        answers = Api(work, keeper, keys, views, pace, promise, clock)
         public_url = settings.web.public_url
         routes = Routes(
             site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), log
@@ -148,7 +153,7 @@ async def _listen(
     extra: Mapping[str, str],
 ) -> int:
     """Accept connections; the port, which differs from the setting where that is 0."""
-    server = QuietServer(routes, routes.elsewhere, longest_body=LONGEST_FORM, extra=extra)
+    server = QuietServer(routes, routes.elsewhere, longest_body=LONGEST_BODY, extra=extra)
     runner = web.ServerRunner(server, shutdown_timeout=LEAVE_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

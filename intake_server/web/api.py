@@ -20,6 +20,7 @@ import msgspec
 from intake_server.clock import Clock
 from intake_server.web.budgets import TooMany
 from intake_server.web.keys import KeySource, NotOpen, PublicKeys
+from intake_server.web.pace import Pace
 from intake_server.web.view import PADDING, padded
 from intake_server.web.work import Arriving, MalformedRequest, StaleKeys, Unavailable, Work
 from triage.retention import Promise
@@ -136,6 +137,7 @@ class Api:
     keeper: WebKeeper
     keys: KeySource
     views: Views
+    nonces: Pace
     promise: Promise
     clock: Clock
 
@@ -184,8 +186,12 @@ class Api:
         )
 
     async def nonce(self, body: bytes) -> Json:
-        """A nonce for one proof."""
+        """A nonce for one proof, at a pace at which nobody's is pushed out of the keeper's list."""
         _read(body, _Nothing)
+        wait = self.nonces.take()
+        if wait:
+            at = self.clock.unix() + int(wait) + 1
+            return _error(HTTPStatus.TOO_MANY_REQUESTS, "too_many", at=at)
         return _json({"nonce": encode(await self.keeper.nonce())})
 
     async def open(self, body: bytes) -> Json:
@@ -342,6 +348,6 @@ def _json(value: dict[str, object]) -> Json:
 
 
 def _error(status: HTTPStatus, code: str, at: int | None = None) -> Json:
-    """`at` is when the next message may come, in seconds since 1970."""
+    """`at` is when the next message or question may come, in seconds since 1970."""
     told = {"error": code} if at is None else {"error": code, "at": at}
     return Json(msgspec.json.encode(told), status)

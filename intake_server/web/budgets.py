@@ -1,12 +1,15 @@
 """How much one conversation may send in an hour; kept in memory only.
 
-Counted are messages that were stored, by the conversation's lookup tag. A sign of danger is
-counted and never held up. A restart forgets all counts: that errs on the client's side.
+Counted are messages that were stored after the one that made the conversation, whichever way
+they came, by the conversation's id. A sign of danger is counted and never held up. A restart
+forgets all counts: that errs on the client's side.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 HOUR: Final = 3600.0
 _SWEEP_ABOVE: Final = 10_000
@@ -28,32 +31,39 @@ class Budgets:
         self._an_hour = an_hour
         self._now = now
         self._stored: dict[bytes, deque[float]] = {}
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    def check(self, tag: bytes, *, danger: bool) -> None:
-        """Raise TooMany where the next message must wait."""
-        times = self._recent(tag)
-        if not danger and times is not None and len(times) >= self._an_hour:
-            raise TooMany(self._an_hour, times[-self._an_hour] + HOUR - self._now())
+    def turn(self, conversation: bytes) -> asyncio.Lock:
+        """Held from looking at a conversation's budget to counting, so that none slips between."""
+        return self._turns.setdefault(conversation, asyncio.Lock())
 
-    def count(self, tag: bytes) -> None:
+    def spent(self, conversation: bytes, *, danger: bool) -> TooMany | None:
+        """What to raise where the next message must wait, or None."""
+        times = self._recent(conversation)
+        if danger or times is None or len(times) < self._an_hour:
+            return None
+        return TooMany(self._an_hour, times[-self._an_hour] + HOUR - self._now())
+
+    def count(self, conversation: bytes) -> None:
         """Count a message that was stored."""
         if len(self._stored) > _SWEEP_ABOVE:
             for one in list(self._stored):
                 self._recent(one)
-        self._stored.setdefault(tag, deque(maxlen=self._an_hour)).append(self._now())
+        kept = self._stored.setdefault(conversation, deque(maxlen=self._an_hour))
+        kept.append(self._now())
 
-    def forget(self, tag: bytes) -> None:
+    def forget(self, conversation: bytes) -> None:
         """Drop the count of a conversation that was erased."""
-        self._stored.pop(tag, None)
+        self._stored.pop(conversation, None)
 
-    def _recent(self, tag: bytes) -> deque[float] | None:
+    def _recent(self, conversation: bytes) -> deque[float] | None:
         """The times of the last hour, or None; what is older is dropped."""
-        times = self._stored.get(tag)
+        times = self._stored.get(conversation)
         if times is None:
             return None
         while times and times[0] <= self._now() - HOUR:
             times.popleft()
         if not times:
-            del self._stored[tag]
+            del self._stored[conversation]
             return None
         return times

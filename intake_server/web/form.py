@@ -27,7 +27,7 @@ from intake_server.web.form_pages import Answer, FormPages
 from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
 from intake_server.web.keys import NotOpen
 from intake_server.web.view import Page, Site
-from intake_server.web.work import MalformedRequest, Unavailable
+from intake_server.web.work import MalformedRequest, StaleKeys, Unavailable
 from triage.retention import Promise
 from vault.keeper_protocol import Refused
 from vault.phrase import NotAPhrase, Phrase, new_phrase, read_phrase
@@ -51,7 +51,7 @@ class FormPath:
             return None
         pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
         try:
-            await self.client.require_open()
+            await self.client.start_key()
             page = await step(_Turn(self, fields, pages))
         except NotOpen:
             page = Page(state="closed")
@@ -60,8 +60,10 @@ class FormPath:
         return pages.sent(page)
 
     def failed(self, fields: Fields, language: Language) -> Answer:
-        """The answer where something went wrong that nobody foresaw: all that was typed."""
+        """The answer where a form could not be looked at, or in vain: all that was typed."""
         pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
+        if fields.do == "open":
+            return pages.sent(pages.come_back(fields, pages.cannot_take()))
         return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), fields.do))
 
 
@@ -82,23 +84,29 @@ class _Turn:
         except TokenExpired:
             token = None
         if token is None or token.promise is None:
-            return self.write(problem=self.pages.t("c41.form_old"))
+            return await self.write(problem=self.pages.t("c41.form_old"))
         try:
             words = self.fields.words()
         except EmptyMessage:
-            return self.write(self.fields.token, self.pages.t("c40.empty"))
+            return await self.write(self.fields.token, self.pages.t("c40.empty"))
         except MessageTooLong as over:
-            return self.write(self.fields.token, self.pages.too_long(over.letters), long=True)
+            problem = self.pages.too_long(over.letters)
+            return await self.write(self.fields.token, problem, long=True)
         try:
             await self.path.client.first(token, token.promise, words)
+        except StaleKeys:
+            return await self.write(problem=self.pages.t("c41.form_old"))
+        except TooMany as spent:
+            problem = self.pages.too_many(spent.budget, spent.seconds)
+            return await self.write(self.fields.token, problem)
         except (Unavailable, MalformedRequest):
-            return self.write(self.fields.token, self.pages.cannot_take())
+            return await self.write(self.fields.token, self.pages.cannot_take())
         kept = self.path.tokens.returned(token.phrase)
         return self.pages.kept_phrase(kept, token.phrase, self.fields, self.left_out(words))
 
     async def new(self) -> Page:
         """Begin anew, with the text that was typed beside a phrase."""
-        return self.write()
+        return await self.write()
 
     async def split(self) -> Page:
         """Put what fits into the field and what follows into the next one."""
@@ -107,9 +115,9 @@ class _Turn:
         try:
             token = self.path.tokens.open(self.fields.token)
         except TokenExpired:
-            return turn.write(problem=self.pages.t("c41.form_old"))
+            return await turn.write(problem=self.pages.t("c41.form_old"))
         if token.kept_phrase is None:
-            return turn.write(self.fields.token)
+            return await turn.write(self.fields.token)
         return await turn.conversation(token.phrase, turn.fields)
 
     # --- coming back ----------------------------------------------------------------------
@@ -207,9 +215,10 @@ class _Turn:
     def left_out(self, words: Words) -> str:
         return self.pages.t("c47.left_out") if words.left_out else ""
 
-    def write(self, token: str = "", problem: str = "", *, long: bool = False) -> Page:
-        """The form for a first message; without a token it gets a new one."""
-        token = token or self.path.tokens.first(self.path.promise)
+    async def write(self, token: str = "", problem: str = "", *, long: bool = False) -> Page:
+        """The form for a first message; without a token it gets a new one. Raises NotOpen."""
+        if not token:
+            token = self.path.tokens.first(self.path.promise, await self.path.client.start_key())
         return self.pages.write(token, self.fields, problem, long=long)
 
     async def conversation(

@@ -1,16 +1,13 @@
 """The client's side of the form path: what a browser with code would do, done here in memory.
 
 For the moment of one request this process holds the phrase, its keys and the text. Nothing of it
-is kept or logged, and the page says so. Argon2id and the sealing run in two threads, so that they
-neither hold up other requests nor take the machine.
+is kept or logged, and the page says so. Argon2id and the sealing run in two threads with a short
+queue, so that they neither hold up other requests nor take the machine.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +15,7 @@ from intake_server.clock import Clock
 from intake_server.web.form_fields import Words
 from intake_server.web.form_token import FormToken
 from intake_server.web.keys import KeySource, PublicKeys
+from intake_server.web.places import BoundedThreads, NoPlace
 from intake_server.web.work import Arriving, ClientState, Opened, StaleKeys, Unavailable, Work
 from triage.retention import Promise
 from vault.envelope import (
@@ -101,28 +99,36 @@ class FormClient:
     keeper: WebKeeper
     keys: KeySource
     clock: Clock
-    threads: Executor
+    threads: BoundedThreads
 
-    async def require_open(self) -> None:
-        """Raise NotOpen while nobody holds the team key; then no text is taken."""
-        with contextlib.suppress(KeeperDown):  # told by the step itself, which keeps the text
-            await self.keys.current()
+    async def start_key(self) -> bytes:
+        """The running keeper's start key; empty while it is not known.
+
+        Raises NotOpen while nobody holds the team key; then no text is taken.
+        """
+        try:
+            return (await self.keys.current()).start_key
+        except KeeperDown:  # told by the step itself, which keeps the text
+            return b""
 
     async def first(self, token: FormToken, promise: Promise, words: Words) -> None:
         """Store a first message under the token's phrase.
 
-        Raises NotOpen, Unavailable; the same token may be used again after both.
+        Raises NotOpen, TooMany, Unavailable, after which the same token may be used again; and
+        StaleKeys for a token that begins nothing any more: the keeper was started since, or it
+        has forgotten this conversation.
         """
         public = await self._public()
+        if token.start_key != public.start_key:
+            raise StaleKeys
         phrase = await self._in_thread(lambda: phrase_keys(token.phrase))
         try:
             await self._first(public, phrase, token, promise, words)
         except StaleKeys:
             public = await self._public(renewed=True)
-            try:
-                await self._first(public, phrase, token, promise, words)
-            except StaleKeys as refused:
-                raise Unavailable from refused
+            if token.start_key != public.start_key:
+                raise
+            await self._first(public, phrase, token, promise, words)
 
     async def open(self, phrase: Phrase) -> OpenConversation:
         """Open the conversation of a phrase; raises CannotOpen, Unavailable."""
@@ -225,7 +231,10 @@ class FormClient:
             raise Unavailable from failure
 
     async def _in_thread(self, step: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, step)
+        try:
+            return await self.threads.run(step)
+        except NoPlace as full:
+            raise Unavailable from full
 
 
 def _new_conversation(
@@ -265,6 +274,7 @@ def _shown(
     stored: Iterable[StoredMessage], wrap: ClientWrap, keys: PhraseKeys, roster: Roster
 ) -> Iterable[ReadMessage]:
     reading = Reading()
+    epoch = 0  # the latest one of which a message was verified
     for row in stored:
         try:
             opened = open_envelope(
@@ -278,6 +288,10 @@ def _shown(
         envelope = opened.envelope
         signer = _signer(envelope, keys, roster)
         verified = signer is not None and is_verified(opened, signer)
+        if envelope.origin is Origin.TEAM:
+            # Who left the team still has the key of an earlier epoch and may write with it.
+            verified = verified and envelope.epoch >= epoch
+            epoch = envelope.epoch if verified else epoch
         place = reading.take(envelope, verified=verified)
         if not place.repeated:
             yield ReadMessage(

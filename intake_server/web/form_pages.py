@@ -138,6 +138,8 @@ class FormPages:
             problem=problem,
             retry=retry,
             text=fields.text,
+            rest=fields.rest,
+            name=fields.name,
             danger=fields.danger,
         )
 

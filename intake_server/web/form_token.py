@@ -3,6 +3,10 @@
 Section 8 of docs/envelope.md. The token is opaque to the browser and sealed under a key that
 lives in the memory of this process; from its seed come phrase, ids and keys, so that the same form
 sent twice is the same message. Nothing is kept on the server.
+
+A token that begins a conversation names the start key of the keeper that ran when it was made. The
+keeper takes no id that it has forgotten, as long as it runs; after its restart no earlier form
+begins anything. So what was erased is never made again under the same keys.
 """
 
 from __future__ import annotations
@@ -57,11 +61,15 @@ class TokenExpired(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FormToken:
-    """An opened token. `seed` has 32 bytes; exactly one of `promise` and `phrase` is there."""
+    """An opened token. `seed` has 32 bytes; exactly one of `promise` and `kept_phrase` is there.
+
+    `start_key` is the keeper's, for a token with a promise.
+    """
 
     issued: int
     seed: Secret
     promise: Promise | None = None
+    start_key: bytes = b""
     kept_phrase: Phrase | None = None
 
     @property
@@ -98,10 +106,14 @@ class FormTokens:
         self._key = key
         self._now = now
 
-    def first(self, promise: Promise) -> str:
-        """A token for a form that begins a conversation under `promise`."""
+    def first(self, promise: Promise, start_key: bytes) -> str:
+        """A token for a form that begins a conversation under `promise`.
+
+        `start_key` is the running keeper's; empty where it is not known, and then the token
+        begins nothing.
+        """
         hours = (promise.inactivity_hours, promise.absolute_hours, promise.closed_hours)
-        fields = pack(*(number.to_bytes(_HOURS_SIZE, "big") for number in hours))
+        fields = pack(*(number.to_bytes(_HOURS_SIZE, "big") for number in hours), start_key)
         return self._seal(Stage.FIRST, fields)
 
     def returned(self, phrase: Phrase) -> str:
@@ -156,6 +168,7 @@ def _read(content: bytes) -> FormToken:
         if len(phrase) != PHRASE_SIZE:
             raise Malformed("a phrase has ten bytes")
         return FormToken(issued, seed, kept_phrase=Phrase(Secret(phrase)))
-    hours = [int.from_bytes(field, "big") for field in unpack(content[at + 1 :], 3)]
-    inactivity, absolute, closed = hours
-    return FormToken(issued, seed, promise=Promise(inactivity, absolute, closed, inactivity))
+    *fields, start_key = unpack(content[at + 1 :], 4)
+    inactivity, absolute, closed = (int.from_bytes(field, "big") for field in fields)
+    promise = Promise(inactivity, absolute, closed, inactivity)
+    return FormToken(issued, seed, promise=promise, start_key=start_key)

@@ -7,7 +7,8 @@ request reaches a log.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -23,11 +24,14 @@ from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
 from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
 from intake_server.web.keys import NotOpen, PublicKeys
+from intake_server.web.places import NoPlace, Places
 from intake_server.web.view import Page, Site, StartPage
 from vault.keeper_client import KeeperDown
 
-LONGEST_API_BODY: Final = 128 * 1024
-LONGEST_FORM: Final = 1024 * 1024  # a text that is too long comes back whole
+LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long comes back whole
+SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
+PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
+PLACE_SECONDS: Final = 2.0
 BODY_SECONDS: Final = 60.0
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -66,6 +70,8 @@ class Routes:
         self._own_hosts = own_hosts
         self._log = log
         self._start: dict[str, tuple[object, StartPage]] = {}
+        self._reading = Places(PLACES, PLACE_SECONDS)
+        self._answering = Places(PLACES, PLACE_SECONDS)
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),
@@ -87,6 +93,8 @@ class Routes:
             return self._refused(route, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except (ConnectionError, TimeoutError):
             return self._refused(route, HTTPStatus.REQUEST_TIMEOUT)
+        except NoPlace:
+            return self._failed(route)
         except Exception as error:  # noqa: BLE001  # the rim: whatever it was, one calm answer
             self._log.error("request_failed", route=route.name, exc_info=error)
             return self._failed(route)
@@ -104,26 +112,43 @@ class Routes:
     async def _form_step(self, request: web.BaseRequest) -> web.Response:
         if request.content_type != _FORM:
             return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        try:
-            fields = Fields.of(await _body(request, LONGEST_FORM))
-        except MalformedForm:
-            return self.elsewhere(HTTPStatus.BAD_REQUEST)
-        language = self._language(request, fields.language)
-        try:
-            answer = await self._form.answer(fields, language)
-        except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
-            self._log.error("form_failed", exc_info=error)
-            answer = self._form.failed(fields, language)
-        return await self._opening(request, language) if answer is None else _sent(answer)
+        async with self._body(request) as body:
+            try:
+                fields = Fields.of(body)
+            except MalformedForm:
+                return self.elsewhere(HTTPStatus.BAD_REQUEST)
+            language = self._language(request, fields.language)
+            try:
+                async with self._answering.one():
+                    answer = await self._form.answer(fields, language)
+            except NoPlace:
+                answer = self._form.failed(fields, language)
+            except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
+                self._log.error("form_failed", exc_info=error)
+                answer = self._form.failed(fields, language)
+            return await self._opening(request, language) if answer is None else _sent(answer)
 
     async def _api_step(self, request: web.BaseRequest) -> web.Response:
         if request.content_type != _JSON:
             return _json(api.malformed())
-        answer = await self._api.answer(request.path, await _body(request, LONGEST_API_BODY))
-        return _json(api.malformed() if answer is None else answer)
+        async with self._body(request) as body, self._answering.one():
+            answer = await self._api.answer(request.path, body)
+            return _json(api.malformed() if answer is None else answer)
 
     async def _file(self, request: web.BaseRequest) -> web.Response:
         return self._static[request.path].answer(request)
+
+    @contextlib.asynccontextmanager
+    async def _body(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
+        """The body of a request, for as long as it is needed.
+
+        A long one holds a place meanwhile, so that slow senders of long bodies take neither the
+        memory nor the places of everybody else. Raises NoPlace.
+        """
+        announced = request.content_length
+        is_short = announced is not None and announced <= SHORT_BODY
+        async with contextlib.nullcontext() if is_short else self._reading.one():
+            yield await _read_body(request)
 
     # --- the first page -------------------------------------------------------------------
 
@@ -137,7 +162,7 @@ class Routes:
         except KeeperDown:
             return self._without_text("trouble", language, self._cannot_take(language))
         page = self._start_page(known, language)
-        body = page.filled(self._form.tokens.first(self._form.promise))
+        body = page.filled(self._form.tokens.first(self._form.promise, known.start_key))
         headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
         if not pages.accepts(request, "gzip"):
             return _html(body, headers=headers)
@@ -190,16 +215,13 @@ class Routes:
 # --- parts --------------------------------------------------------------------------------
 
 
-async def _body(request: web.BaseRequest, longest: int) -> bytes:
+async def _read_body(request: web.BaseRequest) -> bytes:
     """The body of a request; slow and long ones end in an error that the handler knows."""
     announced = request.content_length or 0
-    if announced > longest:
-        raise web.HTTPRequestEntityTooLarge(longest, announced)
+    if announced > LONGEST_BODY:
+        raise web.HTTPRequestEntityTooLarge(LONGEST_BODY, announced)
     async with asyncio.timeout(BODY_SECONDS):
-        body = await request.read()
-    if len(body) > longest:
-        raise web.HTTPRequestEntityTooLarge(longest, len(body))
-    return body
+        return await request.read()
 
 
 def _html(

@@ -8,7 +8,11 @@ Theory of operation
     could not be deleted (a full disk, a locked database) are left to the sweep; nothing opens them.
 3.  Every step may be repeated: the same ids are the same conversation and the same message.
 4.  Unknown and expired phrases cost the same work and get an answer of the same size, made up.
-5.  This module sees sealed blobs and signatures only. Keeper and database that do not do their
+5.  An hour's budget is a conversation's, whichever way its messages come: what was looked at is
+    counted before the next message of the same conversation is looked at. The message that makes
+    a conversation is not counted.
+6.  No answer carries more than the newest `MOST_SHOWN` messages.
+7.  This module sees sealed blobs and signatures only. Keeper and database that do not do their
     part become `Unavailable`, whatever the cause.
 """
 
@@ -23,7 +27,7 @@ from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
-from intake_server.web.budgets import Budgets
+from intake_server.web.budgets import Budgets, TooMany
 from intake_server.web.keys import KeySource, NotOpen
 from intake_server.web.screening import Screening, ToScreen
 from vault import changes, conversations, drafts, messages
@@ -63,6 +67,7 @@ from vault.wraps import ScreeningCopy
 CHANNEL: Final = "web"
 LANGUAGE_UNKNOWN: Final = ""
 URGENCY_UNSCREENED: Final = 1
+MOST_SHOWN: Final = 200  # messages in one answer
 
 _OUTER_SIZE: Final = CLIENT_WRAP_SIZE + OUTER_OVERHEAD
 _ANSWER_SIZE: Final = SEAL_OVERHEAD + len(
@@ -141,7 +146,8 @@ class Work:
     async def first(self, create: bytes, arriving: Arriving, conversation_id: bytes) -> Stored:
         """Store a first message; `create` is sealed to the keeper (docs/keeper.md, 0x10).
 
-        Raises NotOpen, StaleKeys, MalformedRequest, Unavailable.
+        Raises NotOpen, StaleKeys, TooMany, MalformedRequest, Unavailable. StaleKeys is also what
+        the keeper's refusal of an id becomes that it has forgotten.
         """
         with self._arrival(), _calm():
             epoch = (await self.keys.current()).roster.epoch.number
@@ -165,7 +171,13 @@ class Work:
                 latest=made.latest,
                 now=self.clock.unix(),
             )
-            number = await self.database.write(lambda c: _store_first(c, new, arriving))
+            async with self.budgets.turn(conversation_id):
+                spent = self.budgets.spent(conversation_id, danger=arriving.danger)
+                number, created = await self.database.write(
+                    lambda c: _store_first(c, new, arriving, spent)
+                )
+                if number is not None and not created:
+                    self.budgets.count(conversation_id)
         self._hand_over(made.reference, conversation_id, arriving, number)
         return Stored(conversation_id, number or STEP, made.due, made.latest)
 
@@ -191,7 +203,7 @@ class Work:
         return Opened(conversation_id, answer, stored, state, due, latest)
 
     async def poll(self, conversation_id: bytes, after: int) -> Polled:
-        """What came after the message numbered `after`; raises Unavailable."""
+        """What came after the message numbered `after`, the newest of it; raises Unavailable."""
         with _calm():
             row, stored, state = await self.database.read(
                 lambda c: _read_conversation(c, conversation_id, after)
@@ -200,18 +212,23 @@ class Work:
 
     async def send(self, tag: bytes, proof: Proof, arriving: Arriving) -> Stored:
         """Store a further message; raises Refused, TooMany, MalformedRequest, Unavailable."""
-        self.budgets.check(tag, danger=arriving.danger)
         with self._arrival(), _calm():
-            wrote = await self.keeper.client_wrote(tag, proof)
-            now = self.clock.unix()
-            try:
-                number, stored = await self.database.write(
-                    lambda c: _store_further(c, wrote.conversation_id, wrote.due, now, arriving)
-                )
-            except UnknownConversation:
-                raise Refused from None
+            found = await self.keeper.find(tag)
+            async with self.budgets.turn(found.conversation_id):
+                spent = self.budgets.spent(found.conversation_id, danger=arriving.danger)
+                if spent is not None:
+                    raise spent
+                wrote = await self.keeper.client_wrote(tag, proof)
+                now = self.clock.unix()
+                try:
+                    number, stored = await self.database.write(
+                        lambda c: _store_further(c, wrote.conversation_id, wrote.due, now, arriving)
+                    )
+                except UnknownConversation:
+                    raise Refused from None
+                if stored:
+                    self.budgets.count(found.conversation_id)
         if stored:
-            self.budgets.count(tag)
             self._hand_over(wrote.reference, wrote.conversation_id, arriving, number)
         return Stored(wrote.conversation_id, number, wrote.due)
 
@@ -233,7 +250,7 @@ class Work:
         """
         with _calm():
             erased = await self.keeper.erase(tag, proof)
-        self.budgets.forget(tag)
+        self.budgets.forget(erased.conversation_id)
         try:
             await self.database.write(lambda c: _delete(c, erased.conversation_id))
         except DatabaseFailed as failure:
@@ -292,26 +309,34 @@ def _made_up_answer() -> bytes:
 # --- transactions -------------------------------------------------------------------------
 
 
-def _store_first(c: Connection, new: NewConversation, arriving: Arriving) -> int | None:
-    """The message's number, or None where it is stored already."""
+def _store_first(
+    c: Connection, new: NewConversation, arriving: Arriving, spent: TooMany | None
+) -> tuple[int | None, bool]:
+    """The message's number, None where it is stored already; and whether it made the conversation.
+
+    Raises `spent` for a further message that is not stored yet.
+    """
     created = conversations.create(c, new)
     number = messages.add(c, _message(arriving, new.id, new.now))
     if number is None:
-        return None
+        return None, False
     if not created:
+        if spent is not None:
+            raise spent
         conversations.client_wrote(c, new.id, now=new.now, danger=arriving.danger, due=new.due)
     changes.note(c, new.id, "new" if created else "message")
-    return number
+    return number, created
 
 
 def _store_further(
     c: Connection, conversation: bytes, due: int, now: int, arriving: Arriving
 ) -> tuple[int, bool]:
-    """The message's number and whether it is new."""
+    """The message's number and whether it is new; 0 for a repeated one of long ago."""
     number = messages.add(c, _message(arriving, conversation, now))
     if number is None:
-        known = messages.of(c, conversation, kinds=(MESSAGE,))
-        return next(one.number for one in known if one.id == arriving.message_id), False
+        row = conversations.get(c, conversation)
+        known = [] if row is None else _newest(c, row)
+        return next((one.number for one in known if one.id == arriving.message_id), 0), False
     conversations.client_wrote(c, conversation, now=now, danger=arriving.danger, due=due)
     changes.note(c, conversation, "message")
     return number, True
@@ -327,8 +352,15 @@ def _read_conversation(
     c: Connection, conversation: bytes, after: int = 0
 ) -> tuple[Conversation | None, list[StoredMessage], ClientState]:
     row = conversations.get(c, conversation)
-    stored = messages.of(c, conversation, after, kinds=(MESSAGE,))
-    return row, stored, "received" if row is None else _state(c, row)
+    if row is None:
+        return None, [], "received"
+    return row, _newest(c, row, after), _state(c, row)
+
+
+def _newest(c: Connection, row: Conversation, after: int = 0) -> list[StoredMessage]:
+    """The newest messages after `after`; client and team have every `STEP`th number."""
+    before_shown = (row.last_number // STEP - MOST_SHOWN) * STEP
+    return messages.of(c, row.id, max(after, before_shown), kinds=(MESSAGE,))
 
 
 def _state(c: Connection, row: Conversation) -> ClientState:

@@ -334,7 +334,6 @@ async def test_a_reply_is_redirected_to_nobody_and_sent_once(town):
     assert (await lee.hear(wait=0.3)).count(words) == 1
 
 
-@pytest.mark.xfail(reason="a messenger client's next message erases what its row no longer names")
 async def test_a_changed_row_has_no_messenger_conversation_forgotten(town):
     """Its reference is spoilt, the client writes again, the reference is put right."""
     nia = LoopbackPerson(town.stack, "nia-3303")

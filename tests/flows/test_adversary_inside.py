@@ -261,7 +261,6 @@ async def test_courier_speaks_for_no_client_of_the_web(town, courier, couriers_k
         assert not shown.line(page, LIE)["verified"]
 
 
-@pytest.mark.xfail(reason="a changed channel in the row has replies sealed to the courier")
 async def test_courier_reads_no_reply_to_the_web(town, courier, couriers_keys):
     client = await town.writes("I write on the web and nowhere else")
     town.rows.ask("update conversations set channel = 'loopback' where id = ?", client.conversation)

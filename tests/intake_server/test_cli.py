@@ -24,7 +24,7 @@ from intake_server.cli import main
 from intake_server.database_state import newest_schema
 from intake_server.prepare import prepare
 from tests.flows.people import Counsellor
-from vault import tables
+from vault import private_files, tables
 from vault.roster import fingerprint_words
 
 ROOT = Path(__file__).parents[2]
@@ -287,6 +287,20 @@ def test_a_folder_of_other_things_is_left_alone(it):
     (it.data / "holiday.jpg").touch()
     assert "holiday.jpg" in refused(it)
     assert [path.name for path in it.data.iterdir()] == ["holiday.jpg"]
+
+
+def test_what_a_killed_backup_or_restore_left_is_gone_after_a_start(stopped):
+    copy = stopped.data / "database" / "havenline.sqlite3-backup"
+    unpacked = stopped.data / ".restoring" / "database" / "havenline.sqlite3"
+    for path in (copy, unpacked):
+        private_files.make_folder(path.parent)
+        path.touch(mode=0o600)
+        path.write_bytes(b"in clear")
+    with copy.open("rb") as one, unpacked.open("rb") as other:
+        stopped.start()
+        assert set(one.read() + other.read()) == {0}
+    assert not copy.exists()
+    assert not (stopped.data / ".restoring").exists()
 
 
 def test_exposed_keys_are_refused_and_explained(stopped):

@@ -10,13 +10,17 @@ import pytest_asyncio
 from click.testing import CliRunner
 
 from intake_server.cli import main
-from intake_server.installation import make_folders
+from intake_server.clock import SystemClock
+from intake_server.installation import NotUsable, clear_leftovers, hold, make_folders
+from intake_server.logs import open_log
 from intake_server.prepare import prepare
+from intake_server.restore import Tools, restore
 from intake_server.seed import own_seed
-from intake_server.settings import DataSettings
+from intake_server.settings import DataSettings, load_settings
 from tests.intake_server.keeper.world import HotlineProcess
 from tests.vault.rows import first_contact, from_client, new_conversation, sealed
-from vault import addresses, conversations, messages, meta, staff
+from vault import addresses, conversations, messages, meta, private_files, staff
+from vault.backup import KeyFile
 from vault.engine import Database
 from vault.envelope import Kind
 from vault.staff import StaffRow
@@ -281,3 +285,94 @@ async def test_settings_come_back_only_where_they_are_missing(place, tmp_path):
     assert "1 conversation came back." in place.restore(file).stdout
     assert policy.read_text() == "# as it is\n"
     assert (place.data.folder / "indicators" / "own.toml").read_text() == "# own\n"
+
+
+async def test_a_crash_before_the_new_database_stands_loses_nothing_of_the_old_one(
+    place, tmp_path, monkeypatch
+):
+    await place.someone_writes()
+    file = tmp_path / "backup.hlb"
+    place.backup(file)
+    database = await Database.open(place.data.database_url)
+    folder, crashed = place.data.database_dir, tmp_path / "crashed"
+    crashed.mkdir()
+    for _ in range(2):
+        await database.write(first_contact(new_conversation()))
+    for each in folder.iterdir():  # an unclean stop: what was acknowledged stands in the log
+        (crashed / each.name).write_bytes(each.read_bytes())
+    await database.close()
+    for each in crashed.iterdir():
+        (folder / each.name).write_bytes(each.read_bytes())
+    assert (folder / "havenline.sqlite3-wal").stat().st_size > 0
+    await place.hotline.close()
+
+    replace = Path.replace
+
+    def crash(self, target):
+        if target == folder / "havenline.sqlite3":
+            raise OSError("power failed")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", crash)
+    settings = load_settings(config=place.config, folder=place.data.folder)
+    clock = SystemClock()
+    log = open_log("restore", level="warning", clock=clock, stream=sys.stderr)
+    with pytest.raises(OSError, match="power"):
+        await restore(Tools(settings, clock, log, print), file, KeyFile.read(place.key))
+
+    database = await Database.open(place.data.database_url)
+    assert len(await database.read(conversations.queue)) == 3
+    await database.close()
+
+
+def leave(path: Path) -> Path:
+    """Leave a file as a crash does."""
+    private_files.make_folder(path.parent)
+    path.write_bytes(CANARY)
+    return path
+
+
+async def test_a_restore_clears_what_an_earlier_one_left_also_where_it_is_refused(place, tmp_path):
+    file = tmp_path / "backup.hlb"
+    place.backup(file)
+    await place.hotline.close()
+    unpacked = leave(place.data.folder / ".restoring" / ".unpacking" / "courier" / "seed")
+    copies = [
+        leave(place.data.database_dir / f"havenline.sqlite3-backup{end}") for end in ("", "-wal")
+    ]
+    file.write_bytes(file.read_bytes()[:-1])
+    with unpacked.open("rb") as left:
+        assert "does not open" in place.restore(file).stderr
+        assert set(left.read()) == {0}
+    assert not (place.data.folder / ".restoring").exists()
+    assert not any(each.exists() for each in copies)
+
+
+def test_leftovers_are_cleared_and_a_backup_that_is_being_written_is_left_alone(tmp_path):
+    data = DataSettings(folder=tmp_path / "data")
+    make_folders(data)
+    clear_leftovers(data)  # there are none
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"not ours")
+    unpacked = leave(data.folder / ".restoring" / "database" / "havenline.sqlite3")
+    (unpacked.parent / "link").symlink_to(outside)
+    copy = leave(data.database_dir / "havenline.sqlite3-backup")
+    with unpacked.open("rb") as left, private_files.hold(data.database_dir):
+        clear_leftovers(data)
+        assert set(left.read()) == {0}
+        assert copy.read_bytes() == CANARY
+    with copy.open("rb") as left:
+        clear_leftovers(data)
+        assert set(left.read()) == {0}
+    assert not copy.exists()
+    assert not (data.folder / ".restoring").exists()
+    assert outside.read_bytes() == b"not ours"
+
+
+def test_a_held_folder_is_held_against_others(tmp_path):
+    data = DataSettings(folder=tmp_path / "data")
+    make_folders(data)
+    with hold(data), pytest.raises(NotUsable, match="already"), hold(data):
+        pass
+    with hold(data):
+        pass

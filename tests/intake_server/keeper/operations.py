@@ -138,9 +138,9 @@ async def check_forget(hotline: Hotline, *, acknowledged: bool) -> None:
 # --- messengers ---------------------------------------------------------------------------
 
 
-async def message(hotline: Hotline) -> None:
+async def message(hotline: Hotline, label: str = "texting") -> None:
     await hotline.message_in(
-        hotline.client("texting"), address_tag=hotline.secret("other tag").reveal()
+        hotline.client(label), address_tag=hotline.secret("other tag").reveal()
     )
 
 
@@ -155,7 +155,7 @@ async def check_message(hotline: Hotline, *, acknowledged: bool) -> None:
     else:
         await hotline.courier.erase(found.address)
     await clear_half_made(hotline, "texting")
-    await message(hotline)
+    await message(hotline, "texting again")
     assert await hotline.courier.find_address(tag)
 
 

@@ -1,10 +1,12 @@
 """Forgetting by time, what lives, the commit counter, orphans."""
 
+import asyncio
+
 import pytest
 
 from intake_server.keeper.caretaker_work import DAY
 from tests.intake_server.keeper.world import Hotline
-from vault.keeper_protocol import ClockInDoubt, NotYours, Reference, Verb
+from vault.keeper_protocol import ClockInDoubt, NotYours, Reference, Refused, Verb
 from vault.keeper_requests import Periods
 from vault.sealing import random_bytes
 
@@ -272,6 +274,19 @@ async def test_more_than_a_few_orphans_a_day_are_refused_with_an_alarm(hotline, 
         await hotline.caretaker.free_orphans(made[10:11])
     hotline.clock.turn(DAY)
     assert await hotline.caretaker.free_orphans(made[10:11]) == 1
+
+
+async def test_requests_side_by_side_free_no_more_than_one_after_the_other(hotline):
+    made = [(await hotline.write_in())[1].reference for _ in range(80)]
+    await current(hotline)
+    hotline.clock.turn(DAY)
+    answers = await asyncio.gather(
+        *(hotline.caretaker.free_orphans(made[at : at + 10]) for at in range(0, 80, 10)),
+        return_exceptions=True,
+    )
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == [10]
+    assert all(isinstance(each, Refused) for each in answers if not isinstance(each, int))
+    assert (await hotline.operator.status())["live"]["conversation"] == 70
 
 
 async def test_only_conversations_are_orphans(hotline):

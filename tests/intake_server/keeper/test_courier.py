@@ -1,6 +1,7 @@
 """Messenger clients: two slots, addresses, outbox items, the courier's erasing."""
 
 import contextlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -188,10 +189,10 @@ async def test_the_clients_own_erasure_takes_the_address_too(hotline, refused):
 
 async def test_an_address_can_be_made_anew_after_erasing(hotline):
     """A redelivery after a crash finds an address without a stored wrap: erased, made anew."""
-    client = Client()
-    asked, made = await hotline.message_in(client)
+    asked, made = await hotline.message_in()
     await hotline.courier.erase(made.address)
-    again = await hotline.courier.create(asked)
+    client = Client()
+    _, again = await hotline.message_in(client, address_tag=asked.address_tag)
     assert again.reference != made.reference
     found = await hotline.courier.find_address(asked.address_tag)
     assert found.reference == again.reference
@@ -203,6 +204,7 @@ async def test_an_address_can_be_made_anew_after_erasing(hotline):
 async def test_a_full_file_takes_no_messenger_conversation(hotline):
     with contextlib.suppress(SlotsFull):
         while hotline.keeper.slots.free:
+            hotline.clock.turn(1)  # above four fifths, new conversations are paced
             await hotline.message_in()
     with pytest.raises(SlotsFull):
         await hotline.message_in()
@@ -226,3 +228,24 @@ async def test_the_verbs_of_others_are_not_the_couriers(hotline):
 
 def test_the_week_of_these_tests_is_within_the_rails():
     assert WEEK.inactivity < WEEK.absolute
+
+
+async def test_starting_over_leaves_a_conversation_that_somebody_has_opened(hotline):
+    """Only rows say that its rows are missing, and no row is believed."""
+    _, unopened = await hotline.message_in()
+    assert (await hotline.courier.start_over(unopened.address)).is_conversation_gone
+    _, opened = await hotline.message_in()
+    await hotline.reply(hotline.first, opened.reference)
+    assert not (await hotline.courier.start_over(opened.address)).is_conversation_gone
+    assert await hotline.caretaker.live([opened.reference]) == [True]
+    assert "rows_missing" in json.dumps(await hotline.operator.status())
+
+
+async def test_a_reply_to_the_web_is_not_wrapped_for_the_courier(hotline, refused):
+    """Whoever writes rows could else have it sealed to the courier."""
+    client, made = await hotline.write_in()
+    start_key = (await hotline.desk.hello()).start_key
+    item = sealed_inner(start_key, hotline.outbox_item(client, random_bytes(16)))
+    with refused:
+        await hotline.reply(hotline.first, made.reference, item)
+    await hotline.reply(hotline.first, made.reference)

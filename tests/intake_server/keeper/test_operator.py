@@ -97,6 +97,29 @@ async def test_while_in_doubt_the_time_is_not_recorded(hotline):
     assert (await hotline.operator.status())["last_time"] == hotline.now()
 
 
+@pytest.mark.parametrize(("step", "is_doubted"), [(50 * 60, True), (-50 * 60, True), (20, False)])
+async def test_a_clock_may_not_creep_away_by_more_than_an_hour_in_total(hotline, step, is_doubted):
+    for _ in range(3):
+        hotline.clock.turn(HOUR)
+        hotline.clock.set_wall(by=step)
+        await hotline.keeper.watch.record()
+    assert await doubt(hotline) == is_doubted
+
+
+async def test_the_operators_word_starts_the_count_of_creeping_anew(hotline):
+    for _ in range(2):
+        hotline.clock.set_wall(by=50 * 60)
+        await hotline.keeper.watch.record()
+    assert await doubt(hotline)
+    await hotline.operator.clock_is_right()
+    hotline.clock.set_wall(by=50 * 60)
+    await hotline.keeper.watch.record()
+    assert not await doubt(hotline)
+    hotline.clock.set_wall(by=50 * 60)
+    await hotline.keeper.watch.record()
+    assert await doubt(hotline)
+
+
 async def test_time_that_passes_is_no_jump(hotline):
     hotline.clock.turn(1000 * HOUR)
     await hotline.keeper.watch.record()

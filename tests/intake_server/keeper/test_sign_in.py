@@ -7,6 +7,7 @@ from vault.keeper_protocol import Busy, NoRoot, Refused
 from vault.keeper_requests import open_answer
 from vault.roster import EntryType, Role, removal_payload
 from vault.sealing import CannotOpen, Secret, new_box_keys, random_bytes
+from vault.slot_files import SystemDisk
 from vault.slot_index import Key
 from vault.wraps import open_grant, open_staff_wrap
 
@@ -119,6 +120,39 @@ async def test_a_right_password_while_locked_changes_nothing(hotline):
     with pytest.raises(Busy):
         await hotline.sign_in(hotline.first)
     assert await staff_record(hotline) == before
+
+
+class CountingDisk(SystemDisk):
+    """A disk that counts what it is asked."""
+
+    def __init__(self):
+        self.writes = self.syncs = 0
+
+    def write(self, fd, data, offset):
+        self.writes += 1
+        super().write(fd, data, offset)
+
+    def sync(self, fd):
+        self.syncs += 1
+        super().sync(fd)
+
+
+async def test_locked_wrong_and_unknown_names_cost_the_same_writes(hotline):
+    disk = CountingDisk()
+    await hotline.restart(disk=disk)
+
+    async def cost(**changes):
+        before = disk.writes, disk.syncs
+        with pytest.raises((Refused, Busy)) as caught:
+            await hotline.sign_in(hotline.first, **changes)
+        return caught.type, disk.writes - before[0], disk.syncs - before[1]
+
+    wrong = {"authentication": Secret(random_bytes(32))}
+    costs = [await cost(**wrong) for _ in range(5)]
+    assert set(costs) == {(Refused, 2, 2)}
+    assert await cost(**wrong) == await cost() == (Busy, 2, 2)
+    for _ in range(2):
+        assert await cost(login_tag=random_bytes(16)) == (Refused, 2, 2)
 
 
 async def test_stale_and_reused_nonces_are_refused_and_not_counted(hotline):

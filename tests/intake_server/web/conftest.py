@@ -75,10 +75,14 @@ RECORDS = 4096
 
 
 class TurnedClock:
-    """The machine's clock, turned forward by a test."""
+    """The machine's clock, turned forward by a test.
+
+    Where `stands_at` is set, the clock that never goes back stands still there.
+    """
 
     def __init__(self):
         self.ahead = timedelta(0)
+        self.stands_at = None
 
     def now(self):
         return datetime.now(UTC) + self.ahead
@@ -87,6 +91,8 @@ class TurnedClock:
         return int(self.now().timestamp())
 
     def monotonic(self):
+        if self.stands_at is not None:
+            return self.stands_at
         return asyncio.get_running_loop().time() + self.ahead.total_seconds()
 
 

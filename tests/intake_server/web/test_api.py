@@ -6,8 +6,10 @@ import json
 import pytest
 
 from intake_server.web import api
-from intake_server.web.work import MalformedRequest
-from vault import conversations
+from intake_server.web.pace import AT_ONCE
+from intake_server.web.work import MOST_SHOWN, MalformedRequest
+from vault import conversations, messages
+from vault.conversations import STEP
 from vault.keeper_protocol import Peer, Verb
 from vault.sealing import CannotOpen, random_bytes
 
@@ -105,6 +107,79 @@ async def test_the_budget_tells_when_and_lets_danger_through(client, hotline):
     assert client.status == 429
     assert 0 < refused["at"] - hotline.clock.unix() <= 3602
     assert (await client.send("now", danger=True))["stored"]
+
+
+async def test_the_budget_holds_for_first_messages_of_a_conversation_that_is_there(client, hotline):
+    """Forty at once, each with another message id, beside what came the usual way."""
+    await client.first("0")
+    await client.send("1")
+    bodies = [client.first_body(str(number)) for number in range(40)]
+    answers = await asyncio.gather(*(client.post("/api/first", **body) for body in bodies))
+    assert sum("stored" in answer for answer in answers) == 2
+    assert {answer.get("error") for answer in answers if "stored" not in answer} == {"too_many"}
+    assert (await client.send("one more"))["error"] == "too_many"
+    assert len((await hotline.all_messages())[client.conversation]) == 4
+    assert (await client.first("now", danger=True))["stored"]
+    assert (await client.send("and now", danger=True))["stored"]
+    assert len((await hotline.all_messages())[client.conversation]) == 6
+
+
+async def test_many_at_once_do_not_slip_through_the_budget(client, hotline):
+    await client.first("0")
+    bodies = [
+        await client.proof(Verb.CLIENT_WROTE) | client.sealed_message(str(number))
+        for number in range(10)
+    ]
+    answers = await asyncio.gather(*(client.post("/api/send", **body) for body in bodies))
+    assert sum("stored" in answer for answer in answers) == 3
+    assert len((await hotline.all_messages())[client.conversation]) == 4
+
+
+async def test_an_answer_carries_the_newest_messages_only(client, hotline):
+    stored = await client.first("0")
+    ids = [random_bytes(16) for _ in range(MOST_SHOWN + 20)]
+    envelope = api.decode(client.sealed_message("again")["envelope"])
+
+    def store(c):
+        for one in ids:
+            new = messages.NewMessage(one, client.conversation, 1, 1, envelope, 1_800_000_000)
+            messages.add(c, new)
+        # Notes of the team stand between the numbers and take nobody's place.
+        note = bytes((1, 1, 2)) + envelope[3:]
+        messages.add_finding(
+            c, conversation=client.conversation, finding=bytes(16), envelope=note, now=1
+        )
+
+    await hotline.work.database.write(store)
+    newest = [(number + 2) * STEP for number in range(20, MOST_SHOWN + 20)]
+    opened = await client.open()
+    client.unwrap(opened)
+    assert [one["number"] for one in opened["messages"]] == newest
+    polled = await client.post("/api/poll", view=stored["view"], after=0)
+    assert [one["number"] for one in polled["messages"]] == newest
+    polled = await client.post("/api/poll", view=stored["view"], after=newest[-3])
+    assert [one["number"] for one in polled["messages"]] == newest[-2:]
+
+
+async def test_a_flood_of_nonces_is_told_to_wait(client, hotline):
+    hotline.clock.stands_at = 1000.0
+    await hotline.restart()
+    asked = await asyncio.gather(*(client.post("/api/nonce") for _ in range(AT_ONCE + 20)))
+    refused = [answer for answer in asked if "nonce" not in answer]
+    assert len(refused) == 20
+    assert {answer["error"] for answer in refused} == {"too_many"}
+    assert all(answer["at"] > hotline.clock.unix() - 60 for answer in refused)
+    hotline.clock.stands_at += 1
+    assert "nonce" in await client.post("/api/nonce")
+
+
+async def test_an_erased_conversation_cannot_be_made_again(client, hotline):
+    await client.learn()
+    body = client.first_body("Once")
+    assert (await client.post("/api/first", **body))["stored"]
+    await client.erase()
+    assert await client.post("/api/first", **body) == {"error": "stale_keys"}
+    assert await hotline.all_messages() == {}
 
 
 async def test_the_date_moves_within_its_limits(client, hotline):

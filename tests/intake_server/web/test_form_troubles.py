@@ -9,7 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from triage.text import LONGEST_CHARACTERS
+from vault.envelope import Direction, open_envelope
 from vault.phrase import new_phrase, words
+from vault.sealing import CannotOpen, Kind
+
+CLIENT = (Direction.CLIENT_TO_TEAM,)
 
 
 async def stored(hotline):
@@ -122,6 +126,10 @@ async def test_without_a_keeper_the_text_comes_back_and_the_same_form_works_late
     assert "We cannot take messages just now." in screen.texts["write-problem"]
     assert screen.forms["write-form"].fields["text"] == "Help"
     await hotline.keeper.start(existing=True)
+    hotline.clock.ahead += timedelta(seconds=5)
+    screen = await browser.submit("write-form", "send")
+    assert "Press Send once more." in screen.texts["write-problem"]
+    assert screen.forms["write-form"].fields["text"] == "Help"
     screen = await browser.submit("write-form", "send")
     assert screen.state == "phrase"
     assert len(await stored(hotline)) == 1
@@ -384,9 +392,69 @@ async def test_the_page_opens_as_soon_as_somebody_holds_the_team_key(
     assert (await browser.write("Hello")).state == "phrase"
 
 
-async def test_a_keeper_that_was_started_again_is_no_trouble(hotline, browser):
+async def test_a_keeper_that_was_started_again_takes_one_tap_more(hotline, browser):
     await browser.visit()
     await hotline.keeper.stop()
     await hotline.keeper.start(existing=True)
-    screen = await browser.submit("write-form", "send", text="Help")
+    screen = await browser.submit("write-form", "send", text="Help", danger="1")
+    assert "Press Send once more." in screen.texts["write-problem"]
+    assert screen.forms["write-form"].fields["text"] == "Help"
+    assert screen.forms["write-form"].fields["danger"] == "1"
+    screen = await browser.submit("write-form", "send")
     assert screen.state == "phrase"
+    assert len(await stored(hotline)) == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_the_form_of_what_was_erased_begins_anew_and_opens_nothing_old(
+    hotline, browser, counsellor, restart
+):
+    await browser.write("Do not tell anybody")
+    first_form, phrase = browser.sent, browser.phrase
+    ((old, rows),) = (await hotline.all_messages()).items()
+    backup = rows[0].envelope
+    keys = (await counsellor.open(old)).keys
+    open_envelope(backup, Kind.MESSAGE, keys.messages, old, CLIENT)  # it opens until it is erased
+    await browser.submit("kept-form", "look")
+    await browser.submit("erase-form", "erase")
+    if restart:
+        await hotline.keeper.stop()
+        await hotline.keeper.start(existing=True)
+
+    screen = await browser.post(first_form)  # back to the first form, and Send
+    assert screen.state == "write"
+    assert "Press Send once more." in screen.texts["write-problem"]
+    assert screen.forms["write-form"].fields["text"] == "Do not tell anybody"
+    assert await hotline.all_messages() == {}
+    screen = await browser.submit("write-form", "send")
+    assert screen.state == "phrase"
+    assert browser.phrase != phrase
+    (new,) = await hotline.all_messages()
+    assert new != old
+    wrap = await counsellor.open(new)
+    for conversation in (old, new):
+        with pytest.raises(CannotOpen):
+            open_envelope(backup, Kind.MESSAGE, wrap.keys.messages, conversation, CLIENT)
+
+
+async def test_the_first_form_changed_again_and_again_stays_in_the_budget(hotline, browser):
+    await browser.write("0")
+    form = browser.sent
+    for number in range(1, 4):
+        assert (await browser.post({**form, "text": str(number)})).state == "phrase"
+    screen = await browser.post({**form, "text": "one more"})
+    assert "That was 3 messages in an hour." in screen.texts["write-problem"]
+    assert screen.forms["write-form"].fields["text"] == "one more"
+    assert (await browser.post(form)).state == "phrase"  # what is stored is answered as such
+    assert (await browser.post({**form, "text": "now", "danger": "1"})).state == "phrase"
+    assert len(await stored(hotline)) == 5
+
+
+async def test_a_retry_page_brings_back_all_that_was_typed(hotline, browser):
+    await browser.write("First")
+    await browser.submit("kept-form", "look")
+    await hotline.keeper.stop()
+    token = browser.screen.forms["answer-form"].fields["token"]
+    screen = await browser.post({"do": "answer", "token": token, "text": "Second", "rest": "Third"})
+    assert screen.forms["retry-form"].fields["text"] == "Second"
+    assert screen.forms["retry-form"].fields["rest"] == "Third"

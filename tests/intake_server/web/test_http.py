@@ -11,6 +11,7 @@ import pytest
 from intake_server.pages import HEADERS
 from intake_server.web import api
 from intake_server.web.form_fields import Fields
+from intake_server.web.routes import LONGEST_BODY, PLACES
 from vault.messages import SIZES
 
 NEVER = {"set-cookie", "server", "etag", "last-modified", "access-control-allow-origin"}
@@ -158,6 +159,51 @@ async def test_a_browser_that_sends_half_a_form_ends_nothing(hotline, browser):
     assert len(await hotline.all_messages()) == 1
 
 
+def head(path, kind, length):
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+async def test_slow_senders_of_long_bodies_hold_up_nobody_else(hotline, browser, session):
+    slow = []
+    for _ in range(PLACES):
+        _, writer = await asyncio.open_connection("127.0.0.1", hotline.port)
+        writer.write(head("/", FORM["Content-Type"], 100_000) + b"do=send&text=")
+        await writer.drain()
+        slow.append(writer)
+    assert (await browser.write("short")).state == "phrase"
+    await browser.visit()
+    screen = await browser.submit("write-form", "send", text="long " * 5_000)
+    assert screen.state == "trouble"
+    assert browser.response.status == 503
+    async with session.post(
+        hotline.url + "/api/keys", data=b" " * 100_000 + b"{}", headers=JSON
+    ) as response:
+        assert await response.json() == {"error": "unavailable"}
+    for writer in slow:
+        writer.close()
+        await writer.wait_closed()
+    await browser.visit()
+    screen = await browser.submit("write-form", "send", text="long " * 5_000)
+    assert "letters too long" in screen.texts["write-problem"]
+
+
+async def test_a_body_that_is_longer_than_any_form_is_refused(hotline, browser, session):
+    await browser.visit()
+    form = {**browser.screen.forms["write-form"].fields, "do": "send"}
+    await browser.post({**form, "text": "x" * LONGEST_BODY})
+    assert browser.response.status == 413
+    for coded in (False, True):
+        body = b" " * LONGEST_BODY + b"{}"
+        async with session.post(
+            hotline.url + "/api/keys", data=io.BytesIO(body) if coded else body, headers=JSON
+        ) as response:
+            assert await response.json() == {"error": "too_long"}
+    assert await hotline.all_messages() == {}
+
+
 # --- weight and words -------------------------------------------------------------------------
 
 
@@ -208,6 +254,7 @@ async def test_nothing_telling_stands_on_the_first_page(browser):
 async def test_the_page_says_what_a_browser_without_code_cannot_do(browser):
     screen = await browser.visit()
     assert "This browser cannot lock your text." in screen.texts["form-note"]
+    assert "Close the tab afterwards." in screen.texts["form-note"]
     assert "Locked on this phone." in screen.texts["seal-note"]
     await browser.write("Hello")
     screen = await browser.submit("kept-form", "look")

@@ -1,7 +1,10 @@
 """The parts of the client page by themselves: languages, tokens, budgets, dates, splitting."""
 
+import asyncio
 import contextlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,10 +14,12 @@ from hypothesis import strategies as st
 
 from intake_server.pages import StringsError, load_languages, script_json
 from intake_server.settings import PageSettings, Settings, Signpost
-from intake_server.web.budgets import HOUR, Budgets, TooMany
+from intake_server.web.budgets import HOUR, Budgets
 from intake_server.web.dates import dates_for
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, split
 from intake_server.web.form_token import LIFE_SECONDS, FormTokens, TokenExpired, new_token_key
+from intake_server.web.pace import A_SECOND, AT_ONCE, Pace
+from intake_server.web.places import BoundedThreads, NoPlace, Places
 from intake_server.web.routes import own_hosts, transport_headers
 from intake_server.web.view import PADDING, Page, Site, padded
 from triage.retention import Promise
@@ -22,6 +27,7 @@ from triage.text import LONGEST_CHARACTERS
 from vault.phrase import new_phrase
 
 PROMISE = Promise(336, 1440, 168, 336)
+START_KEY = bytes(range(32))
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -155,20 +161,21 @@ def tokens(clock):
 
 
 def test_a_token_gives_the_same_phrase_ids_and_keys_each_time(tokens):
-    text = tokens.first(PROMISE)
+    text = tokens.first(PROMISE, START_KEY)
     first, again = tokens.open(text), tokens.open(text)
     assert first.promise == PROMISE
+    assert first.start_key == START_KEY
     assert first.phrase == again.phrase
     assert first.conversation_id == again.conversation_id
     assert first.keys.messages.public == again.keys.messages.public
     assert first.keys.notes.public != first.keys.messages.public
     assert first.message_id("a", "", danger=False) == again.message_id("a", "", danger=False)
-    other = tokens.open(tokens.first(PROMISE))
+    other = tokens.open(tokens.first(PROMISE, START_KEY))
     assert other.phrase != first.phrase
 
 
 def test_a_changed_message_has_another_id(tokens):
-    token = tokens.open(tokens.first(PROMISE))
+    token = tokens.open(tokens.first(PROMISE, START_KEY))
     ids = {
         token.message_id(text, name, danger=danger)
         for text, name, danger in (
@@ -193,7 +200,7 @@ def test_a_token_carries_a_phrase_and_does_not_show_it(tokens):
 
 
 def test_a_token_lives_an_hour(tokens, clock):
-    text = tokens.first(PROMISE)
+    text = tokens.first(PROMISE, START_KEY)
     clock.time += LIFE_SECONDS
     tokens.open(text)
     clock.time += 1
@@ -206,13 +213,13 @@ def test_a_token_lives_an_hour(tokens, clock):
 
 def test_a_token_of_another_process_is_nothing(tokens, clock):
     with pytest.raises(TokenExpired):
-        FormTokens(new_token_key(), clock).open(tokens.first(PROMISE))
+        FormTokens(new_token_key(), clock).open(tokens.first(PROMISE, START_KEY))
 
 
 @given(st.data())
 def test_a_token_with_any_bit_flipped_is_nothing(data):
     tokens = FormTokens(new_token_key(), lambda: 1_800_000_000)
-    text = tokens.first(PROMISE)
+    text = tokens.first(PROMISE, START_KEY)
     place = data.draw(st.integers(0, len(text) - 2))
     sign = data.draw(st.sampled_from("ABCXYZabc-_019"))
     if text[place] == sign:
@@ -235,29 +242,88 @@ def test_a_budget_is_for_each_conversation_and_for_an_hour():
     budgets = Budgets(2, lambda: now[0])
     for at in (0.0, 600.0):
         now[0] = at
-        budgets.check(b"a", danger=False)
+        assert budgets.spent(b"a", danger=False) is None
         budgets.count(b"a")
-    with pytest.raises(TooMany) as spent:
-        budgets.check(b"a", danger=False)
-    assert spent.value.seconds == HOUR - 600
-    budgets.check(b"a", danger=True)
-    budgets.check(b"b", danger=False)
+    assert budgets.spent(b"a", danger=False).seconds == HOUR - 600
+    assert budgets.spent(b"a", danger=True) is None
+    assert budgets.spent(b"b", danger=False) is None
     now[0] = HOUR
-    budgets.check(b"a", danger=False)
+    assert budgets.spent(b"a", danger=False) is None
     now[0] = 2 * HOUR
-    budgets.check(b"a", danger=False)
+    assert budgets.spent(b"a", danger=False) is None
     assert budgets._stored == {}
 
 
 def test_danger_counts_without_being_held_up():
     budgets = Budgets(1, lambda: 0.0)
     for _ in range(5):
-        budgets.check(b"a", danger=True)
+        assert budgets.spent(b"a", danger=True) is None
         budgets.count(b"a")
-    with pytest.raises(TooMany):
-        budgets.check(b"a", danger=False)
+    assert budgets.spent(b"a", danger=False) is not None
     budgets.forget(b"a")
-    budgets.check(b"a", danger=False)
+    assert budgets.spent(b"a", danger=False) is None
+
+
+def test_a_conversations_turn_is_one_and_is_kept_only_while_held():
+    budgets = Budgets(1, lambda: 0.0)
+    turn = budgets.turn(b"a")
+    assert budgets.turn(b"a") is turn
+    assert budgets.turn(b"b") is not turn
+    del turn
+    assert len(budgets._turns) == 0
+
+
+# --- crowds ----------------------------------------------------------------------------------
+
+
+def test_nonces_are_given_at_a_pace_that_evicts_nobodys():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    assert sum(pace.take() == 0 for _ in range(1000)) == AT_ONCE
+    assert 0 < pace.take() <= 1 / A_SECOND
+    now[0] = 1.0
+    assert sum(pace.take() == 0 for _ in range(1000)) == A_SECOND
+    now[0] = 1000.0
+    assert sum(pace.take() == 0 for _ in range(1000)) == AT_ONCE
+
+
+async def test_places_are_so_many_and_come_back():
+    places = Places(2, 0.01)
+    async with places.one(), places.one():
+        with pytest.raises(NoPlace):
+            async with places.one():
+                pass
+    async with places.one(), places.one():
+        pass
+
+
+async def test_who_waits_for_a_place_gets_the_next_one():
+    places = Places(1, 60)
+    entered = asyncio.Event()
+
+    async def second():
+        async with places.one():
+            entered.set()
+
+    async with places.one():
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0)
+        assert not entered.is_set()
+    await waiting
+    assert entered.is_set()
+
+
+async def test_so_many_steps_stand_before_the_threads():
+    gate = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        bounded = BoundedThreads(threads, 2)
+        standing = [asyncio.create_task(bounded.run(gate.wait)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(NoPlace):
+            await bounded.run(gate.wait)
+        gate.set()
+        assert await asyncio.gather(*standing) == [True, True]
+        assert await bounded.run(lambda: "free again") == "free again"
 
 
 # --- dates -----------------------------------------------------------------------------------
