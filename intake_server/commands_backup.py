@@ -13,7 +13,13 @@ import click
 
 from intake_server.cli import json_option, place_options, settings_of
 from intake_server.clock import SystemClock
-from intake_server.installation import NotUsable, hold, make_folders, sqlite_path
+from intake_server.installation import (
+    NotUsable,
+    clear_leftovers,
+    hold,
+    make_folders,
+    sqlite_path,
+)
 from intake_server.logs import open_log, tame_interpreter
 from intake_server.restore import NotRestored, Restored, Tools, files_to_back_up
 from intake_server.restore import restore as bring_back
@@ -99,6 +105,7 @@ def restore(
     with _sentences():
         make_folders(settings.data)
         with hold(settings.data):
+            clear_leftovers(settings.data)
             _ask_to_replace(settings, yes=yes)
             key = _key(passphrase_file, key_file, new=False)
             restored = asyncio.run(bring_back(_tools(settings), file, key))

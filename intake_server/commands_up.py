@@ -20,7 +20,14 @@ from intake_server.cli import place_options, settings_of
 from intake_server.clock import Clock, SystemClock
 from intake_server.database_state import NotPrepared, Prepared, peek, prepare
 from intake_server.health import serve_health
-from intake_server.installation import NotUsable, clear_sockets, examine, hold, make_folders
+from intake_server.installation import (
+    NotUsable,
+    clear_leftovers,
+    clear_sockets,
+    examine,
+    hold,
+    make_folders,
+)
 from intake_server.keeper_operator import KeeperStanding, keeper_operator, standing_of
 from intake_server.logs import open_log, tame_interpreter
 from intake_server.programs import OTHERS, keeper_program, other_program
@@ -84,6 +91,7 @@ def up(
         examine(settings.data)
         make_folders(settings.data)
         with hold(settings.data):
+            clear_leftovers(settings.data)
             refuse_danger(check(settings, read_machine(os.environ)))
             clear_sockets(settings.data)
             asyncio.run(_run(installation))

@@ -7,15 +7,15 @@ forgotten everything that the slots still open.
 
 import asyncio
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from intake_server.settings import FILE_NAME, DataSettings
+from vault import private_files
 
 PRIVATE = 0o700
+RESTORING = ".restoring"  # where a backup lies while it is brought back
 SETTINGS_FILES = (FILE_NAME, "retention.toml", "indicators")  # what a person puts there
 
 
@@ -94,18 +94,36 @@ def hold(data: DataSettings) -> Iterator[None]:
 
     Raises `NotUsable` when somebody else holds it. The folder must exist.
     """
-    handle = os.open(data.folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(private_files.hold(data.folder))
         except BlockingIOError:
             raise NotUsable(
                 f"Havenline is running with {data.folder} already. `havenline status` shows how "
                 "it is; one Ctrl-C where it was started stops it."
             ) from None
         yield
-    finally:
-        os.close(handle)
+
+
+def clear_leftovers(data: DataSettings) -> None:
+    """Overwrite and delete the copies that a killed restore or backup left in clear.
+
+    Only for who holds the folder. A backup that is being written right now keeps its copy, and
+    deletes it itself. Raises `NotUsable`.
+    """
+    try:
+        private_files.remove_folder(data.folder / RESTORING)
+        path = sqlite_path(data)
+        if path is None or not path.parent.is_dir():
+            return
+        with contextlib.suppress(BlockingIOError), private_files.hold(path.parent):
+            for copy in sorted(path.parent.glob(f"{path.name}-backup*")):
+                private_files.remove(copy)
+    except OSError as error:
+        raise NotUsable(
+            f"An unfinished backup or restore left copies in {data.folder} that cannot be removed "
+            f"({error.strerror}). Check who owns them."
+        ) from None
 
 
 def clear_sockets(data: DataSettings) -> None:

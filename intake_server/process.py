@@ -1,13 +1,16 @@
 """What the processes have in common: their command line, settings, log, and how they end.
 
 `python -m intake_server.NAME --data DIR [--config FILE]` runs until SIGTERM or SIGINT, says in one
-sentence why when it cannot start, and closes what it opened in the opposite order.
+sentence why when it cannot start, and closes what it opened in the opposite order. Whoever starts
+it, it gives no core dump, and what it writes is for nobody but its owner.
 """
 
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +19,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock, SystemClock
+from intake_server.confine import forbid_core_dumps
 from intake_server.logs import open_log, tame_interpreter
 from intake_server.settings import Settings, SettingsError, load_settings
 from triage.retention import DEFAULT_POLICY, Policy, PolicyRefusedError, policy_from_toml
@@ -37,6 +41,8 @@ def run_process(name: str, serving: Serving, arguments: Sequence[str] | None = N
     parser.add_argument("--data", type=Path, required=True, help="the folder of all data")
     parser.add_argument("--config", type=Path, help="the settings, where not in that folder")
     options = parser.parse_args(arguments)
+    forbid_core_dumps()
+    os.umask(stat.S_IRWXG | stat.S_IRWXO)
     clock = SystemClock()
     try:
         settings = load_settings(config=options.config, folder=options.data)

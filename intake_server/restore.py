@@ -5,10 +5,11 @@ Order:
 1.  The backup is opened and checked in a folder of its own; nothing is replaced yet.
 2.  A keeper runs for the time of the restore. The database must belong to its slot file.
 3.  Rows whose slots do not live any more are deleted from the copy, and their bytes with them.
-4.  The keeper adopts the copy's commit counter, and the copy takes the database's place. What
-    stood there is overwritten and deleted.
+4.  The log of the database that is there is brought into it. The keeper adopts the copy's commit
+    counter, and the copy takes the database's place. What stood there is overwritten and deleted.
 
-A crash leaves the database that was there before, or the new one; the same command again ends it.
+A crash leaves the database that was there before, whole, or the new one; the same command again
+ends it. Copies on the way lie under one fixed name, which `up` and `restore` clear when they start.
 """
 
 import asyncio
@@ -21,21 +22,28 @@ from structlog.typing import FilteringBoundLogger
 
 from intake_server import work
 from intake_server.clock import Clock
-from intake_server.installation import SETTINGS_FILES, is_answered, sqlite_path
+from intake_server.installation import RESTORING, SETTINGS_FILES, is_answered, sqlite_path
 from intake_server.keeper_operator import keeper_operator, socket_path, standing_of
 from intake_server.programs import keeper_program
 from intake_server.settings import Settings
 from intake_server.supervisor import Say, Supervisor
 from intake_server.work import Pruned
 from vault import private_files
-from vault.backup import DATABASE_NAME, KeyFile, Passphrase, RestoredFiles, read_backup
+from vault.backup import (
+    DATABASE_NAME,
+    KeyFile,
+    Passphrase,
+    RestoredFiles,
+    empty_log,
+    only_one_in,
+    read_backup,
+)
 from vault.engine import Database
 from vault.keeper_client import OperatorKeeper
 from vault.keeper_protocol import Reference
 from vault.schema import migrate
 
 KEEPER_PATIENCE = 60.0  # seconds
-_SCRATCH = ".restoring"
 
 
 class NotRestored(Exception):
@@ -82,27 +90,29 @@ def files_to_back_up(settings: Settings) -> Mapping[str, Path]:
 
 
 async def restore(it: Tools, source: Path, key: Passphrase | KeyFile) -> Restored:
-    """Restore a backup into the data folder, which the caller holds.
+    """Restore a backup into the data folder, which the caller holds and has cleared of leftovers.
 
     Raises NotRestored, CannotOpen, BackupRefused, DatabaseFailed, KeeperDown, OSError; then
     everything is as it was.
     """
     data = it.settings.data
-    if sqlite_path(data) is None:
+    database = sqlite_path(data)
+    if database is None:
         raise NotRestored("The database is in PostgreSQL. Restore it with PostgreSQL's own tools.")
     if await is_answered(socket_path(data.run_dir)):
         raise NotRestored("The keeper is running. Stop Havenline first.")
-    scratch = data.folder / _SCRATCH
-    await asyncio.to_thread(_remove_folder, scratch)
+    scratch = data.folder / RESTORING
     try:
         it.say("Opening and checking the backup …")
         found = await asyncio.to_thread(read_backup, source, key, scratch)
         it.say("Asking the keeper what still lives …")
+        private_files.make_folder(database.parent)
         async with _keeper(it) as keeper:
-            restored = await _settle(it, keeper, found, scratch)
-            await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files)
+            with only_one_in(database.parent):
+                restored = await _settle(it, keeper, found, scratch, database)
+                await asyncio.to_thread(_put_in_place, data.folder, scratch, found.files, database)
     finally:
-        await asyncio.to_thread(_remove_folder, scratch)
+        await asyncio.to_thread(private_files.remove_folder, scratch)
     return restored
 
 
@@ -127,9 +137,12 @@ async def _keeper(it: Tools) -> AsyncIterator[OperatorKeeper]:
 
 
 async def _settle(
-    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path
+    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path, replaced: Path
 ) -> Restored:
-    """Bring the copy to what the keeper knows, and have the keeper adopt it."""
+    """Bring the copy to what the keeper knows, and have the keeper adopt it.
+
+    `replaced` is the database whose place the copy takes next.
+    """
     pairing = (await keeper.hello()).pairing_id
     if found.pairing != pairing:
         raise NotRestored(
@@ -146,6 +159,7 @@ async def _settle(
     finally:
         await database.close()
     standing = await standing_of(keeper)
+    await asyncio.to_thread(empty_log, replaced)  # the last that can be refused
     await keeper.adopt(pairing, counter)
     return Restored(
         conversations=pruned.conversations,
@@ -168,40 +182,12 @@ def _living(keeper: OperatorKeeper) -> work.AskLiving:
     return ask
 
 
-def _put_in_place(settings: Settings, scratch: Path, names: Mapping[str, Path]) -> None:
+def _put_in_place(folder: Path, scratch: Path, names: Mapping[str, Path], database: Path) -> None:
     """Replace key files and, last, the database. Settings that are there stay as they are."""
-    folder = settings.data.folder
     for name in names:
         place = folder / name
         is_setting = Path(name).parts[0] in SETTINGS_FILES
         if name == DATABASE_NAME or (is_setting and place.exists()):
             continue
-        _replace(scratch / name, place)
-    database = sqlite_path(settings.data)
-    if database is not None:
-        for end in ("-wal", "-shm"):
-            private_files.remove(database.with_name(database.name + end))
-        _replace(scratch / DATABASE_NAME, database)
-
-
-def _replace(new: Path, place: Path) -> None:
-    """Put a file in another's place; what stood there is overwritten."""
-    private_files.make_folder(place.parent)
-    with contextlib.ExitStack() as stack:
-        old = stack.enter_context(place.open("r+b")) if place.is_file() else None
-        new.replace(place)
-        private_files.sync_folder(place.parent)
-        if old is not None:
-            private_files.overwrite(old)
-
-
-def _remove_folder(folder: Path) -> None:
-    """Overwrite and delete everything in a folder, and the folder."""
-    if not folder.exists():
-        return
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            private_files.remove(path)
-    folder.rmdir()
+        private_files.replace(scratch / name, place)
+    private_files.replace(scratch / DATABASE_NAME, database)

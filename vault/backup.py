@@ -364,9 +364,11 @@ def empty_log(path: Path) -> None:
     Until it is replaced nothing that was acknowledged is lost, and no log of the old one is left
     to change the new one. Raises BackupRefused, DatabaseFailed.
     """
-    if not path.exists():
-        return
     log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if not path.exists():
+        private_files.remove(log)  # the database that it belonged to is gone
+        private_files.remove(index)
+        return
     try:
         # Whoever closes an SQLite database last brings its log into it and deletes the log.
         connect(path, Role.UPKEEP).close()

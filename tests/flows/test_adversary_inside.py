@@ -162,6 +162,7 @@ async def test_limit_a_session_token_shows_the_queue_and_can_disturb(town):
 CHANGING = {
     Verb.COURIER_CREATE,
     Verb.COURIER_ERASE,
+    Verb.START_OVER,
     Verb.COURIER_CHANGE_DUE,
     Verb.COURIER_CLIENT_WROTE,
     Verb.COURIER_ANNOUNCE,

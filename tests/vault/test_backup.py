@@ -100,6 +100,14 @@ async def test_what_was_restored_can_be_used(written, tmp_path):
     await database.close()
 
 
+def test_a_folder_and_those_above_it_are_for_this_account_alone(tmp_path):
+    usual = os.umask(0o022)
+    private_files.make_folder(tmp_path / "a" / "b")
+    private_files.make_folder(tmp_path / "a" / "b")
+    os.umask(usual)
+    assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.rglob("*")} == {0o700}
+
+
 def test_files_are_for_this_account_alone(written, tmp_path):
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
     read_backup(written, KEY, tmp_path / "new")
@@ -244,7 +252,7 @@ def test_no_file_is_overwritten(data, extras, written):
 
 def test_one_backup_at_a_time(data, extras, tmp_path):
     with (
-        backup._only_one_in(data / "database"),
+        backup.only_one_in(data / "database"),
         pytest.raises(BackupRefused, match="another backup"),
     ):
         write_backup(data / DATABASE_NAME, extras, tmp_path / "backup", KEY)
@@ -396,6 +404,77 @@ def test_a_crash_between_two_files_is_mended_by_doing_it_again(data, written, mo
     assert rows_of(data) == before
     read_backup(written, KEY, data)
     assert (data / "courier" / "seed").read_bytes() == SEED
+
+
+def test_what_a_crash_left_unpacked_is_overwritten_and_deleted(data, written):
+    left = data / backup.STAGING / "database" / "left"
+    private_files.make_folder(left.parent)
+    left.write_bytes(CANARY)
+    with left.open("rb") as file:
+        read_backup(written, KEY, data)
+        assert set(file.read()) == {0}
+    assert not (data / backup.STAGING).exists()
+
+
+def test_a_backup_lies_under_one_fixed_name_while_it_is_unpacked(written, tmp_path):
+    child = os.fork()
+    if child == 0:  # dies in the middle, as by SIGKILL
+        backup._check_database = lambda _path: os._exit(0)
+        try:
+            read_backup(written, KEY, tmp_path / "new")
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [each.name for each in (tmp_path / "new").iterdir()] == [backup.STAGING]
+    assert {each.name for each in tmp_path.iterdir()} == {"backup", "data", "new"}
+    read_backup(written, KEY, tmp_path / "new")
+    assert not (tmp_path / "new" / backup.STAGING).exists()
+
+
+def as_after_a_crash(folder: Path, to: Path) -> None:
+    """Copy a database that is open, with its log, to where nobody has it open."""
+    private_files.make_folder(to)
+    for each in folder.iterdir():
+        (to / each.name).write_bytes(each.read_bytes())
+
+
+async def test_emptying_the_log_of_the_old_database_loses_nothing_of_it(data, tmp_path):
+    database = await Database.open(f"sqlite:///{data / DATABASE_NAME}")
+    await database.write(first_contact(new_conversation()))
+    as_after_a_crash(data / "database", tmp_path / "left")
+    await database.close()
+    left = tmp_path / "left" / "havenline.sqlite3"
+    backup.empty_log(left)
+    assert everything_below(left.parent) == ["havenline.sqlite3"]
+    connection = sqlite3.connect(left)
+    assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (21,)
+    connection.close()
+
+
+async def test_a_log_whose_database_is_gone_does_not_change_the_new_one(data, written, tmp_path):
+    database = await Database.open(f"sqlite:///{data / DATABASE_NAME}")
+    await database.write(first_contact(new_conversation()))
+    as_after_a_crash(data / "database", tmp_path / "left" / "database")
+    await database.close()
+    (tmp_path / "left" / DATABASE_NAME).unlink()
+    read_backup(written, KEY, tmp_path / "left")
+    assert everything_below(tmp_path / "left" / "database") == ["havenline.sqlite3"]
+    assert len(rows_of(tmp_path / "left")) == 20
+
+
+def test_a_log_that_cannot_be_brought_in_now_is_kept(data, monkeypatch):
+    log = data / (DATABASE_NAME + "-wal")
+    log.write_bytes(b"acknowledged")
+
+    def refuse(_path, _role):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode, error.sqlite_errorname = 10, "SQLITE_IOERR"
+        raise error
+
+    monkeypatch.setattr(backup, "connect", refuse)
+    with pytest.raises(DatabaseFailed):
+        backup.empty_log(data / DATABASE_NAME)
+    assert log.read_bytes() == b"acknowledged"
 
 
 # --- the stream itself ----------------------------------------------------------------------
