@@ -117,9 +117,7 @@ class Inbound:
         await asyncio.gather(*self._speaking, return_exceptions=True)
 
     async def _take(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
-        transport = self.keys.transport_hash(
-            channel.name, incoming.address, incoming.transport_id
-        )
+        transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         if await self.work.is_seen(transport):
             return
         await self.roster.current()  # nobody reads before somebody is set up
