@@ -46,7 +46,7 @@ from vault.keeper_protocol import Peer, socket_name
 from vault.sealing import KEY_SIZE, Secret
 
 THREADS: Final = 2
-MOST_STEPS: Final = 32  # of the form path that wait for a thread: about a second's work
+MOST_STEPS: Final = 256  # of the form path that wait for a thread: a few seconds' work
 LEAVE_SECONDS: Final = 5.0  # what is being answered may end, then connections are closed
 _HERE: Final = Path(__file__).parent
 

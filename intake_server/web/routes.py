@@ -32,6 +32,7 @@ LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long
 SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
 PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
 PLACE_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 10.0  # a burst of 300 at once waits its turn, also on a slow machine
 BODY_SECONDS: Final = 60.0
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -71,7 +72,7 @@ class Routes:
         self._log = log
         self._start: dict[str, tuple[object, StartPage]] = {}
         self._reading = Places(PLACES, PLACE_SECONDS)
-        self._answering = Places(PLACES, PLACE_SECONDS)
+        self._answering = Places(PLACES, ANSWER_SECONDS)
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),

@@ -27,6 +27,7 @@ from vault.wraps import ScreeningCopy
 BACKLOG: Final = 2_000
 AT_ONCE: Final = 2
 CALM: Final = 4  # messages being stored at the same moment; above it screening stands back
+GATHERING: Final = 0.05  # seconds; findings that come within it share one commit
 LONGEST_PAUSE: Final = 0.25  # seconds; a flood slows screening down, it does not stop it
 
 
@@ -59,6 +60,7 @@ class Screening:
         self._store = store
         self._log = log
         self._line: asyncio.Queue[ToScreen] = asyncio.Queue(BACKLOG)
+        self._found: asyncio.Queue[tuple[ToScreen, Screened]] = asyncio.Queue(BACKLOG)
         self._arriving = 0
         self._calm = asyncio.Event()
         self._calm.set()
@@ -94,6 +96,7 @@ class Screening:
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._work_off())
+            group.create_task(self._keep())
 
     async def _work_off(self) -> None:
         while True:
@@ -104,10 +107,19 @@ class Screening:
             try:
                 result = await self._screen(item)
                 if result is not None:
-                    await self._store(item, result)
+                    await self._found.put((item, result))
             except (ScreeningBusy, ScreeningRefused, ScreeningUnavailable) as reason:
                 self.passed_over += 1
                 self._log.warning("not_screened", exc_info=reason)
+
+    async def _keep(self) -> None:
+        """Store what was found; a commit of its own for each would cost arrivals their turn."""
+        while True:
+            found = [await self._found.get()]
+            await asyncio.sleep(GATHERING)
+            while not self._found.empty():
+                found.append(self._found.get_nowait())
+            await asyncio.gather(*(self._store(item, result) for item, result in found))
 
     async def _screen(self, item: ToScreen) -> Screened | None:
         if isinstance(item.copy, bytes):

@@ -68,6 +68,8 @@ class _Reading:
         """Return the accepted places of one rule, none inside another."""
         if rule.needs and not self._merge(rule.needs):
             return []
+        if any(part.isdisjoint(self._hits) for part in rule.parts):
+            return []  # nothing of one part is there at all: most rules, for most messages
         orders = permutations(rule.parts) if rule.any_order else [rule.parts]
         spans = sorted({span for parts in orders for span in self._spans(rule, tuple(parts))})
         found: list[Match] = []
