@@ -31,10 +31,18 @@ export function watchIdle(onStage) {
       onStage(next);
     }
   };
+  const look = () => {
+    enter(stageAt(Date.now() - lastSign));
+    if (stage === "cleared") {
+      lastSign = Date.now();
+      stage = "awake";
+    }
+  };
   for (const name of SIGNS_OF_LIFE) {
     addEventListener(
       name,
       () => {
+        look(); // timers stand still while a phone sleeps
         if (stage === "awake") {
           lastSign = Date.now();
         }
@@ -42,13 +50,8 @@ export function watchIdle(onStage) {
       { capture: true, passive: true },
     );
   }
-  setInterval(() => {
-    enter(stageAt(Date.now() - lastSign));
-    if (stage === "cleared") {
-      lastSign = Date.now();
-      stage = "awake";
-    }
-  }, 1_000);
+  addEventListener("visibilitychange", look);
+  setInterval(look, 1_000);
   return {
     wake() {
       lastSign = Date.now();

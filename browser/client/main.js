@@ -161,11 +161,9 @@ function showTrouble(text) {
 function watchCover(page, forget) {
   const { t } = page;
   const idle = watchIdle((stage) => {
-    if (stage === "covered") {
-      showNotice("cover-warning", "");
+    if (stage === "covered" || stage === "warned") {
+      showNotice("cover-warning", stage === "warned" ? t("c39.cover_warning") : "");
       coverState();
-    } else if (stage === "warned") {
-      showNotice("cover-warning", t("c39.cover_warning"));
     } else if (stage === "cleared") {
       forget();
       uncoverState("opening");

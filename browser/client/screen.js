@@ -22,10 +22,12 @@ export function showState(state, focus) {
   show(state, focus);
 }
 
-/** Covers whatever is on the screen. */
+/** Covers whatever is on the screen, if nothing covers it yet. */
 export function coverState() {
-  document.body.dataset.under = document.body.dataset.state;
-  show("cover");
+  if (document.body.dataset.state !== "cover") {
+    document.body.dataset.under = document.body.dataset.state;
+    show("cover");
+  }
 }
 
 /** Takes the cover away. @param {string} [state] what to show instead of what lies under it */
