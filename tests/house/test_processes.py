@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,6 +71,17 @@ async def life_of(name: str, data: Path) -> set[str]:
     return set(LINE.findall((await said).decode()))
 
 
+def loaded_by_the_interpreter() -> set[str]:
+    """Roots of what this interpreter imports before any program, such as a distribution's hooks."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {module.partition(".")[0] for module in told.stdout.split()}
+
+
 @pytest.fixture
 async def beside_a_keeper(short_dir):
     """A data folder with a database and a running keeper."""
@@ -101,9 +113,9 @@ async def test_the_keeper_is_the_standard_library_and_libsodium(short_dir):
     assert "intake_server.keeper.work" in loaded or "intake_server.keeper.verbs" in loaded
     assert reached(loaded, "keeper") == set()
     roots = {module.partition(".")[0] for module in loaded}
-    # `org`: the standard library's own copy module asks whether it runs under Jython;
-    # `sitecustomize`: whoever runs the interpreter may have one.
-    known = KEEPER_ONLY | set(sys.stdlib_module_names) | {"org", "sitecustomize"}
+    # Asked for at each start and not there as a rule; and Jython's, which the copy module asks for.
+    absent = {"sitecustomize", "usercustomize", "org"}
+    known = KEEPER_ONLY | set(sys.stdlib_module_names) | absent | loaded_by_the_interpreter()
     assert {root for root in roots - known if not root.startswith("_")} == set()
 
 

@@ -90,19 +90,6 @@ async def test_rows_that_an_erasure_left_behind_are_deleted(stage):
     assert told.conversation is None
 
 
-async def test_a_new_conversation_under_an_erased_ones_id_stays(stage):
-    client, made = await stage.write_web()
-    await stage.erase(client)
-    _, again = await stage.write_in(client)
-    assert again.reference != made.reference
-    sweep = await stage.with_caretaker()
-    assert await ids(stage) == set()
-    await stage.store_web(client, again)
-    dead = conversations.Reference(client.conversation_id, made.reference.slot, made.reference.tag)
-    assert (await sweep.work.delete([dead])).conversations == 0
-    assert await ids(stage) == {client.conversation_id}
-
-
 async def test_an_address_goes_before_its_conversation(stage):
     request, made = await stage.message_in()
 
