@@ -72,14 +72,17 @@ async def life_of(name: str, data: Path) -> set[str]:
 
 
 def loaded_by_the_interpreter() -> set[str]:
-    """Roots of what this interpreter imports before any program, such as a distribution's hooks."""
+    """Roots of what this interpreter asks for before any program, such as a distribution's hooks.
+
+    What it asks for and does not find counts as well: the interpreter tells that too.
+    """
     told = subprocess.run(
-        [sys.executable, "-c", "import sys; print(*sys.modules)"],
+        [sys.executable, "-X", "importtime", "-c", "pass"],
         check=True,
         capture_output=True,
         text=True,
     )
-    return {module.partition(".")[0] for module in told.stdout.split()}
+    return {module.partition(".")[0] for module in LINE.findall(told.stderr)}
 
 
 @pytest.fixture
@@ -113,9 +116,8 @@ async def test_the_keeper_is_the_standard_library_and_libsodium(short_dir):
     assert "intake_server.keeper.work" in loaded or "intake_server.keeper.verbs" in loaded
     assert reached(loaded, "keeper") == set()
     roots = {module.partition(".")[0] for module in loaded}
-    # Asked for at each start and not there as a rule; and Jython's, which the copy module asks for.
-    absent = {"sitecustomize", "usercustomize", "org"}
-    known = KEEPER_ONLY | set(sys.stdlib_module_names) | absent | loaded_by_the_interpreter()
+    # `org`: the standard library's own copy module asks whether it runs under Jython.
+    known = KEEPER_ONLY | set(sys.stdlib_module_names) | {"org"} | loaded_by_the_interpreter()
     assert {root for root in roots - known if not root.startswith("_")} == set()
 
 
