@@ -1,11 +1,15 @@
 // Dates and times as this reader writes them, in this device's time zone.
 
+/** English dates as on the pages that run no code: "5 December". */
+const INTERNATIONAL = { en: "en-GB" };
+
 /**
  * @param {string} language @param {(id: string, values?: object) => string} t
  * @param {() => number} now milliseconds
  */
 export function newDates(language, t, now = Date.now) {
-  const format = (options, date) => new Intl.DateTimeFormat(language, options).format(date);
+  const locale = INTERNATIONAL[language] ?? language;
+  const format = (options, date) => new Intl.DateTimeFormat(locale, options).format(date);
   const day = (date) => format({ day: "numeric", month: "long" }, date);
   const time = (date) => format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, date);
   const isToday = (date) => new Date(now()).toDateString() === date.toDateString();
@@ -24,7 +28,7 @@ export function newDates(language, t, now = Date.now) {
     },
     /** @param {number} minutes @returns {string} "10 minutes" */
     minutes: (minutes) =>
-      new Intl.NumberFormat(language, { style: "unit", unit: "minute", unitDisplay: "long" }).format(
+      new Intl.NumberFormat(locale, { style: "unit", unit: "minute", unitDisplay: "long" }).format(
         minutes,
       ),
   };
