@@ -202,9 +202,7 @@ async def test_everything_by_keyboard(desk, mira):
     await expect(desk.page.locator("dialog[open]")).to_have_count(0, timeout=PATIENCE_MS)
     await desk.page.locator(".said-once").get_by_text("Closed").wait_for()
     await press("q")
-    await press("l")
-    await press("l")
-    await desk.shows(t("lock.title"))
+    await desk.lock()
     assert (await heard(mira))[1:] == ["jkc are only letters here"]
 
 
