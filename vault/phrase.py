@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, Protocol
 
 from vault.sealing import (
     TAG_SIZE,
@@ -134,9 +134,18 @@ def _phrase(number: int) -> Phrase:
     return Phrase(Secret(number.to_bytes(PHRASE_SIZE, "big")))
 
 
-def phrase_keys(phrase: Phrase) -> PhraseKeys:
+class Argon2id(Protocol):
+    """What computes Argon2id 1.3 with one lane (RFC 9106), as `vault.sealing.argon2id` does."""
+
+    def __call__(
+        self, password: Secret, salt: bytes, *, memory_kib: int, passes: int, size: int
+    ) -> Secret:
+        """The hash, `size` bytes."""
+
+
+def phrase_keys(phrase: Phrase, hashing: Argon2id = argon2id) -> PhraseKeys:
     """The keys of a phrase; takes some milliseconds and 8 MiB (Argon2id)."""
-    root = argon2id(
+    root = hashing(
         phrase.secret, ARGON2_SALT, memory_kib=ARGON2_MEMORY_KIB, passes=ARGON2_PASSES, size=32
     )
     return PhraseKeys(

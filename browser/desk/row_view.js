@@ -132,7 +132,7 @@ export function newRowView({ t, rows, now }, desk) {
     const at = row && (place ?? order([row], now() / 1000)[0]);
     const tag = at && tagOf(at);
     const isTaken = row && row.holder !== null && row.holder !== desk.own;
-    const aria = at ? label(at, tag) : "";
+    const aria = at ? label(at, tag) : t("queue.row_gone");
     const one = made(id);
     const attributes = {
       class: at ? `row edge-${row.urgency}${isTaken ? " taken" : ""}` : "row gone",

@@ -18,7 +18,7 @@ import triage.screening
 from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
 from intake_server.caretaker.health import Health
 from intake_server.caretaker.listener import Listener
-from intake_server.caretaker.schedule import follow, sweeping
+from intake_server.caretaker.schedule import follow, last_report, sweeping
 from intake_server.caretaker.screening import Rules, Screener
 from intake_server.caretaker.sockets import OperatorSocket, ScreeningSocket
 from intake_server.caretaker.work import Work
@@ -63,6 +63,7 @@ async def serving(
         stack.push_async_callback(database.close)
         sweep = Sweep(keeper, Work(database), health, clock, log, crash_at)
         await sweep.run()
+        stack.push_async_callback(last_report, sweep)
 
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="screening"))
         screener = None

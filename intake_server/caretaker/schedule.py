@@ -16,6 +16,7 @@ from vault.keeper_protocol import KeeperRefusal
 
 SWEEP_MINUTES: Final = 10
 TICK: Final = 1.0  # seconds between two looks at the commit counter
+_LAST_SECONDS: Final = 2.0
 _TOLD_ANYWAY: Final = 30  # ticks after which the keeper, maybe a new one, is told in any case
 
 
@@ -66,3 +67,13 @@ async def follow(sweep: Sweep, keeper: CaretakerKeeper, sign_key: bytes, health:
             told = -1
         ticks += 1
         await asyncio.sleep(TICK)
+
+
+async def last_report(sweep: Sweep) -> None:
+    """Report the commit counter once more, so that what was just stored is not passed off as all.
+
+    On the way out nobody waits for a keeper or a database that does not answer.
+    """
+    with contextlib.suppress(KeeperDown, KeeperRefusal, DatabaseFailed, TimeoutError):
+        async with asyncio.timeout(_LAST_SECONDS):
+            await sweep.report_counter()

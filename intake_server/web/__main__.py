@@ -34,6 +34,7 @@ from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.keys import KeySource
 from intake_server.web.pace import Pace
+from intake_server.web.phrase_hash import keep_large_blocks
 from intake_server.web.places import BoundedThreads
 from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--token-key-fd", type=int)
     options, others = parser.parse_known_args(arguments)
+    keep_large_blocks()
     return run_process("web", partial(serving, token_key_from=options.token_key_fd), others)
 
 

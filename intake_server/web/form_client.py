@@ -15,6 +15,7 @@ from intake_server.clock import Clock
 from intake_server.web.form_fields import Words
 from intake_server.web.form_token import FormToken
 from intake_server.web.keys import KeySource, PublicKeys
+from intake_server.web.phrase_hash import hashed_phrase
 from intake_server.web.places import BoundedThreads, NoPlace
 from intake_server.web.work import Arriving, ClientState, Opened, StaleKeys, Unavailable, Work
 from triage.retention import Promise
@@ -35,7 +36,7 @@ from vault.keeper_client import KeeperDown, WebKeeper
 from vault.keeper_protocol import Verb, u64
 from vault.keeper_requests import NewConversation, Periods, Proof, make_proof, open_answer
 from vault.messages import StoredMessage
-from vault.phrase import Phrase, PhraseKeys, phrase_keys
+from vault.phrase import Phrase, PhraseKeys
 from vault.roster import Roster
 from vault.sealing import (
     ID_SIZE,
@@ -121,18 +122,23 @@ class FormClient:
         public = await self._public()
         if token.start_key != public.start_key:
             raise StaleKeys
-        phrase = await self._in_thread(lambda: phrase_keys(token.phrase))
+        phrase, create, arriving = await self._in_thread(
+            lambda: self._sealed_first(public, hashed_phrase(token.phrase), token, promise, words)
+        )
         try:
-            await self._first(public, phrase, token, promise, words)
+            await self.work.first(create, arriving, token.conversation_id)
         except StaleKeys:
             public = await self._public(renewed=True)
             if token.start_key != public.start_key:
                 raise
-            await self._first(public, phrase, token, promise, words)
+            _, create, arriving = await self._in_thread(
+                lambda: self._sealed_first(public, phrase, token, promise, words)
+            )
+            await self.work.first(create, arriving, token.conversation_id)
 
     async def open(self, phrase: Phrase) -> OpenConversation:
         """Open the conversation of a phrase; raises CannotOpen, Unavailable."""
-        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        keys = await self._in_thread(lambda: hashed_phrase(phrase))
         public = await self._public()
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
@@ -141,7 +147,7 @@ class FormClient:
 
     async def send(self, phrase: Phrase, token: FormToken, words: Words) -> None:
         """Store a further message; raises CannotOpen, Refused, TooMany, Unavailable."""
-        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        keys = await self._in_thread(lambda: hashed_phrase(phrase))
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
         opened = await self.work.open(keys.lookup_tag, proof)
@@ -154,7 +160,7 @@ class FormClient:
 
     async def change_due(self, phrase: Phrase, due: int) -> None:
         """Move the day of forgetting; raises Refused, Unavailable."""
-        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        keys = await self._in_thread(lambda: hashed_phrase(phrase))
         signed = (keys.lookup_tag, u64(due))
         proof = await self._proof(keys, Verb.CHANGE_DUE, signed, new_box_keys())
         await self.work.change_due(keys.lookup_tag, due, proof)
@@ -164,30 +170,26 @@ class FormClient:
 
         Returns only after the keeper's own answer, sealed to this request, says so.
         """
-        keys = await self._in_thread(lambda: phrase_keys(phrase))
+        keys = await self._in_thread(lambda: hashed_phrase(phrase))
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.ERASE, (keys.lookup_tag,), reply)
         answer = await self.work.erase(keys.lookup_tag, proof)
         if open_answer(reply, proof.nonce, answer)[0] != b"erased":
             raise CannotOpen
 
-    async def _first(
+    def _sealed_first(
         self,
         public: PublicKeys,
         phrase: PhraseKeys,
         token: FormToken,
         promise: Promise,
         words: Words,
-    ) -> None:
-        def seal() -> tuple[bytes, Arriving]:
-            sealed = _new_conversation(public, phrase, token, promise).sealed(public.start_key)
-            recipient = token.keys.messages.public
-            return sealed, self._arriving(
-                words, token.conversation_id, token, recipient, phrase.sign
-            )
-
-        create, arriving = await self._in_thread(seal)
-        await self.work.first(create, arriving, token.conversation_id)
+    ) -> tuple[PhraseKeys, bytes, Arriving]:
+        """The phrase's keys, the sealed request for a conversation, and its first message."""
+        sealed = _new_conversation(public, phrase, token, promise).sealed(public.start_key)
+        recipient = token.keys.messages.public
+        owner, signer = token.conversation_id, phrase.sign
+        return phrase, sealed, self._arriving(words, owner, token, recipient, signer)
 
     def _arriving(
         self,

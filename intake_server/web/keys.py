@@ -54,6 +54,7 @@ class KeySource:
         self._asked = float("-inf")
         self._asking = asyncio.Lock()
         self._screening: ScreeningKey | None = None
+        self._proved: tuple[bytes, ScreeningKey] | None = None
         self.broken_roster = False
         self.keeper_silent = False
 
@@ -88,7 +89,11 @@ class KeySource:
         key, caretaker = self._screening, self.caretaker_sign
         if key is None or caretaker is None:
             return None
-        return key if is_screening_key_verified(caretaker, key.public, key.signature) else None
+        if self._proved != (caretaker, key):
+            if not is_screening_key_verified(caretaker, key.public, key.signature):
+                return None
+            self._proved = (caretaker, key)
+        return key
 
     async def follow_screening(self) -> None:
         """Keep the screening key up to date; runs as long as the process."""

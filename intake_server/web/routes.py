@@ -162,14 +162,14 @@ class Routes:
             return self._without_text(state, language, language.text("s05.page_unproven"))
         except KeeperDown:
             return self._without_text("trouble", language, self._cannot_take(language))
-        page = self._start_page(known, language)
-        body = page.filled(self._form.tokens.first(self._form.promise, known.start_key))
+        token = self._form.tokens.first(self._form.promise, known.start_key)
+        page = self._start_page(known, language, len(token))
         headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
         if not pages.accepts(request, "gzip"):
-            return _html(body, headers=headers)
-        return _html(pages.pack_page(body), headers={**headers, "Content-Encoding": "gzip"})
+            return _html(page.filled(token), headers=headers)
+        return _html(page.packed(token), headers={**headers, "Content-Encoding": "gzip"})
 
-    def _start_page(self, known: PublicKeys, language: Language) -> StartPage:
+    def _start_page(self, known: PublicKeys, language: Language, token_size: int) -> StartPage:
         """The page for these keys, rendered once."""
         mark = (known, self._api.keys.screening)
         kept = self._start.get(language.code)
@@ -178,7 +178,7 @@ class Routes:
         promise = self._form.promise
         part = api.public_part(known, self._api.keys, promise)
         period = self._site.dates(language).period(promise.inactivity_hours)
-        page = self._site.start(language, period, part)
+        page = self._site.start(language, period, part, token_size)
         self._start[language.code] = (mark, page)
         return page
 

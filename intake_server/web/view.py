@@ -7,6 +7,8 @@ neither whether a phrase opened something nor how much.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,11 @@ from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
 PADDING: Final = 16 * 1024
 _TOKEN_PLACE: Final = "\N{SYMBOL FOR SUBSTITUTE}token"  # noqa: S105  # a place in the page, no token
+_BEST: Final = 9
+_STORED: Final = 0
+_WINDOW: Final = 32 * 1024  # bytes that DEFLATE may point back
+_GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # no time, no name, no system
+_LAST_BLOCK: Final = b"\x03\x00"  # an empty one
 _HERE: Final = Path(__file__).parent
 
 
@@ -128,7 +135,9 @@ class Site:
             page=page, site=self, language=language, t=language.text
         ).encode()
 
-    def start(self, language: Language, period: str, config: Mapping[str, object]) -> StartPage:
+    def start(
+        self, language: Language, period: str, config: Mapping[str, object], token_size: int
+    ) -> StartPage:
         """The first page while the hotline is open; `config` is what the browser's code needs."""
         whole: dict[str, object] = {
             **config,
@@ -157,18 +166,42 @@ class Site:
             period=period,
             wait=language.text("c18.wait_unmeasured"),
         )
-        return StartPage(self.render(page, language))
+        return StartPage(self.render(page, language), token_size)
 
 
 class StartPage:
-    """The first page, rendered once and filled with a new form token for each visitor."""
+    """The first page, rendered and packed once, and filled with a new form token for each visitor.
 
-    def __init__(self, rendered: bytes) -> None:
+    What is packed are the pieces between the tokens (DEFLATE, RFC 1951; gzip, RFC 1952). Each may
+    point back into the pieces before it, since all tokens have one length, and never into a token:
+    those stay unpacked, so that no size says anything about one.
+    """
+
+    def __init__(self, rendered: bytes, token_size: int) -> None:
+        """`token_size` is the length of every token in bytes."""
         self._parts = rendered.split(_TOKEN_PLACE.encode())
+        self._packed = []
+        before = b""
+        for part in self._parts:
+            self._packed.append(_blocks(part, _BEST, before))
+            before += part + bytes(token_size)  # no page has a zero byte that could match these
 
     def filled(self, token: str) -> bytes:
         """The page with this visitor's token in its forms."""
         return token.encode().join(self._parts)
+
+    def packed(self, token: str) -> bytes:
+        """The same page as gzip."""
+        whole = self.filled(token)
+        blocks = _blocks(token.encode(), _STORED).join(self._packed)
+        sums = struct.pack("<II", zlib.crc32(whole), len(whole))
+        return _GZIP_HEAD + blocks + _LAST_BLOCK + sums
+
+
+def _blocks(plain: bytes, level: int, before: bytes = b"") -> bytes:
+    """DEFLATE blocks that end on a whole byte; they may point back into `before`."""
+    packing = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before[-_WINDOW:])
+    return packing.compress(plain) + packing.flush(zlib.Z_SYNC_FLUSH)
 
 
 def padded(body: bytes, multiple: int = PADDING) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,13 @@ from intake_server.web.dates import dates_for
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, split
 from intake_server.web.form_token import LIFE_SECONDS, FormTokens, TokenExpired, new_token_key
 from intake_server.web.pace import A_SECOND, AT_ONCE, Pace
+from intake_server.web.phrase_hash import hashed_phrase
 from intake_server.web.places import BoundedThreads, NoPlace, Places
 from intake_server.web.routes import own_hosts, transport_headers
-from intake_server.web.view import PADDING, Page, Site, padded
+from intake_server.web.view import PADDING, Page, Site, StartPage, padded
 from triage.retention import Promise
 from triage.text import LONGEST_CHARACTERS
-from vault.phrase import new_phrase
+from vault.phrase import new_phrase, phrase_keys
 
 PROMISE = Promise(336, 1440, 168, 336)
 START_KEY = bytes(range(32))
@@ -392,3 +394,33 @@ def test_transport_is_strict_with_tls_and_not_for_an_onion_service():
     assert transport_headers(None) == {}
     assert own_hosts("https://talk.example.org:444") == {"talk.example.org:444"}
     assert own_hosts(None) == set()
+
+
+# --- the first page, packed -----------------------------------------------------------------
+
+
+PLACE = "\N{SYMBOL FOR SUBSTITUTE}token"
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=300), min_size=1))
+def test_the_packed_first_page_is_the_first_page(parts):
+    token = "t" * 40
+    page = StartPage(PLACE.join(part.replace(PLACE[0], "") for part in parts).encode(), len(token))
+    assert gzip.decompress(page.packed(token)) == page.filled(token)
+
+
+def test_no_size_tells_of_a_token():
+    page = StartPage((PLACE + "abcabcabc" * 500 + PLACE).encode(), 40)
+    assert len(page.packed("abcabcabc" * 4 + "abca")) == len(page.packed("q7Rk" * 10))
+    assert len(page.packed("q7Rk" * 10)) < 1024
+
+
+# --- Argon2id of the form path --------------------------------------------------------------
+
+
+def test_both_implementations_derive_the_same_keys():
+    one = new_phrase()
+    here, there = hashed_phrase(one), phrase_keys(one)
+    assert here.lookup_tag == there.lookup_tag
+    assert here.box.public == there.box.public
+    assert here.sign.public == there.sign.public
