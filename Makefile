@@ -54,7 +54,7 @@ build: $(BUILD_STAMP) ## bundle the browser code
 
 .PHONY: proof
 proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
-	$(BIN)/pytest -m proof -p no:randomly --verbose
+	$(BIN)/pytest -m "proof or long" -p no:randomly --verbose
 
 .PHONY: bench
 bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
