@@ -23,14 +23,29 @@ Theory of operation
     message id makes it so that the same id sent twice arrives once.
 7.  A channel shows nothing of the staff: no typing, no receipts, no presence.
 8.  Neither texts nor addresses stand in exceptions, logs or `repr`.
+9.  An address is made of what the network keeps the same for one person (a key's fingerprint, an
+    account's id), never of a number or name that can pass to somebody else. A channel never
+    guesses that two addresses are one person. Where a known address speaks with other keys than
+    before, `Incoming.identity_changed` says so.
+10. Only encrypted in, only encrypted out. What the channel refuses it counts in its health
+    (`bots/refusals.py`); where it can be answered at all, the channel says one fixed sentence that
+    it was given at its making, at most once a day to one address: nobody has read this. That
+    sentence is the only thing that may ever leave unencrypted.
+11. Nothing readable stays: once the handler has returned, the channel removes the message and its
+    attachments from its own store and from the server; once the network has taken a message, it
+    removes its own copy of that. Its folder is for nobody else (umask 077).
+12. `send` may be called again with an id that was sent before, also by a later process. Where
+    `sends_once` is true, the message then arrives once all the same.
 
 `bots/conformance.py` is the suite that every channel passes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Final, Protocol
+
+DAY: Final = 86_400  # seconds
 
 
 @unique
@@ -51,6 +66,7 @@ class Incoming:
     text: str | None = field(repr=False)
     attachments: tuple[Attachment, ...]
     at: int  # seconds since 1970, as the network tells; shown, never trusted
+    identity_changed: bool = False  # other keys than before: it may be another person
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +110,41 @@ class ChannelRefused(Exception):
         self.reason = reason
 
 
+@unique
+class Refusal(StrEnum):
+    """Why an arriving message was not handed over; a constant word that operators see."""
+
+    NOT_ENCRYPTED = "not_encrypted"
+    UNVERIFIED = "unverified"  # encrypted, but not to be told from a forged one
+    GROUP = "group"
+    UNREADABLE = "unreadable"  # encrypted for somebody else, damaged, or too large
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelHealth:
-    """How a channel is. `waiting`: how many messages it keeps that the handler has not stored."""
+    """How a channel is, in counts and constant words.
+
+    `waiting`: messages kept that the handler has not stored. `refused`: what was refused since
+    the start, by reason. `limited_seconds`: for how long yet the network takes nothing from us
+    because it was too much. `alarms`: constant words, such as "captcha_wanted".
+    """
 
     connected: bool
     waiting: int = 0
-    alarms: tuple[str, ...] = ()  # constant words, such as "captcha_wanted"
+    refused: Mapping[Refusal, int] = field(default_factory=dict)
+    limited_seconds: float = 0.0
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is left elsewhere after `forget`; the receipt says it in words.
+
+    False: it is gone there. True: it may still be there, and only the client can delete it.
+    """
+
+    on_server: bool
+    in_app: bool
 
 
 Handler = Callable[[Incoming], Awaitable[None]]
@@ -113,6 +157,11 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """Return its name: one of `triage.retention.CHANNELS`."""
+        ...
+
+    @property
+    def sends_once(self) -> bool:
+        """Say whether one id, sent again by a later process, arrives once (rule 12)."""
         ...
 
     async def start(self, events: Handler) -> None:
@@ -144,6 +193,15 @@ class Channel(Protocol):
         """Have messages with this address vanish by themselves after `seconds`; None ends that.
 
         Does nothing on a network without such timers. Raises `ChannelUnavailable`.
+        """
+        ...
+
+    async def forget(self, address: str) -> Remains:
+        """Remove all that the channel and its network keep of this address, as far as it can.
+
+        Messages, keys for this person alone, rooms, the contact. The address may write again
+        afterwards, as somebody unknown. An address that is not there is no error. Raises
+        `ChannelUnavailable`; then it is asked again.
         """
         ...
 

@@ -16,6 +16,7 @@ from bots.channel import (
     ChannelRefused,
     ChannelUnavailable,
     Incoming,
+    Refusal,
 )
 
 PATIENCE: Final = 30.0  # seconds until something that must happen is given up
@@ -50,6 +51,13 @@ class Person(Protocol):
         """Send an attachment without text."""
         ...
 
+    async def say_openly(self, text: str) -> bool:
+        """Send a text unencrypted, as far as this network can.
+
+        Returns whether the channel can see that there was one; False also where nothing was sent.
+        """
+        ...
+
     async def hear(self) -> str:
         """Wait for the next text from the hotline and return it."""
         ...
@@ -73,6 +81,13 @@ class Bench(Protocol):
 
     async def restore(self) -> None:
         """Give the network back."""
+        ...
+
+    async def restarted(self) -> Channel:
+        """Return the channel as a later process makes it from the same state, not started.
+
+        `channel` is that one from then on. The one before was stopped.
+        """
         ...
 
     async def nobody(self) -> str:
@@ -258,6 +273,62 @@ async def nobody_is_refused(bench: Bench, _desk: _Desk) -> None:
         raise NotConforming("a message to nobody was reported as sent")
 
 
+async def unencrypted_is_refused(bench: Bench, desk: _Desk) -> None:
+    """What comes unencrypted is never handed over; where the channel sees it, it is counted."""
+    person, _met_before = await _met(bench, desk)
+    seen = await person.say_openly("read by anybody on the way")
+    if seen:
+        await asyncio.sleep(QUIET)
+        refused = bench.channel.health().refused.get(Refusal.NOT_ENCRYPTED, 0)
+        _require(refused > 0, "health does not count what was refused")
+    await _quiet(desk.stored, "an unencrypted message was handed over")
+    await person.say("only for you")
+    incoming = await _within(desk.stored.get(), "after an unencrypted one nothing arrives")
+    _require(incoming.text == "only for you", "an unencrypted message was handed over")
+
+
+async def a_restart_loses_nothing(bench: Bench, desk: _Desk) -> None:
+    """What was not stored, and what came meanwhile, is handed over by a later process."""
+    person, met = await _met(bench, desk)
+    sent = await bench.channel.send(met.address, "before", b"restart-message1")
+    _require(bool(sent.transport_id), "a sent message has no transport id")
+    desk.closed = True
+    await person.say("one")
+    await _within(desk.refused.get(), "a message was not handed over")
+    await bench.channel.stop()
+    await person.say("two")
+    desk.closed = False
+    channel = await bench.restarted()
+    await channel.start(desk.take)
+    for text in ("one", "two"):
+        incoming = await _within(desk.stored.get(), "a restart lost a message")
+        _require(incoming.text == text, "a restart changed the order of messages")
+        _require(incoming.address == met.address, "a restart changed an address")
+    if channel.sends_once:
+        await _sent_at_last(channel, met.address, "before", b"restart-message1")
+    await _sent_at_last(channel, met.address, "after", b"restart-message2")
+    for text in ("before", "after"):
+        heard = await _within(person.hear(), "a message did not arrive after a restart")
+        _require(heard == text, "a message sent again after a restart arrived twice")
+
+
+async def forgetting_makes_a_stranger(bench: Bench, desk: _Desk) -> None:
+    """After `forget` the person may write again; forgetting twice, or nobody, is no error."""
+    person, met = await _met(bench, desk)
+    other, met_other = await _met(bench, desk)
+    for address in (met.address, met.address, await bench.nobody()):
+        await _within(bench.channel.forget(address), "forgetting hung")
+    await bench.channel.send(met_other.address, "still here", b"forget-message-1")
+    heard = await _within(other.hear(), "forgetting one person cut off another")
+    _require(heard == "still here", "forgetting one person changed what another hears")
+    await person.say("again")
+    incoming = await _within(desk.stored.get(), "who was forgotten cannot write any more")
+    _require(incoming.text == "again", "what was forgotten was handed over again")
+    await bench.channel.send(incoming.address, "welcome", b"forget-message-2")
+    heard = await _within(person.hear(), "who was forgotten cannot be answered any more")
+    _require(heard == "welcome", "who was forgotten hears what was said before")
+
+
 async def deleting_and_timers_do_no_harm(bench: Bench, desk: _Desk) -> None:
     """A message can be deleted, also twice; a timer can be set and ended."""
     _person, met = await _met(bench, desk)
@@ -288,6 +359,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     attachments_are_named,
     an_outage_loses_nothing,
     nobody_is_refused,
+    unencrypted_is_refused,
+    a_restart_loses_nothing,
+    forgetting_makes_a_stranger,
     deleting_and_timers_do_no_harm,
     nothing_after_stop,
 )

@@ -8,9 +8,11 @@ People speak to it over a Unix socket, one JSON object a line:
 | `{"listen": "kim"}` | `{"to": "kim", "text": …, "id": …}` for each message, past ones first |
 | `{"network": "down"}`, `{"network": "up"}` | the same; while down nothing goes either way |
 | `{"leave": "kim"}` | the same; from then on this address does not exist |
+| `{"as": "kim", "shout": "hello"}` | the same; an unencrypted message, which is refused |
 
 `id` and `attachments` may be missing, and `say` where there are attachments. A listener also
-hears `{"deleted": id}` and `{"timer": seconds}`. Everything is forgotten when the process ends.
+hears `{"deleted": id}`, `{"timer": seconds}` and `{"forgotten": true}`. Everything is forgotten
+when the process ends.
 """
 
 import asyncio
@@ -29,9 +31,12 @@ from bots.channel import (
     ChannelUnavailable,
     Handler,
     Incoming,
+    Refusal,
     RefusedBecause,
+    Remains,
     Sent,
 )
+from bots.refusals import Refusals
 
 FIRST_PAUSE = 0.1  # seconds before a message that could not be stored is handed over again
 LONGEST_PAUSE = 5.0
@@ -49,10 +54,15 @@ class Loopback:
     """
 
     name = "loopback"
+    sends_once = False  # it forgets what it took when its process ends
 
-    def __init__(self, *, now: Callable[[], int], socket: Path | None = None) -> None:
+    def __init__(
+        self, *, now: Callable[[], int], socket: Path | None = None, nobody_read: str = ""
+    ) -> None:
         self._now = now
         self._socket = socket
+        self._nobody_read = nobody_read  # said once a day to who writes unencrypted
+        self._refusals = Refusals()
         self._server: asyncio.Server | None = None
         self._visits: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._events: Handler | None = None
@@ -110,10 +120,21 @@ class Loopback:
         self._require_network()
         self._tell(address, {"timer": seconds})
 
+    async def forget(self, address: str) -> Remains:
+        """Empty the mailbox and tell listeners; what they heard stays with them."""
+        self._require_network()
+        self._mailboxes.pop(address, None)
+        self._tell(address, {"forgotten": True})
+        return Remains(on_server=False, in_app=True)
+
     def health(self) -> ChannelHealth:
         """Say whether the network is up and how much waits for the handler."""
-        waiting = sum(len(queue) for queue in self._arriving.values())
-        return ChannelHealth(connected=self._up.is_set(), waiting=waiting)
+        return ChannelHealth(
+            connected=self._up.is_set(),
+            waiting=sum(len(queue) for queue in self._arriving.values()),
+            refused=self._refusals.counts(),
+            alarms=self._refusals.alarms(self._now()),
+        )
 
     async def stop(self) -> None:
         """Close the socket and hand nothing over any more; what was not stored stays here."""
@@ -141,14 +162,23 @@ class Loopback:
         *,
         attachments: tuple[Attachment, ...] = (),
         transport_id: str | None = None,
+        identity_changed: bool = False,
     ) -> asyncio.Future[None]:
         """Say something to the hotline; the answer is done when the hotline has stored it."""
         name = transport_id or f"in-{next(self._numbers)}"
-        incoming = Incoming(address, name, text, attachments, self._now())
+        incoming = Incoming(address, name, text, attachments, self._now(), identity_changed)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._arriving[address].append((incoming, stored))
         self._carry(address)
         return stored
+
+    def shout(self, address: str) -> None:
+        """Write to the hotline unencrypted: refused, counted, and said so once a day."""
+        self._refusals.note(Refusal.NOT_ENCRYPTED, self._now())
+        if self._nobody_read and self._refusals.may_tell(address, self._now()):
+            line: Line = {"to": address, "text": self._nobody_read, "id": "refused"}
+            self._mailboxes[address].append(line)
+            self._tell(address, line)
 
     def listen(self, address: str) -> asyncio.Queue[Line]:
         """Return a queue of all that is sent to `address`, past and future."""
@@ -257,6 +287,8 @@ class _Visit:
                 self._loopback.restore()
             case {"leave": str(address)}:
                 self._loopback.leave(address)
+            case {"as": str(address), "shout": str()}:
+                self._loopback.shout(address)
             case {"as": str(address)}:
                 self._spawn(self._say(address, line))
                 return None

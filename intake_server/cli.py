@@ -24,6 +24,7 @@ _COMMANDS = {
     "restore": "commands_backup:restore",
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
+    "channels": "commands_channels:channels",
     "clock-is-right": "commands_staff:clock_is_right",
 }
 

@@ -84,6 +84,7 @@ def files_to_back_up(settings: Settings) -> Mapping[str, Path]:
     """
     folder = settings.data.folder
     found = [folder / "courier" / "seed", folder / "caretaker" / "seed"]
+    found += (folder / "courier").glob("*/identity.backup")  # encrypted under courier/seed
     for name in SETTINGS_FILES:
         found += [folder / name, *(folder / name).rglob("*")]
     return {str(path.relative_to(folder)): path for path in found if path.is_file()}

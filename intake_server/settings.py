@@ -181,10 +181,63 @@ class LoopbackSettings(_Section, frozen=True):
     enabled: bool = False
 
 
+class DeltaChatSettings(_Section, frozen=True):
+    """Delta Chat. `name` is what a look over the shoulder sees above the chat."""
+
+    enabled: bool = False
+    name: str = "Info"
+    folder: str = ""  # empty: in the courier's folder
+
+    def __post_init__(self) -> None:
+        """Check the name and the folder."""
+        _check_lines(name=self.name)
+        if not self.name.strip():
+            raise ValueError("name must not be empty; choose a neutral word")
+        if self.folder and not self.folder.startswith("/"):
+            raise ValueError("folder must be a whole path, such as /run/havenline/deltachat")
+
+
+class MatrixSettings(_Section, frozen=True):
+    """Matrix. The account lies in the courier's folder; `proxy` is empty or a proxy's address."""
+
+    enabled: bool = False
+    proxy: str = ""
+
+
+class SignalSettings(_Section, frozen=True):
+    """Signal, by a signal-cli-rest-api in json-rpc mode on this machine.
+
+    `number` is the hotline's own. `webhook_port`: where the server also posts what arrives; 0 for
+    nowhere, and then messages are lost while nobody is attached.
+    """
+
+    enabled: bool = False
+    url: str = "http://127.0.0.1:8090"
+    number: str = ""
+    webhook_port: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what is needed where it is switched on."""
+        _check_web_address("url", self.url, path_allowed=False)
+        if self.enabled and not re.fullmatch(r"\+[0-9]{5,15}", self.number):
+            raise ValueError('number must be the hotline\'s number, such as "+4915550001111"')
+        if not 0 <= self.webhook_port <= 65_535:  # noqa: PLR2004 - the range of TCP ports
+            raise ValueError("webhook_port must lie between 1 and 65535, or be 0 for none")
+
+
 class ChannelSettings(_Section, frozen=True):
     """Which channels the courier runs."""
 
     loopback: LoopbackSettings = msgspec.field(default_factory=LoopbackSettings)
+    deltachat: DeltaChatSettings = msgspec.field(default_factory=DeltaChatSettings)
+    matrix: MatrixSettings = msgspec.field(default_factory=MatrixSettings)
+    signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
+    vanish_days: int = 7
+
+    def __post_init__(self) -> None:
+        """Check the days."""
+        if not 1 <= self.vanish_days <= 365:  # noqa: PLR2004 - the sentence below names both
+            raise ValueError("vanish_days must lie between 1 and 365")
 
 
 class SafetySettings(_Section, frozen=True):

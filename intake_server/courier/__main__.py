@@ -15,15 +15,16 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from bots.channel import Channel
-from bots.loopback import Loopback
+from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
+from intake_server.courier.channels import FolderRefused, Making, make_channels
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.screening import Screening
 from intake_server.courier.sent import SentFile, SentFileError
+from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
 from intake_server.process import CannotStart, beside, retention_policy, run_process
@@ -67,6 +68,21 @@ class Courier:
             "age_seconds": int(now - self.started),
             "alarms": sorted(alarms),
             "waiting": sum(state.waiting for state in states.values()),
+            "channels": [self._shown(name, state) for name, state in states.items()],
+        }
+
+    def _shown(self, name: str, state: ChannelHealth) -> dict[str, object]:
+        """One channel in counts, ages and constant words."""
+        return {
+            "name": name,
+            "connected": state.connected,
+            "last_inbound_seconds": self.inbound.age_of_last(name),
+            "last_delivery_seconds": self.outbound.age_of_last(name),
+            "kept": state.waiting,
+            "queue": self.outbound.queue.get(name, 0),
+            "refused": {reason.value: count for reason, count in state.refused.items()},
+            "limited_seconds": int(state.limited_seconds),
+            "alarms": sorted(state.alarms),
         }
 
 
@@ -97,13 +113,15 @@ async def serving(
             screening = Screening(caretaker, roster, work, log)
             await stack.enter_async_context(beside(screening.run()))
 
-        channels = {channel.name: channel for channel in _channels(settings, clock)}
         answers = _answers(settings)
         policy = retention_policy(settings)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, answers, clock, log)
+        made = _channels(Making(settings, policy, keys, clock, log, answers.nobody_read))
+        channels = {channel.name: channel for channel in made}
+        speech = Speech(answers, settings.channels.vanish_days, log)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
         courier = Courier(inbound, outbound, channels, clock.monotonic())
-        stack.push_async_callback(inbound.stop)
+        stack.push_async_callback(speech.stop)
         for channel in channels.values():
             await channel.start(partial(inbound.take, channel))
             stack.push_async_callback(channel.stop)
@@ -137,12 +155,11 @@ def _answers(settings: Settings) -> Answers:
         raise CannotStart(str(error)) from None
 
 
-def _channels(settings: Settings, clock: Clock) -> list[Channel]:
-    """The channels that the settings switch on."""
-    channels: list[Channel] = []
-    if settings.channels.loopback.enabled:
-        channels.append(Loopback(now=clock.unix, socket=settings.data.run_dir / "loopback.sock"))
-    return channels
+def _channels(it: Making) -> list[Channel]:
+    try:
+        return make_channels(it)
+    except FolderRefused as error:
+        raise CannotStart(str(error)) from None
 
 
 async def _announced(keeper: CourierKeeper, keys: OwnKeys) -> None:

@@ -22,11 +22,19 @@ class AnswersError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is said after the first message, for what cannot be opened, and after erasing."""
+    """What is said: each text is a whole message, or empty and then not said.
+
+    `acknowledgement` answers the first message; `{days}` in it becomes the days that it is kept.
+    `text_only` answers what cannot be opened, `erase_number` the wish to erase everything (with
+    the number that must be repeated as `{number}`), `erased` confirms it in one neutral word.
+    `nobody_read` answers what came unencrypted or to a group.
+    """
 
     acknowledgement: str
     text_only: str
+    erase_number: str
     erased: str
+    nobody_read: str
 
 
 def read_answers(folder: Path, language: str) -> Answers:

@@ -11,8 +11,8 @@ Theory of operation
     younger than a restored database): it is erased and made anew, and the message is not lost.
 5.  Messages of one address are stored one after the other.
 6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
-7.  A client erases everything by writing `ERASE_COMMAND` alone: the keeper has overwritten the
-    shred key before the answer says so.
+7.  A client erases everything by a command and a number (`intake_server.courier.commands`): the
+    keeper has overwritten the shred key before the answer says so. Everything else is a message.
 """
 
 import asyncio
@@ -24,18 +24,13 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from bots.channel import (
-    Channel,
-    ChannelRefused,
-    ChannelUnavailable,
-    ChannelUncertain,
-    Incoming,
-)
+from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
-from intake_server.courier.answers import Answers
+from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
-from intake_server.courier.parts import readable, texts_of
+from intake_server.courier.parts import readable, split, texts_of
 from intake_server.courier.screening import Screening, ToScreen
+from intake_server.courier.speech import Speech
 from intake_server.courier.work import Arrived, Sealed, Work
 from intake_server.roster_view import RosterView
 from triage.retention import Policy, promise_for
@@ -66,7 +61,6 @@ from vault.wraps import (
     seal_team_wrap,
 )
 
-ERASE_COMMAND: Final = "/erase"
 CHANNEL_NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
     {"signal": 2, "matrix": 3, "deltachat": 4, "loopback": 255}
 )
@@ -85,13 +79,18 @@ class Inbound:
     keys: OwnKeys
     policy: Policy
     screening: Screening | None
-    answers: Answers
+    speech: Speech
     clock: Clock
     log: FilteringBoundLogger
+    commands: Commands = field(init=False)
     _kept_since: float | None = None
+    _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
     _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
-    _speaking: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Begin with no number drawn."""
+        self.commands = Commands(self.clock.monotonic, _drawn)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
@@ -105,6 +104,12 @@ class Inbound:
             self.log.warning("message_kept", channel=channel.name, exc_info=reason)
             raise ChannelUnavailable from None
         self._kept_since = None
+        self._last[channel.name] = self.clock.monotonic()
+
+    def age_of_last(self, channel: str) -> int | None:
+        """For how many seconds nothing arrived; None: nothing since the start."""
+        last = self._last.get(channel)
+        return None if last is None else int(self.clock.monotonic() - last)
 
     @property
     def stuck_seconds(self) -> float:
@@ -112,17 +117,14 @@ class Inbound:
         since = self._kept_since
         return 0.0 if since is None else self.clock.monotonic() - since
 
-    async def stop(self) -> None:
-        """Let what is being said end."""
-        await asyncio.gather(*self._speaking, return_exceptions=True)
-
     async def _take(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         if await self.work.is_seen(transport):
             return
         await self.roster.current()  # nobody reads before somebody is set up
-        if (incoming.text or "").strip().casefold() == ERASE_COMMAND:
-            await self._erase(channel, incoming, tag)
+        command = self.commands.read(tag, incoming.text or "")
+        if command is not None:
+            await self._obey(command, channel, incoming, tag)
             return
         texts = texts_of(incoming)
         if texts:
@@ -201,15 +203,17 @@ class Inbound:
         arrived = self._sealed(message, conversation_id, keys.messages.public)
         await self.work.store_first(new, at, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
-        self._say(channel, message.incoming.address, self.answers.acknowledgement)
-        self._say_text_only(channel, message)
+        self.speech.welcome(
+            channel, message.incoming.address, promise, text_only=_is_unreadable(message.incoming)
+        )
 
     async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
         due = await self.keeper.client_wrote(found.address)
         arrived = self._sealed(message, found.conversation_id, found.cpk)
         await self.work.store_further(found.conversation_id, due, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
-        self._say_text_only(channel, message)
+        if _is_unreadable(message.incoming):
+            self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)
 
     def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
         writer = self._writers.of(conversation_id)
@@ -231,7 +235,7 @@ class Inbound:
         self._writers.of(conversation_id).written += len(arrived.sealed)
         if self.screening is None or not arrived.has_text:
             return
-        parts = len(message.texts) - bool(message.incoming.attachments)
+        parts = len(split(readable(message.incoming)))
         for one, text in zip(arrived.sealed[:parts], message.texts, strict=False):
             copy = ScreeningCopy(
                 conversation_id=conversation_id,
@@ -242,9 +246,20 @@ class Inbound:
             )
             self.screening.offer(ToScreen(reference, copy))
 
-    # --- erasing --------------------------------------------------------------------------
+    # --- commands -------------------------------------------------------------------------
 
-    async def _erase(self, channel: Channel, incoming: Incoming, tag: bytes) -> None:
+    async def _obey(
+        self, command: Command, channel: Channel, incoming: Incoming, tag: bytes
+    ) -> None:
+        if command is Command.ASK_ERASE:
+            text = self.speech.answers.erase_number.replace("{number}", self.commands.number(tag))
+            self.speech.say(channel, incoming.address, text)
+        elif command is Command.ERASE:
+            await self._erase(channel, tag)
+            self.commands.done(tag)
+            self.speech.part(channel, incoming.address)
+
+    async def _erase(self, channel: Channel, tag: bytes) -> None:
         with contextlib.suppress(Refused):
             found = await self.keeper.find_address(tag)
             erased = await self.keeper.erase(found.address)
@@ -252,26 +267,6 @@ class Inbound:
                 await self.work.erased(erased.conversation_id)
             else:
                 await self.work.address_dropped(erased.conversation_id, channel.name)
-        self._say(channel, incoming.address, self.answers.erased)
-
-    # --- what is said without a counsellor ------------------------------------------------
-
-    def _say_text_only(self, channel: Channel, message: "_Message") -> None:
-        if message.incoming.attachments and not readable(message.incoming):
-            self._say(channel, message.incoming.address, self.answers.text_only)
-
-    def _say(self, channel: Channel, address: str, text: str) -> None:
-        """Send a template once; a network that does not take it is not asked again."""
-        if text:
-            task = asyncio.create_task(self._speak(channel, address, text))
-            self._speaking.add(task)
-            task.add_done_callback(self._speaking.discard)
-
-    async def _speak(self, channel: Channel, address: str, text: str) -> None:
-        try:
-            await channel.send(address, text, random_bytes(ID_SIZE))
-        except (ChannelUnavailable, ChannelRefused, ChannelUncertain) as reason:
-            self.log.info("answer_not_sent", channel=channel.name, exc_info=reason)
 
     # --- one at a time --------------------------------------------------------------------
 
@@ -288,6 +283,16 @@ class Inbound:
                 del self._locks[tag]
             else:
                 self._locks[tag] = (lock, users - 1)
+
+
+def _drawn() -> str:
+    """Draw a number that a client must repeat."""
+    return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
+
+
+def _is_unreadable(incoming: Incoming) -> bool:
+    """Whether the client should write it again, as text."""
+    return not readable(incoming)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ Theory of operation
     rightly signed at all is not sent, and alarms.
 3.  An id in the courier's own file is never sent again (`intake_server.courier.sent`). It is
     written there, synced, before anything is sent. After a crash in between nobody knows whether
-    the network took it: a person decides.
+    the network took it: it goes again where the channel makes one id arrive once
+    (`Channel.sends_once`), and elsewhere a person decides.
 4.  It goes to the address of that conversation, opened by the keeper, and to no other.
 5.  Replies of one conversation go one after the other, in the order of their writing.
 6.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
@@ -18,6 +19,7 @@ Theory of operation
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -47,6 +49,7 @@ from vault.wraps import (
 FIRST_PAUSE: Final = 20.0  # seconds; rows keep minutes
 LONGEST_PAUSE: Final = 15 * 60.0
 LEAVE_SECONDS: Final = 8.0
+PACE: Final = 1.0  # seconds between two replies to one person
 _JITTER: Final = 0.2
 _LOOK: Final = 15.0  # seconds between two looks at what may be tried again
 _MOST: Final = 256
@@ -86,9 +89,17 @@ class Outbound:
     clock: Clock
     log: FilteringBoundLogger
     forged: int = 0  # replies that nobody of the team had signed
+    queue: Counter[str] = field(default_factory=Counter)  # what waits, by channel
+    _last: dict[str, float] = field(default_factory=dict)  # when a channel last took something
+    _paced: dict[bytes, float] = field(default_factory=dict)  # when a conversation last was sent to
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: dict[bytes, asyncio.Task[None]] = field(default_factory=dict)
+
+    def age_of_last(self, channel: str) -> int | None:
+        """For how many seconds nothing was delivered; None: nothing since the start."""
+        last = self._last.get(channel)
+        return None if last is None else int(self.clock.monotonic() - last)
 
     async def run(self) -> None:
         """Send what waits; runs as long as the process."""
@@ -124,6 +135,7 @@ class Outbound:
 
     async def _waiting(self) -> list[Waiting]:
         try:
+            self.queue = await self.work.queue(_MOST)
             return await self.work.waiting(_MOST)
         except DatabaseFailed as failed:
             self.log.warning("outbox_not_read", exc_info=failed)
@@ -149,10 +161,10 @@ class Outbound:
         if known is SendState.SENT:
             await self.work.sent(item)
             return
-        if known is SendState.SENDING:
+        channel = self.channels.get(item.channel)
+        if known is SendState.SENDING and not (channel is not None and channel.sends_once):
             await self.work.failed(item, Reason.UNCERTAIN, None)
             return
-        channel = self.channels.get(item.channel)
         if channel is None:
             await self._give_up(item, Reason.NO_CHANNEL)
             return
@@ -217,6 +229,7 @@ class Outbound:
     # --- rules 3 and 6 --------------------------------------------------------------------
 
     async def _hand_over(self, item: Waiting, channel: Channel, address: str, text: str) -> None:
+        await self._pace(item.conversation)
         await self._note(item, SendState.SENDING)
         try:
             await channel.send(address, text, item.message)
@@ -232,9 +245,19 @@ class Outbound:
             self.log.warning("reply_uncertain", channel=item.channel, exc_info=unknown)
             await self.work.failed(item, Reason.UNCERTAIN, None)
         else:
+            self._last[item.channel] = self.clock.monotonic()
             await self._note(item, SendState.SENT)
             await self.work.sent(item)
             self.log.info("reply_sent", channel=item.channel)
+
+    async def _pace(self, conversation: bytes) -> None:
+        """After an outage not everything at once: a person gets one message a second."""
+        now = asyncio.get_running_loop().time()
+        free = self._paced.get(conversation, now)
+        self._paced = {of: until for of, until in self._paced.items() if until > now}
+        self._paced[conversation] = max(free, now) + PACE
+        if free > now:
+            await asyncio.sleep(free - now)
 
     async def _note(self, item: Waiting, state: SendState) -> None:
         await asyncio.to_thread(self.sent.note, item.message, state, self.clock.unix())

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from vault.sealing import ID_SIZE, BoxKeys, Secret, SignKeys, derive, mac, pack, random_bytes
+from vault.sealing import (
+    ID_SIZE,
+    BoxKeys,
+    Secret,
+    SignKeys,
+    aead_open,
+    aead_seal,
+    derive,
+    mac,
+    pack,
+    random_bytes,
+)
 from vault.wraps import address_tag, courier_keys
 
 
@@ -24,6 +35,18 @@ class OwnKeys:
         """What the keeper finds an address by."""
         return address_tag(self.seed, channel, address)
 
+    def identity_passphrase(self, channel: str) -> str:
+        """Under what the kept identity of a channel's account is encrypted."""
+        return mac(derive(self.seed, "identity"), channel.encode()).hex()
+
+    def channel_key(self, channel: str) -> bytes:
+        """A key of 32 bytes for what a channel itself keeps."""
+        return mac(derive(self.seed, "channel"), channel.encode())
+
+    def box_for(self, channel: str) -> "ChannelBox":
+        """What seals a channel's records, for it alone."""
+        return ChannelBox(Secret(self.channel_key(channel)), channel.encode())
+
     def transport_hash(self, channel: str, address: str, transport_id: str) -> bytes:
         """What the database remembers an arrived message by (32 bytes).
 
@@ -32,6 +55,22 @@ class OwnKeys:
         """
         named = pack(channel.encode(), address.encode(), transport_id.encode())
         return mac(derive(self.seed, "inbox"), named)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBox:
+    """Seals a channel's own records with a key that the channel does not see."""
+
+    _key: Secret
+    _channel: bytes
+
+    def seal(self, plain: bytes) -> bytes:
+        """Return `plain` sealed."""
+        return aead_seal(self._key, self._channel, plain)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return what was sealed; raises CannotOpen."""
+        return aead_open(self._key, self._channel, sealed)
 
 
 @dataclass(slots=True)

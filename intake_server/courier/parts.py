@@ -16,6 +16,12 @@ MARKS: Final = {
 }
 """Stands in the conversation for what stayed with the messenger; the desk puts it into words."""
 
+UNREADABLE: Final = "[unreadable]"
+"""Stands for a message that was encrypted for us and could not be opened: the person must know."""
+
+NEW_KEYS: Final = "[new keys]"
+"""Stands beside the first message under other keys than before: it may be another person."""
+
 _BREAKS: Final = ("\n", " ")
 
 
@@ -26,10 +32,17 @@ def readable(incoming: Incoming) -> str:
 
 
 def texts_of(incoming: Incoming) -> list[str]:
-    """Return the texts to store; none where the message says nothing at all."""
-    marks = " ".join(MARKS[kind] for kind in incoming.attachments)
+    """Return the texts to store; none where the message says nothing at all.
+
+    The readable text comes first, in parts that fit; then what stands for the rest.
+    """
+    marks = [MARKS[kind] for kind in incoming.attachments]
+    if incoming.text is None and not marks:
+        marks = [UNREADABLE]
+    if incoming.identity_changed:
+        marks = [NEW_KEYS, *marks]
     texts = split(readable(incoming))
-    return [*texts, marks] if marks else texts
+    return [*texts, " ".join(marks)] if marks else texts
 
 
 def split(text: str) -> list[str]:

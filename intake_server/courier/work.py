@@ -1,8 +1,10 @@
 """The courier's transactions: what arrives is stored whole or not at all, what is sent is noted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from vault import addresses, changes, conversations, inbox, messages, outbox
@@ -82,6 +84,12 @@ class Work:
         """Replies to send now, oldest first."""
         now = self.clock.unix()
         return await self.database.read(lambda c: outbox.waiting(c, now, limit))
+
+    async def queue(self, limit: int) -> Counter[str]:
+        """How many replies wait, by channel, those included that are tried again later."""
+        ever = self.clock.unix() + DAY
+        waiting = await self.database.read(lambda c: outbox.waiting(c, ever, limit))
+        return Counter(item.channel for item in waiting)
 
     async def is_next(self, item: Waiting) -> bool:
         """Whether no older reply of its conversation still waits."""

@@ -29,8 +29,14 @@ class InMemoryPerson:
     async def show(self, kind: Attachment) -> None:
         self.loopback.say(self.address, None, attachments=(kind,))
 
+    async def say_openly(self, _text: str) -> bool:
+        self.loopback.shout(self.address)
+        return True
+
     async def hear(self) -> str:
-        return str((await self.heard.get())["text"])
+        while "text" not in (line := await self.heard.get()):
+            pass
+        return str(line["text"])
 
 
 class InMemoryBench:
@@ -51,6 +57,9 @@ class InMemoryBench:
 
     async def restore(self) -> None:
         self.loopback.restore()
+
+    async def restarted(self) -> Channel:
+        return self.loopback  # what is in memory has no later process
 
     async def nobody(self) -> str:
         self.loopback.leave("nobody")

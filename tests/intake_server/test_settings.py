@@ -1,5 +1,6 @@
 """Settings: defaults, files, and sentences that say what to do."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -96,9 +97,8 @@ def test_the_shipped_example_holds_the_defaults(tmp_path: Path):
 def test_the_shipped_example_names_every_key():
     text = EXAMPLE.read_text(encoding="utf-8")
     for section in msgspec.structs.fields(Settings):
-        start = text.index(f"[{section.name}")
-        end = text.find("\n[", start + 1)
-        part = text[start : end if end >= 0 else None]
+        blocks = re.split(r"(?m)^(?=\[)", text)
+        part = "".join(block for block in blocks if block.startswith(f"[{section.name}"))
         inner = section.default_factory
         for key in keys_of(inner):
             assert f"{key} = " in part or f".{key}]" in part, f"{section.name}.{key}"

@@ -1,13 +1,15 @@
 """What arrives over a messenger is stored once, sealed, and acknowledged only then."""
 
 import asyncio
+import re
 
 import pytest
 
 from bots.channel import Attachment, ChannelUnavailable, Incoming
 from bots.loopback import Loopback
-from intake_server.courier.inbound import CHANNEL_NUMBERS, ERASE_COMMAND
-from intake_server.courier.parts import MARKS, split
+from intake_server.courier.commands import ERASE_COMMAND
+from intake_server.courier.inbound import CHANNEL_NUMBERS
+from intake_server.courier.parts import MARKS, NEW_KEYS, UNREADABLE, split
 from vault import addresses, changes, conversations
 from vault.engine import DatabaseFull
 from vault.keeper_protocol import Reference, Refused
@@ -256,15 +258,31 @@ async def test_health_tells_when_nothing_can_be_stored(stage):
 # --- what is said without a counsellor ----------------------------------------------------
 
 
-async def test_the_first_message_is_acknowledged_once_with_a_neutral_text(stage):
+async def test_the_first_message_sets_the_timer_and_is_answered_once(stage):
     courier = await stage.with_courier()
     loopback = courier.channels["loopback"]
     heard = loopback.listen("kim")
     await said(loopback, "one", "two")
-    line = await heard.get()
-    assert line["text"] == courier.inbound.answers.acknowledgement
+    assert await heard.get() == {"timer": 7 * 24 * HOUR}
+    text = (await heard.get())["text"]
+    assert text.startswith("Thank you.")
+    assert "for 14 days" in text
+    assert "{" not in text
     await stage.dismiss_all()
     assert heard.empty()
+
+
+async def test_on_a_locked_screen_an_answer_tells_nothing(stage):
+    """What stands in the first 60 characters of each fixed text names no subject, no help."""
+    courier = await stage.with_courier()
+    told = ("help", "danger", "violence", "traffick", "police", "counsel", "safe", "hotline")
+    for text in vars_of(courier.inbound.speech.answers):
+        assert text
+        assert not [word for word in told if word in text[:60].casefold()]
+
+
+def vars_of(answers):
+    return [getattr(answers, name) for name in answers.__slots__]
 
 
 async def test_a_voice_message_is_answered_that_it_cannot_be_opened(stage):
@@ -272,10 +290,30 @@ async def test_a_voice_message_is_answered_that_it_cannot_be_opened(stage):
     loopback = courier.channels["loopback"]
     await said(loopback, "one")
     heard = loopback.listen("kim")
-    await heard.get()
+    await next_text(heard)
     async with asyncio.timeout(20):
         await loopback.say("kim", None, attachments=(Attachment.VOICE,))
-    assert (await heard.get())["text"] == courier.inbound.answers.text_only
+    assert await next_text(heard) == courier.inbound.speech.answers.text_only
+
+
+async def next_text(heard):
+    async with asyncio.timeout(20):
+        while "text" not in (line := await heard.get()):
+            pass
+    return line["text"]
+
+
+@pytest.mark.parametrize(
+    ("incoming", "stored"),
+    [
+        ({"text": None}, UNREADABLE),
+        ({"text": "it is me", "identity_changed": True}, f"it is me|{NEW_KEYS}"),
+    ],
+)
+async def test_what_only_the_channel_knows_is_marked_for_the_team(stage, incoming, stored):
+    loopback = await loopback_of(stage)
+    await loopback.say("kim", **incoming)
+    assert "|".join(await stage.texts(await stage.only_row())) == stored
 
 
 async def test_an_organisation_may_say_it_otherwise_or_not_at_all(stage):
@@ -286,27 +324,81 @@ async def test_an_organisation_may_say_it_otherwise_or_not_at_all(stage):
     heard = loopback.listen("kim")
     await said(loopback, "one")
     await stage.dismiss_all()
-    assert heard.empty()
+    assert [heard.get_nowait() for _ in range(heard.qsize())] == [{"timer": 7 * 24 * HOUR}]
 
 
 # --- erasing ------------------------------------------------------------------------------
 
 
-async def test_a_client_erases_everything_by_one_word(stage):
+async def asked(stage, loopback, heard, *, text=ERASE_COMMAND) -> str:
+    """The number that must be repeated."""
+    await said(loopback, text)
+    answer = await next_text(heard)
+    (number,) = re.findall(r"\b\d{4}\b", answer)
+    assert len(await stage.rows()) == 1
+    return number
+
+
+async def test_a_client_erases_everything_by_a_command_and_a_number(stage):
     courier = await stage.with_courier()
     loopback = courier.channels["loopback"]
+    heard = loopback.listen("kim")
     await said(loopback, "secret")
     row = await stage.only_row()
-    heard = loopback.listen("kim")
-    await heard.get()
-    await said(loopback, f" {ERASE_COMMAND.upper()} ")
-    assert (await heard.get())["text"] == courier.inbound.answers.erased
+    await next_text(heard)
+    number = await asked(stage, loopback, heard, text=f" {ERASE_COMMAND.upper()} ")
+    assert await asked(stage, loopback, heard) == number
+    await said(loopback, f" {number}\n")
+    assert await next_text(heard) == courier.inbound.speech.answers.erased
+    assert await heard.get() == {"forgotten": True}
     assert await stage.rows() == []
     assert await stage.database.read(addresses.all_references) == []
     with pytest.raises(Refused):
         await stage.desk.slot_keys(stage.reference_of(row))
+    await said(loopback, number)  # delivered once more
+    assert await stage.rows() == []
     await said(loopback, "again")
     assert await stage.texts(await stage.only_row()) == ["again"]
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_any_other_answer_to_the_number_is_a_message_and_erases_nothing(stage, late):
+    loopback = await loopback_of(stage)
+    heard = loopback.listen("kim")
+    await said(loopback, "one")
+    await next_text(heard)
+    number = await asked(stage, loopback, heard)
+    if late:
+        stage.clock.turn(601)
+    else:
+        number = f"{number}."
+    await said(loopback, number)
+    assert await stage.texts(await stage.only_row()) == ["one", number]
+
+
+async def test_a_number_that_nobody_was_told_is_a_message(stage):
+    loopback = await loopback_of(stage)
+    await said(loopback, "1234")
+    assert await stage.texts(await stage.only_row()) == ["1234"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("help", "Help!", "stop", "STOP", "please", "end", "erase", "delete", "quit", "start"),
+        *("Hilfe", "aufhören", "bitte", "au secours", "arrête", "ayuda", "para", "por favor"),
+        *("aiuto", "basta", "помогите", "стоп", "допоможіть", "будь ласка", "pomoc", "proszę"),
+        *("ajutor", "vă rog", "помощ", "yardım", "dur", "النجدة", "قف", "من فضلك", "کمک", "救命"),
+        *("停", "ช่วยด้วย", "giúp tôi", "segítség", "ndihmë", "tulong", "/help", "/start", "0", "1"),
+    ],
+)
+async def test_a_bare_word_is_a_message_to_a_counsellor(stage, word):
+    loopback = await loopback_of(stage)
+    await said(loopback, word)
+    row = await stage.only_row()
+    assert await stage.texts(row) == [word]
+    assert row.state == "waiting"
+    assert row.urgency >= 1
 
 
 async def test_erasing_works_where_the_database_refuses(stage):
@@ -320,7 +412,8 @@ async def test_erasing_works_where_the_database_refuses(stage):
         raise DatabaseFull
 
     courier.inbound.work.database.write = refuse
-    erase = Incoming("kim", "erase", ERASE_COMMAND, (), stage.now())
+    number = courier.inbound.commands.number(stage.courier_tag("loopback", "kim"))
+    erase = Incoming("kim", "erase", number, (), stage.now())
     with pytest.raises(ChannelUnavailable):
         await courier.inbound.take(channel, erase)
     with pytest.raises(Refused):

@@ -30,7 +30,8 @@ async def met(stage, *people):
         heard[person] = loopback.listen(person)
         async with asyncio.timeout(20):
             await loopback.say(person, f"I am {person}")
-            assert (await heard[person].get())["text"] == courier.inbound.answers.acknowledgement
+            assert "timer" in await heard[person].get()
+            assert (await heard[person].get())["text"].startswith("Thank you.")
     rows = {}
     for row in await stage.rows():
         (text,) = await stage.texts(row)

@@ -1,0 +1,123 @@
+"""The hotline's Matrix account: where its name and access token lie, and how it first signs in.
+
+The file holds an access token in clear: it is readable for the courier alone (mode 0600, in a
+folder of mode 0700). The password is never kept.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+FILE_NAME: Final = "account.json"
+_PATIENCE: Final = 30.0
+_LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
+
+
+class AccountError(Exception):
+    """The account cannot be used; the text says what to do. Never quotes a token or password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account with one device, signed in."""
+
+    homeserver: str  # "https://matrix.example.org"
+    user_id: str  # "@name:example.org"
+    device_id: str
+    access_token: str = field(repr=False)
+
+
+def read_account(folder: Path) -> Account:
+    """Return the account that `sign_in` left in `folder`; raises `AccountError`."""
+    file = folder / FILE_NAME
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        account = Account(**values)
+    except FileNotFoundError:
+        raise AccountError(f"{file} is missing. Sign in to the homeserver first.") from None
+    except (OSError, ValueError, TypeError):
+        raise AccountError(f"{file} cannot be read. Sign in to the homeserver again.") from None
+    if not all(isinstance(value, str) and value for value in asdict(account).values()):
+        raise AccountError(f"{file} is not complete. Sign in to the homeserver again.")
+    check_homeserver(account.homeserver)
+    return account
+
+
+def write_account(folder: Path, account: Account) -> None:
+    """Keep the account in `folder`, for nobody else to read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / FILE_NAME
+    write_private(file, json.dumps(asdict(account), indent=1).encode())
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Put a file of mode 0600 in the place of `file`: the old or the new one, never a part."""
+    new = file.with_name(file.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def check_homeserver(address: str) -> None:
+    """Raise `AccountError` for an address over which a password must not travel."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    safe = parts.scheme == "https" or host in _LOCAL or host.endswith(".onion")
+    if parts.scheme not in {"http", "https"} or not host or not safe:
+        raise AccountError(
+            "the homeserver's address must begin with https://; http:// is taken for this "
+            "machine and for onion services alone"
+        )
+
+
+async def sign_in(homeserver: str, user: str, password: str, folder: Path) -> Account:
+    """Sign in with a password as a new device and keep the account in `folder`.
+
+    The device has no name that others could see. Raises `AccountError`.
+    """
+    check_homeserver(homeserver)
+    account = await _sign_in(homeserver.rstrip("/"), user, password)
+    write_account(folder, account)
+    return account
+
+
+async def _sign_in(homeserver: str, user: str, password: str) -> Account:
+    """Ask for a token (Matrix client-server API v1.11, section 5.7.2)."""
+    wanted = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": user},
+        "password": password,
+        "initial_device_display_name": "",
+    }
+    patience = aiohttp.ClientTimeout(total=_PATIENCE)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=patience) as session,
+            session.post(f"{homeserver}/_matrix/client/v3/login", json=wanted) as answer,
+        ):
+            said: Any = await answer.json(content_type=None)
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        raise AccountError("the homeserver does not answer. Check its address.") from None
+    if status in {401, 403}:
+        raise AccountError("the homeserver does not take this name and password.")
+    try:
+        return Account(homeserver, said["user_id"], said["device_id"], said["access_token"])
+    except (KeyError, TypeError):
+        raise AccountError(f"the homeserver refused to sign in (status {status}).") from None

@@ -1,0 +1,155 @@
+"""What Delta Chat leaves on the disk, and what it survives."""
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+
+import pytest
+
+from bots.channel import Attachment, ChannelRefused, ChannelUnavailable, Refusal, RefusedBecause
+from bots.deltachat import channel as under_test
+from bots.deltachat.arriving import text_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CANARIES = (b"CANARY-TEXT", b"CANARY-REPLY", b"CANARY-NAME", b"CANARY-CONTENTS", b"CANARY-KEPT")
+
+
+class Taker:
+    """A courier that stores in memory."""
+
+    def __init__(self):
+        self.stored = asyncio.Queue()
+
+    async def take(self, incoming):
+        self.stored.put_nowait(incoming)
+
+    async def next(self):
+        async with asyncio.timeout(30):
+            return await self.stored.get()
+
+
+async def sent(channel, address, text, number=1):
+    """Send as the courier does: again, as long as the network is not there."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await channel.send(address, text, bytes([number]) * 16)
+            except ChannelUnavailable:
+                await asyncio.sleep(0.1)
+
+
+def written(folder):
+    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+async def until(is_so):
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110 - the files of another process ring no bell
+            await asyncio.sleep(0.05)
+
+
+async def test_nothing_that_was_said_stays_on_the_disk(bench, monkeypatch):
+    monkeypatch.setattr(under_test, "WIPE_AFTER", 0.3)
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person("CANARY-NAME Kim")
+    await person.say("CANARY-TEXT one")
+    met = await taker.next()
+    await person.show(Attachment.PICTURE)
+    assert (await taker.next()).attachments == (Attachment.PICTURE,)
+    await sent(bench.channel, met.address, "CANARY-REPLY one")
+    assert await person.hear() == "CANARY-REPLY one"
+    await until(lambda: not any(canary in written(bench.folder) for canary in CANARIES))
+    for file in bench.folder.rglob("*"):
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name
+    await bench.channel.forget(met.address)
+    await until(lambda: person.address.encode() not in written(bench.folder))
+    await person.say("CANARY-TEXT two")
+    assert (await taker.next()).text == "CANARY-TEXT two"
+
+
+async def test_a_killed_core_loses_and_doubles_nothing(bench):
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("0")
+    met = await taker.next()
+    for number in range(1, 7):
+        os.kill(bench.channel._line.session.core.pid, signal.SIGKILL)
+        await person.say(str(number))
+        await sent(bench.channel, met.address, f"answer {number}", number)
+    said = [await taker.next() for _ in range(6)]
+    assert sorted({one.text for one in said}) == ["1", "2", "3", "4", "5", "6"]
+    assert [await person.hear() for _ in range(6)] == [f"answer {one}" for one in range(1, 7)]
+    assert {one.address for one in said} == {met.address}
+
+
+async def test_a_lost_folder_comes_back_from_the_identity_with_the_same_invite(bench):
+    invite = bench.invite
+    shutil.rmtree(bench.folder / "state")
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    assert await bench.channel.invite() == invite
+    person = await bench.person()
+    await person.say("you are still there")
+    assert (await taker.next()).text == "you are still there"
+
+
+async def test_who_was_silent_for_longer_than_a_conversation_lives_is_forgotten(bench):
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    await bench.channel.stop()
+    bench.keep_seconds = -1  # everybody is silent for longer than that
+    channel = await bench.restarted()
+    await channel.start(taker.take)
+    with pytest.raises(ChannelRefused) as refused:
+        await channel.send(met.address, "anybody there?", b"x" * 16)
+    assert refused.value.reason is RefusedBecause.GONE
+    await channel.stop()
+    assert person.address.encode() not in written(bench.folder)
+
+
+async def test_without_an_account_it_says_so(bench):
+    shutil.rmtree(bench.folder / "state")
+    bench.identity.file.unlink()
+    await bench.channel.start(Taker().take)
+    health = bench.channel.health()
+    assert not health.connected
+    assert health.alarms == ("no_account",)
+
+
+async def test_a_group_is_refused_and_only_its_sender_is_told(bench):
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    await taker.next()
+    group = await person.ask("create_group_chat", "friends", False)  # noqa: FBT003 - the core's parameters have a place, no name
+    contacts = await person.ask("get_chat_contacts", person.chat)
+    await person.ask("add_contact_to_chat", group, contacts[0])
+    await person.ask("misc_send_text_message", group, "everybody reads this")
+    told = await person.message()
+    assert told["text"] == "Nobody has read this."
+    assert told["chatId"] == person.chat
+    assert bench.channel.health().refused == {Refusal.GROUP: 1}
+    assert taker.stored.empty()
+
+
+async def test_a_long_text_arrives_whole(bench):
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    text = "\n".join(f"line {number} & <b>more</b>" for number in range(900))
+    await person.say(text)
+    assert (await taker.next()).text == text
+
+
+async def test_text_is_read_out_of_the_page_of_a_long_message():
+    page = "<html><head><meta/></head><body>\na &amp; b<br/>\n<br/>\nc<br/>\n</body></html>"
+    assert text_of(page) == "a & b\n\nc"

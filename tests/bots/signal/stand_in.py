@@ -1,0 +1,370 @@
+"""A stand-in for signal-cli-rest-api in json-rpc mode, over real sockets, with its failures.
+
+It follows the API's published description and, where that is silent, what the server's code does:
+
+*   An event goes to every websocket that is attached at that moment, and is dropped where none is.
+*   Then it is posted to the webhook. The one receive loop waits for that answer without limit, and
+    so does everything behind it; a refused connection or another status than 200 and 201 is
+    logged, and the event is lost for the webhook.
+*   Nothing is kept: what signal-cli has taken from Signal, Signal does not give again. While
+    server and signal-cli are down, Signal keeps the messages.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+
+ACCOUNT = "+15550001"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FIELDS = {  # what a request's body may hold, by path
+    "/v2/send": {
+        "number": str,
+        "recipients": list,
+        "message": str,
+        "notify_self": bool,
+        "text_mode": str,
+    },
+    "/v1/remote-delete": {"recipient": str, "timestamp": int},
+    "/v1/contacts": {"recipient": str, "name": str, "expiration_in_seconds": int},
+    "trust": {"trust_all_known_keys": bool, "verified_safety_number": str},
+    "username": {"username": str},
+    "settings": {"discoverable_by_number": bool, "share_number": bool},
+    "rate-limit-challenge": {"challenge_token": str, "captcha": str},
+}
+
+
+@dataclass
+class Behaviour:
+    """How the server answers; tests change it while it runs."""
+
+    shape: str = "list"  # of what send answers: list (new) or dict (old)
+    send: str = "good"  # good, limited, silent, broken_off, half_way, html, error:…, failure:…
+    limited_identities: bool = False
+    copies: int = 1  # of each event on the websocket
+    drop_websocket: bool = False  # its writer is busy: the event is lost for it
+    end_websocket_after: int | None = None  # events
+    wrapped: bool = False  # the daemon wraps what it delivers once more
+
+
+@dataclass
+class Somebody:
+    uuid: str
+    number: str | None = None
+    heard: asyncio.Queue = field(default_factory=asyncio.Queue)
+    deleted: list[int] = field(default_factory=list)
+    timer: int | None = None
+
+
+class StandIn:
+    def __init__(self) -> None:
+        self.behaviour = Behaviour()
+        self.people: dict[str, Somebody] = {}
+        self.identities: dict[str, str] = {}
+        self.attachments: set[str] = set()
+        self.webhook: str | None = None
+        self.calls: list[tuple[str, str]] = []
+        self.bodies: defaultdict[str, list] = defaultdict(list)
+        self.lost_for_webhook = 0
+        self.accounts = [ACCOUNT]
+        self.captchas: list[tuple[str, str]] = []
+        self.port: int | None = None
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._signal: asyncio.Queue = asyncio.Queue()
+        self._runner: web.AppRunner | None = None
+        self._loop: asyncio.Task | None = None
+        self._stamps = itertools.count(int(time.time() * 1000))
+        self._numbers = itertools.count(1)
+        self._events = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=2**24)
+        number = "{number}"
+        app.add_routes(
+            [
+                web.get("/v1/health", self._health),
+                web.get("/v1/accounts", self._accounts),
+                web.get(f"/v1/receive/{number}", self._receive),
+                web.post("/v2/send", self._send),
+                web.delete(f"/v1/remote-delete/{number}", self._remote_delete),
+                web.put(f"/v1/contacts/{number}", self._contact),
+                web.get(f"/v1/identities/{number}", self._identities),
+                web.put(f"/v1/identities/{number}/trust/{{other}}", self._trust),
+                web.get("/v1/attachments", self._list_attachments),
+                web.delete("/v1/attachments/{name}", self._delete_attachment),
+                web.post(f"/v1/accounts/{number}/username", self._username),
+                web.put(f"/v1/accounts/{number}/settings", self._settings),
+                web.post(f"/v1/accounts/{number}/rate-limit-challenge", self._challenge),
+            ]
+        )
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port or 0, reuse_address=True)
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]
+        self._loop = asyncio.create_task(self._deliver())
+
+    async def stop(self) -> None:
+        if self._runner is None:
+            return
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
+        for stream in list(self._sockets):
+            await stream.close(code=1001)
+        await self._runner.cleanup()
+        self._runner = None
+
+    async def drop_readers(self) -> None:
+        """Cut every websocket without a word."""
+        for stream in list(self._sockets):
+            stream._req.transport.abort()
+        self._sockets.clear()
+
+    @property
+    def readers(self) -> int:
+        return len(self._sockets)
+
+    # --- people ---------------------------------------------------------------------------
+
+    def somebody(self, number: str | None = None) -> Somebody:
+        place = next(self._numbers)
+        person = Somebody(f"8f6d1a8e-0000-4000-8000-{place:012x}", number)
+        self.people[person.uuid] = person
+        self.identities[person.uuid] = "TRUSTED_UNVERIFIED"
+        return person
+
+    def envelope(self, person: Somebody, device: int = 1, stamp: int | None = None) -> dict:
+        at = next(self._stamps) if stamp is None else stamp
+        return {
+            "source": person.number or person.uuid,
+            "sourceNumber": person.number,
+            "sourceUuid": person.uuid,
+            "sourceName": "a profile's name",
+            "sourceDevice": device,
+            "timestamp": at,
+            "serverReceivedTimestamp": at + 1,
+            "serverDeliveredTimestamp": at + 2,
+        }
+
+    def say(self, person: Somebody, text: str | None, **parts: object) -> dict:
+        """A message on its way through Signal; returns its event."""
+        envelope = self.envelope(
+            person, **{k: parts.pop(k) for k in ("stamp", "device") & parts.keys()}
+        )
+        message = {
+            "timestamp": envelope["timestamp"],
+            "message": text,
+            "expiresInSeconds": 0,
+            "viewOnce": False,
+        }
+        envelope["dataMessage"] = message | parts
+        for attachment in parts.get("attachments", []):
+            self.attachments.add(attachment["id"])
+        event = {"envelope": envelope, "account": ACCOUNT}
+        self._signal.put_nowait(event)
+        return event
+
+    def send_event(self, event: dict) -> None:
+        self._signal.put_nowait(event)
+
+    def pending(self) -> int:
+        return self._signal.qsize()
+
+    async def _deliver(self) -> None:
+        """The server's one receive loop."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as http:
+            while True:
+                event = await self._signal.get()
+                if not self.behaviour.drop_websocket:
+                    await self._broadcast(event)
+                if self.webhook is None:
+                    continue
+                params = {"subscription": 0, "result": event} if self.behaviour.wrapped else event
+                line = {"jsonrpc": "2.0", "method": "receive", "params": params}
+                try:
+                    async with http.post(self.webhook, json=line) as answer:
+                        self.lost_for_webhook += answer.status not in {200, 201}
+                except aiohttp.ClientError:
+                    self.lost_for_webhook += 1
+
+    async def _broadcast(self, event: dict) -> None:
+        for stream in list(self._sockets):
+            try:
+                for _ in range(self.behaviour.copies):
+                    await stream.send_str(json.dumps(event))
+            except (ConnectionError, RuntimeError):
+                self._sockets.discard(stream)
+        self._events += 1
+        if self._events == self.behaviour.end_websocket_after:
+            await self.drop_readers()
+
+    # --- the API --------------------------------------------------------------------------
+
+    async def _health(self, _request) -> web.Response:
+        return web.Response(status=204)
+
+    async def _accounts(self, _request) -> web.Response:
+        return web.json_response(self.accounts)
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        self._account_of(request)
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return refused("websocket: the client is not using the websocket protocol: no upgrade")
+        stream = web.WebSocketResponse(heartbeat=54, max_msg_size=512)
+        await stream.prepare(request)
+        self._sockets.add(stream)
+        try:
+            async for _ in stream:
+                pass
+        finally:
+            self._sockets.discard(stream)
+        return stream
+
+    async def _send(self, request: web.Request) -> web.StreamResponse:
+        wanted = await self._body(request, "/v2/send")
+        if isinstance(wanted, web.Response):
+            return wanted
+        return self._not_sent(wanted) or await self._sent(request, wanted)
+
+    def _not_sent(self, wanted: dict) -> web.Response | None:
+        """Why nothing is sent at all."""
+        kind = self.behaviour.send
+        html = {"text": "<html>a proxy</html>", "content_type": "text/html"}
+        untrusted = any(self.identities.get(who) == "UNTRUSTED" for who in wanted["recipients"])
+        error = {"error": "Failed to send message due to rate limiting", "account": ACCOUNT}
+        limited = web.json_response(error | {"challenge_tokens": ["token-1"]}, status=429)
+        refusals = {
+            "limited": limited,
+            "busy": web.Response(status=503, **html),
+            "html": web.Response(status=400, **html),
+            "error": refused(kind.partition(":")[2]),
+        }
+        if wanted["number"] not in self.accounts:
+            return refused("Specified account does not exist")
+        if not wanted["recipients"]:
+            return refused("Couldn't process request - please provide at least one recipient")
+        if kind.partition(":")[0] in refusals:
+            return refusals[kind.partition(":")[0]]
+        if untrusted:
+            return refused("Failed to send message due to untrusted identities")
+        return None
+
+    async def _sent(self, request: web.Request, wanted: dict) -> web.StreamResponse:
+        """It goes to Signal; what the caller hears of that is another matter."""
+        kind, recipient = self.behaviour.send, wanted["recipients"][0]
+        stamp = next(self._stamps)
+        failure = kind.removeprefix("failure:") if kind.startswith("failure:") else None
+        if recipient not in self.people:
+            failure = "UNREGISTERED_FAILURE"
+        if failure is None:
+            self.people[recipient].heard.put_nowait((stamp, wanted["message"]))
+        if kind == "silent":
+            await asyncio.sleep(3600)
+        if kind == "broken_off":
+            request.transport.abort()
+        if kind in {"half_way", "nonsense"}:
+            return web.Response(status=502 if kind == "half_way" else 201, text="not JSON")
+        answer = {"timestamp": str(stamp)}
+        if failure is not None:
+            answer["errors"] = {"recipients": [{"uuid": recipient, "reason": failure}]}
+        shaped = [answer] if self.behaviour.shape == "list" else answer
+        return web.json_response(shaped, status=201)
+
+    async def _remote_delete(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "/v1/remote-delete")
+        if isinstance(wanted, web.Response):
+            return wanted
+        person = self.people.get(wanted["recipient"])
+        if person is None:
+            return refused("Failed to send message")
+        person.deleted.append(wanted["timestamp"])
+        return web.json_response({"timestamp": str(next(self._stamps))}, status=201)
+
+    async def _contact(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "/v1/contacts")
+        if isinstance(wanted, web.Response):
+            return wanted
+        person = self.people.get(wanted["recipient"])
+        if person is None:
+            return refused("User not registered")
+        if wanted.get("expiration_in_seconds"):  # a zero is dropped, as by the server
+            person.timer = wanted["expiration_in_seconds"]
+        return web.Response(status=204)
+
+    async def _identities(self, request: web.Request) -> web.Response:
+        self._account_of(request)
+        listed = [
+            {"number": "", "uuid": uuid, "status": status, "fingerprint": "05", "added": "0"}
+            for uuid, status in self.identities.items()
+        ]
+        return web.json_response(listed)
+
+    async def _trust(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "trust")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted.get("trust_all_known_keys") and "verified_safety_number" not in wanted:
+            return refused("Couldn't process request - please provide a safety number")
+        self.identities[request.match_info["other"]] = "TRUSTED_UNVERIFIED"
+        return web.Response(status=204)
+
+    async def _list_attachments(self, _request) -> web.Response:
+        return web.json_response(sorted(self.attachments))
+
+    async def _delete_attachment(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.attachments:
+            error = {"error": "No attachment with that name found"}
+            return web.json_response(error, status=404)
+        self.attachments.discard(name)
+        return web.Response(status=204)
+
+    async def _username(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "username")
+        if isinstance(wanted, web.Response):
+            return wanted
+        claimed = {"username": f"{wanted['username']}.42"}
+        return web.json_response(
+            claimed | {"username_link": "https://signal.me/#eu/abc"}, status=201
+        )
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "settings")
+        return wanted if isinstance(wanted, web.Response) else web.Response(status=204)
+
+    async def _challenge(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "rate-limit-challenge")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted["captcha"].startswith("signalcaptcha://"):
+            return refused("Invalid captcha given")
+        self.captchas.append((wanted["challenge_token"], wanted["captcha"]))
+        return web.Response(status=204)
+
+    def _account_of(self, request: web.Request) -> None:
+        if request.match_info["number"] != ACCOUNT:
+            raise web.HTTPBadRequest(text='{"error": "Specified account does not exist"}')
+
+    async def _body(self, request: web.Request, name: str) -> dict | web.Response:
+        """The body, if it is what the API describes."""
+        if "number" in request.match_info:
+            self._account_of(request)
+        body = await request.json()
+        self.bodies[name].append(body)
+        known = FIELDS[name]
+        wrong = [key for key in body if not isinstance(body[key], known.get(key, ()))]
+        return refused(f"Couldn't process request - invalid {wrong}") if wrong else body
+
+
+def refused(error: str) -> web.Response:
+    return web.json_response({"error": error}, status=400)
