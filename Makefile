@@ -34,7 +34,7 @@ test: test-tools lint test-browser test-python ## everything the continuous inte
 
 .PHONY: test-python
 test-python: $(TEST_STAMP) $(BUILD_STAMP) ## the Python tests and the flows through a real browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 .PHONY: test-browser
 test-browser: $(NODE_STAMP) ## the tests of the browser code, run by Node
@@ -54,7 +54,7 @@ build: $(BUILD_STAMP) ## bundle the browser code
 
 .PHONY: proof
 proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
-	$(BIN)/pytest -m "proof or long" -p no:randomly --verbose
+	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} $(BIN)/pytest -m "proof or long" -p no:randomly --verbose
 
 .PHONY: bench
 bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
