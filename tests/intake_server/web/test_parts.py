@@ -402,7 +402,11 @@ def test_transport_is_strict_with_tls_and_not_for_an_onion_service():
 PLACE = "\N{SYMBOL FOR SUBSTITUTE}token"
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=300), min_size=1))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=300), min_size=1
+    )
+)
 def test_the_packed_first_page_is_the_first_page(parts):
     token = "t" * 40
     page = StartPage(PLACE.join(part.replace(PLACE[0], "") for part in parts).encode(), len(token))
