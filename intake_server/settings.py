@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from triage.duty import DutyHours
+
 FILE_NAME = "havenline.toml"
 DEFAULT_FOLDER = Path("data")
 
@@ -146,6 +148,7 @@ class PageSettings(_Section, frozen=True):
     complain: str = ""
     must_tell: str = ""
     limits: str = ""
+    hours: tuple[str, ...] = ()  # of duty, in `time_zone`; empty: the page says nothing of them
     signposts: tuple[Signpost, ...] = ()
 
     def __post_init__(self) -> None:
@@ -157,6 +160,7 @@ class PageSettings(_Section, frozen=True):
             raise ValueError('emergency_number must be a telephone number such as "112"')
         if self.time_zone not in zoneinfo.available_timezones():
             raise ValueError('time_zone must be the name of a time zone such as "Europe/Berlin"')
+        DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
         _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)
