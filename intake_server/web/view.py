@@ -25,6 +25,7 @@ from intake_server.pages import (
     load_languages,
     make_environment,
     script_json,
+    texts_of,
 )
 from intake_server.settings import Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
@@ -121,6 +122,7 @@ class Site:
         )
         self._languages = load_languages(_HERE / "strings", page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
+        self._texts = sorted(texts_of(_HERE / "static"))
         environment: jinja2.Environment = make_environment(_HERE / "templates")
         self._template = environment.get_template("page.html")
 
@@ -166,7 +168,7 @@ class Site:
             **config,
             "open": True,
             "language": language.code,
-            "strings": dict(language.strings),
+            "strings": {key: language.strings[key] for key in self._texts},
             "exit_url": self.exit_url,
             "emergency": self.emergency,
             "signposts": [
