@@ -54,7 +54,8 @@ build: $(BUILD_STAMP) ## bundle the browser code
 
 .PHONY: proof
 proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
-	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} $(BIN)/pytest -m "proof or long" -p no:randomly --verbose
+	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} HAVENLINE_FUZZ=$${HAVENLINE_FUZZ:-1000000} \
+	  $(BIN)/pytest -m "proof or long" -p no:randomly --verbose
 
 .PHONY: bench
 bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
