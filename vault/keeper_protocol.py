@@ -119,6 +119,12 @@ class Verb(IntEnum):
     HOLD = 0x49
     APPEND = 0x4A
     PUT_GRANT = 0x4B
+    INVITE = 0x80
+    INVITATION = 0x81
+    JOIN = 0x82
+    TEAM = 0x83
+    WITHDRAW = 0x84
+    OWN_GRANTS = 0x85
     SET_UP_TOKEN = 0x50
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
@@ -303,6 +309,16 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.HOLD: Rule(_DESK, (REFERENCE, ID, U64, *PROOF), (U64, SEALED)),
         Verb.APPEND: Rule(_DESK, (ID, at_most(MAX_ENTRY), *PROOF), (HASH, SEALED)),
         Verb.PUT_GRANT: Rule(_DESK, (ID, ID, U32, exactly(GRANT_SIZE), *PROOF), (SEALED,)),
+        Verb.INVITE: Rule(_DESK, (ID, ID, U8, KEY, *PROOF), (U64, SEALED)),
+        Verb.INVITATION: Rule(_DESK, (KEY,), (ID, U8, U64, U8)),
+        Verb.JOIN: Rule(
+            _DESK,
+            (KEY, SEALED, *PROOF),
+            (U8, ID, TAG, optional(STAFF_WRAP_SIZE + OUTER_OVERHEAD)),
+        ),
+        Verb.TEAM: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.WITHDRAW: Rule(_DESK, (ID, ID, *PROOF), (SEALED,)),
+        Verb.OWN_GRANTS: Rule(_DESK, (ID, *PROOF), (SEALED,)),
         Verb.SET_UP_TOKEN: Rule(_OPERATOR, (), (exactly(TOKEN_SIZE), U64)),
         Verb.STATUS: Rule(_OPERATOR, (), (at_most(MAX_BLOB),)),
         Verb.CLOCK_IS_RIGHT: Rule(_OPERATOR, (), ()),
