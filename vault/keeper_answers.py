@@ -225,8 +225,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What to store of a newcomer; `staff_wrap` None where the name is somebody else's."""
+    """What to store of a newcomer; `staff_wrap` None where the name is in the way."""
 
+    is_name_taken: bool
     staff_id: bytes = field(repr=False)
     login_tag: bytes = field(repr=False)
     staff_wrap: bytes | None = field(repr=False)

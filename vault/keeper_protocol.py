@@ -38,6 +38,7 @@ TEAM_WRAP_SIZE: Final = SEAL_OVERHEAD + 116
 CLIENT_WRAP_SIZE: Final = SEAL_OVERHEAD + 112
 GRANT_SIZE: Final = SEAL_OVERHEAD + 36
 STAFF_WRAP_SIZE: Final = 75
+MAX_WRAPS: Final = 8  # of one person: the slot in use, and others that waited to be let in
 FREED_SIZE: Final = REFERENCE_SIZE + 1 + ID_SIZE
 LIVING_SIZE: Final = FREED_SIZE + 4
 FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
@@ -299,7 +300,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         ),
         Verb.SET_UP_PIN: Rule(_DESK, (SEALED, _MAC), (HASH,)),
         Verb.SIGN_IN_SALT: Rule(_DESK, (TAG,), (TAG,)),
-        Verb.SIGN_IN: Rule(_DESK, (SEALED, at_most(_OUTER_STAFF.most)), (ID, U8, SEALED)),
+        Verb.SIGN_IN: Rule(_DESK, (SEALED, items(_OUTER_STAFF.most, MAX_WRAPS)), (ID, U8, SEALED)),
         Verb.OPEN_TEAM_WRAP: Rule(_DESK, (REFERENCE, ID, U32, BLOB, *PROOF), (SEALED,)),
         Verb.REPLIED: Rule(
             _DESK, (REFERENCE, ID, ID, at_most(SEALED.most), *PROOF), (U64, BLOB, SEALED)

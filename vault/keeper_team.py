@@ -31,8 +31,8 @@ class TeamKeeper(PeerClient):
         standing, newcomer_id, login_tag, wrap = await self._link.ask(
             Verb.JOIN, key, request, *proof.fields
         )
-        is_stored = number_of(standing) == 0
-        return Joined(newcomer_id, login_tag, wrap if is_stored else None)
+        is_taken = number_of(standing) == 1
+        return Joined(is_taken, newcomer_id, login_tag, wrap or None)
 
     async def team(self, staff_id: bytes, proof: Proof) -> bytes:
         """The sealed answer with newcomers and who holds which grant."""

@@ -45,6 +45,7 @@ _MEETING: Final = Role.ADMIN | Role.SUPERVISOR | Role.COUNSELLOR
 _ALL_ROLES: Final = Role.COUNSELLOR | Role.SUPERVISOR | Role.ADMIN | Role.AUDITOR
 _WAITS: Final = u8(0)
 _TAKEN: Final = u8(1)
+_OTHER_NAME: Final = u8(2)
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -89,8 +90,10 @@ async def join(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
         newcomer = _living(keeper, key)
         if newcomer.joined is not None:
             staff = _same(keeper, newcomer.joined, asked)
-        elif await _is_taken(keeper, asked.login_tag, newcomer.staff_id):
-            return _TAKEN, newcomer.staff_id, asked.login_tag, b""
+        elif (
+            standing := await _name_trouble(keeper, asked.login_tag, newcomer.staff_id)
+        ) != _WAITS:
+            return standing, newcomer.staff_id, asked.login_tag, b""
         else:
             staff = await _store(keeper, newcomer, asked)
     reader = reader_of("staff", staff.staff_id)
@@ -156,12 +159,17 @@ def _same(keeper: Keeper, joined: Joining, asked: Join) -> Staff:
     raise Refused("this invitation was used")
 
 
-async def _is_taken(keeper: Keeper, login_tag: bytes, staff_id: bytes) -> bool:
-    """Whether somebody else signs in with this name, or is about to."""
-    return keeper.newcomers.has_login(login_tag, staff_id) or any(
-        record.is_active and record.login_tag == login_tag and record.staff_id != staff_id
+async def _name_trouble(keeper: Keeper, login_tag: bytes, staff_id: bytes) -> bytes:
+    """Whether somebody else has this name, or a member who signs in with another one asks."""
+    names = {
+        record.staff_id: record.login_tag
         for _, record in await staff_slots(keeper)
-    )
+        if record.is_active
+    }
+    own = names.pop(staff_id, login_tag)
+    if login_tag in names.values() or keeper.newcomers.has_login(login_tag, staff_id):
+        return _TAKEN
+    return _WAITS if own == login_tag else _OTHER_NAME
 
 
 async def _store(keeper: Keeper, newcomer: Newcomer, asked: Join) -> Staff:
