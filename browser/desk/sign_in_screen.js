@@ -66,7 +66,8 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
       const known = kept.get("fingerprint");
       const fingerprint = fromBase64Url(known ?? hello.fingerprint);
       const typed = { name: named.value, password: password.value, code: number };
-      const signedIn = await signIn(api, typed, fingerprint);
+      const head = known && kept.get("head");
+      const signedIn = await signIn(api, typed, fingerprint, head ? fromBase64Url(head) : null);
       password.value = "";
       code.value = "";
       await (known ? onSignedIn(signedIn) : compare(app, fingerprint, () => onSignedIn(signedIn)));

@@ -141,6 +141,7 @@ class Routes:
             Route("team/grant", _COUNSELLOR, _known(team.grant)),
             Route("team/grants", _COUNSELLOR, _known(team.grants)),
             Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
+            Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
         )
         shown = Route("page", Need.NOTHING, self._shell)

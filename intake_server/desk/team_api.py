@@ -145,6 +145,11 @@ class TeamApi:
             "left": left,
         }
 
+    async def old_wrap(self, member: Member, raw: bytes) -> Answer:
+        """The keeper's sealed answer with a wrap: no message, and nothing is marked as read."""
+        answer = await self._work.old_wrap(member.staff_id, read(raw, bodies.OldWrap))
+        return {"answer": to_text(answer)}
+
     async def rewrap(self, member: Member, raw: bytes) -> Answer:
         """Store a wrap for the current team key."""
         await self._work.rewrap(member.staff_id, read(raw, bodies.Rewrap))

@@ -78,6 +78,13 @@ class Behind(Body, frozen=True):
     after: LastId
 
 
+class OldWrap(Proved, frozen=True):
+    """A conversation's wrap for the epoch that it names, to be made anew."""
+
+    conversation: Id
+    epoch: Epoch
+
+
 class Rewrap(Proved, frozen=True):
     """A conversation's wrap for the head epoch, sealed to the keeper."""
 

@@ -8,12 +8,13 @@ the keeper's, on an admin's signature.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from intake_server.desk import steps
 from intake_server.desk.refusals import Gone, NotDone, RefusedByKeeper, calm
-from intake_server.desk.team_bodies import Append, Join, Rewrap
+from intake_server.desk.team_bodies import Append, Join, OldWrap, Rewrap
 from vault import changes, conversations, counts, staff, team_changes
 from vault.counts import Waiting
 from vault.engine import Connection, Database
@@ -23,7 +24,9 @@ from vault.keeper_team import TeamKeeper
 from vault.staff import StaffRow
 from vault.team_changes import Behind
 
-MOST_BEHIND = 100
+MOST_BEHIND: Final = 100
+
+T = TypeVar("T")
 
 
 class NameTaken(NotDone):
@@ -75,6 +78,18 @@ class TeamWork:
                 lambda c: team_changes.behind(c, head, after, MOST_BEHIND)
             )
 
+    async def old_wrap(self, member: bytes, asked: OldWrap) -> bytes:
+        """A conversation's wrap for an earlier epoch; raises as `rewrap`, and TooBusy."""
+        with calm():
+            row = await self.database.read(lambda c: steps.get(c, asked.conversation))
+            reference = Reference(row.slot, row.tag)
+            return await self._of(
+                reference,
+                self.keeper.open_team_wrap(
+                    reference, member, asked.epoch, row.outer_team, asked.proof
+                ),
+            )
+
     async def rewrap(self, member: bytes, asked: Rewrap) -> None:
         """Store a wrap for the head epoch.
 
@@ -83,16 +98,10 @@ class TeamWork:
         with calm():
             row = await self.database.read(lambda c: steps.get(c, asked.conversation))
             reference = Reference(row.slot, row.tag)
-            try:
-                made = await self.keeper.rewrap(
-                    reference, member, asked.epoch, asked.request, asked.proof
-                )
-            except Refused:
-                try:
-                    await self.keeper.slot_keys(reference)
-                except Refused:
-                    raise Gone from None
-                raise
+            made = await self._of(
+                reference,
+                self.keeper.rewrap(reference, member, asked.epoch, asked.request, asked.proof),
+            )
             await self.database.write(
                 lambda c: conversations.rewrap(c, row.id, asked.epoch, made.team_wrap)
             )
@@ -101,6 +110,17 @@ class TeamWork:
         """How many conversations are not closed, and who waits, by urgency."""
         with calm():
             return await self.database.read(lambda c: (counts.not_closed(c), counts.waiting(c)))
+
+    async def _of(self, reference: Reference, asked: Awaitable[T]) -> T:
+        """What the keeper answers about a conversation; raises Gone where it has forgotten it."""
+        try:
+            return await asked
+        except Refused:
+            try:
+                await self.keeper.slot_keys(reference)
+            except Refused:
+                raise Gone from None
+            raise
 
 
 def _tidy(c: Connection, removed: Collection[bytes]) -> None:

@@ -54,6 +54,7 @@ BODIES = {
     "/api/team/grant": team_bodies.Grant,
     "/api/team/grants": team_bodies.Grants,
     "/api/rewrap/behind": team_bodies.Behind,
+    "/api/rewrap/open": team_bodies.OldWrap,
     "/api/rewrap": team_bodies.Rewrap,
 }
 
