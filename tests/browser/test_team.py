@@ -62,7 +62,8 @@ async def test_a_colleague_comes_works_and_goes(house, desk, mira):
         await desk.button("team.compare").wait_for()
         await looks.take(desk.page, "team", DESK_WIDTHS)
         await let_in(desk, words)
-        await expect(desk.page.locator(".people")).to_contain_text("Jo", timeout=PATIENCE_MS)
+        row = desk.page.locator(".people li", has_text="Jo")
+        await expect(row).to_contain_text(t("team.holds"), timeout=PATIENCE_MS)
         await desk.page.keyboard.press("Escape")
 
         await jo.button("join.let_in").click()
