@@ -1,5 +1,7 @@
 """A team: invited, let in, removed, given new keys; and a server that lies. Real sockets."""
 
+import json
+
 import pytest
 
 from tests.flows.colleagues import Colleague
@@ -177,6 +179,9 @@ async def test_a_lost_password_an_admin_without_conversations_and_a_lying_server
         with pytest.raises(Refused) as refused:
             await bo.ask(path, {})
         assert refused.value.code == "forbidden"
+    told = json.loads(stack.cli("staff", "list", "--json"))
+    assert [(each["name"], each["roles"]) for each in told["people"]][-1] == ("Bo", ["admin"])
+    assert (told["epoch"], told["epoch_due"], told["removed"]) == (2, False, 0)
     with pytest.raises(Refused):
         await bo.grant(bo.chain.people[bo.staff_id], bo.chain.epoch.number, bo.seed)
 
