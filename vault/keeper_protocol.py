@@ -126,6 +126,7 @@ class Verb(IntEnum):
     TEAM = 0x83
     WITHDRAW = 0x84
     OWN_GRANTS = 0x85
+    RECOVER = 0x86
     SET_UP_TOKEN = 0x50
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
@@ -320,6 +321,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.TEAM: Rule(_DESK, (ID, *PROOF), (SEALED,)),
         Verb.WITHDRAW: Rule(_DESK, (ID, ID, *PROOF), (SEALED,)),
         Verb.OWN_GRANTS: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.RECOVER: Rule(_DESK, (ID, *PROOF), (U8, SEALED)),
         Verb.SET_UP_TOKEN: Rule(_OPERATOR, (), (exactly(TOKEN_SIZE), U64)),
         Verb.STATUS: Rule(_OPERATOR, (), (at_most(MAX_BLOB),)),
         Verb.CLOCK_IS_RIGHT: Rule(_OPERATOR, (), ()),

@@ -389,6 +389,7 @@ _SIGNED: Final[Mapping[Verb, Callable[[_Arguments], tuple[bytes, ...]]]] = Mappi
         Verb.TEAM: lambda given: (given[0],),
         Verb.WITHDRAW: lambda given: (given[0], given[1]),
         Verb.OWN_GRANTS: lambda given: (given[0],),
+        Verb.RECOVER: lambda given: (given[0],),
     }
 )
 

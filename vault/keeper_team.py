@@ -44,6 +44,11 @@ class TeamKeeper(PeerClient):
         (answer,) = await self._link.ask(Verb.WITHDRAW, staff_id, newcomer_id, *proof.fields)
         return answer
 
+    async def recover(self, staff_id: bytes, proof: Proof) -> bytes:
+        """The sealed answer for who holds the recovery shares; raises an alarm at the keeper."""
+        _, answer = await self._link.ask(Verb.RECOVER, staff_id, *proof.fields)
+        return answer
+
     async def own_grants(self, staff_id: bytes, proof: Proof) -> bytes:
         """The sealed answer with a member's grants."""
         (answer,) = await self._link.ask(Verb.OWN_GRANTS, staff_id, *proof.fields)

@@ -33,6 +33,8 @@ from vault.sealing import (
 )
 
 ROOT_SIGNER: Final = bytes(ID_SIZE)
+RECOVERY_NAME: Final = "recovery"
+"""The name of the member whose keys lie on paper, in shares; everybody else's is empty."""
 NO_ENTRY: Final = bytes(HASH_SIZE)
 
 # header, number, previous hash, time, type, signer, payload length

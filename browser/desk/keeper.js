@@ -16,6 +16,7 @@ import { signProof } from "../envelope/wraps.js";
 const OPEN_TEAM_WRAP = 0x45;
 const REPLIED = 0x46;
 const CLOSE = 0x47;
+export const RECOVER = 0x86;
 const NOTHING = new Uint8Array();
 
 /**

@@ -13,6 +13,7 @@ import { readInvitation } from "./invitation.js";
 import { showJoin } from "./join_screen.js";
 import { showLock } from "./lock_screen.js";
 import { showOffice } from "./office_screen.js";
+import { showRecover } from "./recover_screen.js";
 import { newRows } from "./rows.js";
 import { readToken } from "./set_up.js";
 import { showSetUp } from "./set_up_screen.js";
@@ -49,14 +50,16 @@ function start(root, config) {
     leave = screen(app, ...given) ?? (() => undefined);
   }
 
-  const askSignIn = (given = {}) => show(showSignIn, { ...given, onSignedIn: begin });
+  const askSignIn = (given = {}) =>
+    show(showSignIn, { ...given, onSignedIn: begin, onRecover: askSheets });
+  const askSheets = () => show(showRecover, { onSignedIn: begin, onBack: () => askSignIn() });
 
-  async function begin({ token, sealed, member }) {
+  async function begin({ token, sealed, member, isRecovery = false }) {
     api.useSession(token);
     app.kept.set("head", toBase64Url(headOf(sealed.roster)));
-    if (!(member.roles & (COUNSELLOR | SUPERVISOR))) {
+    if (isRecovery || !(member.roles & (COUNSELLOR | SUPERVISOR))) {
       session = { ...app, sealed, stop: () => undefined };
-      show(showOffice, session, member, { onSignOut: signOut, onBroken: broken });
+      show(showOffice, session, member, { isRecovery, onSignOut: signOut, onBroken: broken });
       return;
     }
     const rows = newRows(api, pause);

@@ -13,15 +13,19 @@ const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel", "touchstart"]
 
 /**
  * @param {object} app @param {object} session @param {import("./sign_in.js").Member} member
- * @param {{onSignOut: () => void, onBroken: (error: unknown) => void}} given
+ * @param {object} given
+ * @param {boolean} given.isRecovery came in with the recovery sheets
+ * @param {() => void} given.onSignOut @param {(error: unknown) => void} given.onBroken
  * @returns {() => void} ends it
  */
-export function showOffice({ root, t, api, now }, session, member, { onSignOut, onBroken }) {
+export function showOffice({ root, t, api, now }, session, member, given) {
+  const { isRecovery, onSignOut, onBroken } = given;
   const counts = el("p", { class: "counts" });
   const urgencies = el("ul", { class: "urgency-counts" });
   const state = newTeamState(session, member);
   const meets = Boolean(member.roles & (ADMIN | SUPERVISOR));
-  const view = meets ? newTeamView(session, member, state, { onChanged: () => undefined }) : null;
+  const follow = () => (isRecovery ? state.follow().catch(onBroken) : undefined);
+  const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
   const idle = newIdle(now());
   root.replaceChildren(
     el(
@@ -38,7 +42,7 @@ export function showOffice({ root, t, api, now }, session, member, { onSignOut, 
         "div",
         { class: "office-body" },
         el("section", {}, el("h2", {}, t("office.numbers")), counts, urgencies),
-        el("p", { class: "meta" }, t("office.no_conversations")),
+        el("p", {}, t(isRecovery ? "recovery.inside" : "office.no_conversations")),
         view && el("section", {}, el("h2", {}, t("team.title")), view.element),
       ),
     ),

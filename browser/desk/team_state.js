@@ -31,6 +31,9 @@ import {
   askWithdraw,
 } from "./team_keeper.js";
 
+/** The roster's name of the member whose keys lie on paper; everybody else's is empty. */
+export const RECOVERY_NAME = "recovery";
+
 /** @param {number} roles @returns {boolean} */
 export const counsels = (roles) => Boolean(roles & COUNSELLOR);
 
@@ -196,7 +199,7 @@ export function newTeamState(session, member, onChange = () => undefined) {
     withdraw: (staffId) => askWithdraw(api, member, staffId),
 
     /** Names somebody, or gives a member other roles or keys. @param {object} person */
-    name: (person) => append(PERSON, personPayload({ ...person, name: "" })),
+    name: (person) => append(PERSON, personPayload({ name: "", ...person })),
 
     letRead,
 

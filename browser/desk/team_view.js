@@ -9,7 +9,8 @@ import { wordList } from "./card.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { linkOf } from "./invitation.js";
 import { sheet } from "./sheet.js";
-import { counsels } from "./team_state.js";
+import { makeRecoverySheets } from "./recovery_sheets.js";
+import { counsels, RECOVERY_NAME } from "./team_state.js";
 import { teamTrouble } from "./troubles.js";
 
 const ROLES = [COUNSELLOR, SUPERVISOR, ADMIN, AUDITOR];
@@ -49,6 +50,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
   const people = el("ul", { class: "people" });
   const waiting = el("ul", { class: "people" });
   const waitingPart = el("section", { hidden: true }, el("h3", {}, t("team.waiting")), waiting);
+  const recovery = el("section", {});
   const made = el("div", { class: "made", role: "status" });
   const element = el(
     "div",
@@ -154,6 +156,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
   function personRow(person, holders) {
     const { staffId, roles, shownName } = person;
     const own = isOwn(staffId);
+    const onPaper = person.name === RECOVERY_NAME;
     const holds = holders.has(toBase64Url(staffId));
     const standing = counsels(roles) ? t(holds ? "team.holds" : "team.holds_not") : "";
     const give =
@@ -170,8 +173,8 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
         "span",
         { class: "choices" },
         give,
-        mayInvite() && !own && acting(t("team.locked_out"), () => invite(roles, person)),
-        isAdmin() && button(t("team.change_roles"), () => changeRoles(person)),
+        mayInvite() && !own && !onPaper && acting(t("team.locked_out"), () => invite(roles, person)),
+        isAdmin() && !onPaper && button(t("team.change_roles"), () => changeRoles(person)),
         isAdmin() && !own && button(t("team.remove"), () => askToRemove(person)),
       ),
     );
@@ -191,6 +194,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
     drawn = told;
     waitingPart.hidden = newcomers.length === 0;
     waiting.replaceChildren(...newcomers.map(newcomerRow));
+    recovery.replaceChildren(el("h3", {}, t("recovery.title")), ...recoveryPart());
     people.replaceChildren(...member.roster.people.map((person) => personRow(person, holders)));
   }
 
@@ -282,6 +286,15 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
     );
   }
 
+  /** Sheets on paper, where there are none yet and this member can give the key. */
+  function recoveryPart() {
+    const has = member.roster.people.some((one) => one.name === RECOVERY_NAME);
+    const make = button(t("recovery.make"), () => makeRecoverySheets(t, state, look));
+    return has || !isAdmin() || !canGrant()
+      ? [el("p", {}, t(has ? "recovery.there" : "recovery.missing"))]
+      : [el("p", {}, t("recovery.missing")), el("p", { class: "choices" }, make)];
+  }
+
   if (mayInvite()) {
     const picker = rolePicker(t, COUNSELLOR);
     const make = button(t("team.make_link"), () =>
@@ -305,6 +318,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
       ),
     );
   }
+  element.append(recovery);
 
   const lookQuietly = () => look().catch((error) => problem.tell(teamTrouble(error, t), false));
   lookQuietly();

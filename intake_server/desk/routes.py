@@ -132,6 +132,7 @@ class Routes:
             Route("close", _COUNSELLOR, _known(api.close)),
             Route("invitation", Need.NOTHING, _open(team.invitation)),
             Route("join", Need.NOTHING, _open(team.join)),
+            Route("recover", Need.NOTHING, _open(team.recover)),
             Route("roster", Need.SESSION, _known(team.roster)),
             Route("counts", Need.SESSION, _known(team.counts)),
             Route("team", _MEETING, _known(team.team)),

@@ -59,6 +59,20 @@ class TeamApi:
         await self._work.join(asked)
         return {}
 
+    async def recover(self, raw: bytes) -> Answer:
+        """Begin a session for whoever holds the recovery shares."""
+        asked = read(raw, bodies.Recover)
+        if not self._strangers.take():
+            raise TooBusy(1)
+        with calm():
+            answer = await self._team.recover(asked.person, asked.proof)
+        token, known = await self._members.begin(asked.person)
+        return {
+            "session": to_text(token),
+            "answer": to_text(answer),
+            "roster": [to_text(entry) for entry in known.entries],
+        }
+
     # --- the team -------------------------------------------------------------------------
 
     async def roster(self, _member: Member, raw: bytes) -> Answer:

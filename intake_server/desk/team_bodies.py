@@ -39,6 +39,12 @@ class Person(Proved, frozen=True):
     person: Id
 
 
+class Recover(Proved, frozen=True):
+    """Coming in with the recovery shares: the proof is by the keys made from them."""
+
+    person: Id
+
+
 class Append(Proved, frozen=True):
     """A signed roster entry."""
 

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import replace
 from typing import Final
 
+from intake_server.keeper.alarms import Alarm
 from intake_server.keeper.members import ANYBODY, proven
 from intake_server.keeper.newcomers import (
     INVITATION_LIFE,
@@ -26,7 +27,7 @@ from intake_server.keeper.sign_in_work import authentication_hash
 from intake_server.keeper.totp import accepted_step
 from vault.keeper_protocol import PROOF, Peer, Reference, Refused, Verb, u8, u32, u64
 from vault.keeper_requests import Join, Proof, is_proof_of
-from vault.roster import ROOT_SIGNER, Role
+from vault.roster import RECOVERY_NAME, ROOT_SIGNER, Role
 from vault.sealing import (
     KEY_SIZE,
     TAG_SIZE,
@@ -124,6 +125,18 @@ async def own_grants(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields
     """A member's own grants: a new epoch has begun since they signed in."""
     proof = proven(keeper, peer, Verb.OWN_GRANTS, arguments, arguments[0], ANYBODY)
     return (sealed_answer(proof.reply_key, proof.nonce, *keeper.chain.grants_of(arguments[0])),)
+
+
+async def recover(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
+    """Grants for whoever holds the recovery shares; nobody else comes in by keys alone."""
+    proof = proven(keeper, peer, Verb.RECOVER, arguments, arguments[0], ANYBODY)
+    person = keeper.roster().people[arguments[0]]
+    if person.name != RECOVERY_NAME:
+        raise Refused("only the recovery key comes in without a password")
+    keeper.alarms.raise_(Alarm.RECOVERY_USED)
+    roles = u8(person.roles)
+    grants = keeper.chain.grants_of(arguments[0])
+    return roles, sealed_answer(proof.reply_key, proof.nonce, roles, *grants)
 
 
 # --- parts --------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.TEAM: team_work.team,
         Verb.WITHDRAW: team_work.withdraw,
         Verb.OWN_GRANTS: team_work.own_grants,
+        Verb.RECOVER: team_work.recover,
         Verb.SET_UP_TOKEN: set_up_work.token,
         Verb.STATUS: operator_work.status,
         Verb.CLOCK_IS_RIGHT: operator_work.clock_is_right,

@@ -1,5 +1,6 @@
 """A colleague in Chromium: a link, words read aloud, let in, at work, removed, a new team key."""
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -91,6 +92,52 @@ async def test_a_colleague_comes_works_and_goes(house, desk, mira):
         assert (looks.sideways, looks.accessibility) == ([], [])
     finally:
         await context.close()
+
+
+async def test_recovery_sheets_are_read_back_and_let_somebody_in(house, desk):
+    looks, sheets = Looks(), []
+    await desk.button("team.title").click()
+    await desk.button("recovery.make").click()
+    sheet = desk.page.locator("dialog").last
+    await sheet.get_by_role("button", name=t("desk.continue"), exact=True).click()
+    for number in (1, 2, 3):
+        await sheet.get_by_text(t("recovery.sheet", number=number, count=3)).wait_for()
+        sheets.append(await sheet.locator(".words li").all_inner_texts())
+        if number == 1:
+            await looks.take(desk.page, "recovery sheet", DESK_WIDTHS)
+        await sheet.get_by_role("button", name=t("desk.continue"), exact=True).click()
+    await type_in(desk, sheets[2], sheets[0])
+    await desk.shows(t("recovery.done"))
+    await desk.page.keyboard.press("Escape")
+    await desk.page.keyboard.press("Escape")
+
+    context = await desk.page.context.browser.new_context()
+    try:
+        other = Workplace(house.stack, await context.new_page(), Person())
+        other.watch()
+        await other.page.goto(f"{house.stack.desk}/")
+        await other.button("recovery.use").click()
+        await type_in(other, sheets[1], sheets[2])
+        assert await other.listed_words() == house.words
+        await other.button("signin.fingerprint_same").click()
+        await other.shows(t("recovery.inside"))
+        await other.button("team.make_link").wait_for()
+        await other.page.locator(".people li", has_text=t("recovery.name")).wait_for()
+        assert await other.page.locator(".queue").count() == 0
+        await looks.take(other.page, "office", DESK_WIDTHS)
+        assert other.complaints == []
+    finally:
+        await context.close()
+    assert (looks.sideways, looks.accessibility) == ([], [])
+
+
+async def type_in(desk: Workplace, *sheets: list[str]) -> None:
+    """Each sheet as it was copied: numbered, in capitals."""
+    for sheet in sheets:
+        field = desk.page.locator(".sheets textarea")
+        await field.fill("\n".join(f"{i}. {word.upper()}" for i, word in enumerate(sheet, 1)))
+        await desk.page.locator(".sheets button").click()
+        await expect(field).not_to_have_value(re.compile(".+"))
 
 
 def epochs(house) -> set[int]:

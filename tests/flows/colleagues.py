@@ -10,7 +10,7 @@ from vault.roster import EntryType, Role
 from vault.sealing import Secret
 
 OPEN_TEAM_WRAP, REWRAP, APPEND, PUT_GRANT = 0x45, 0x48, 0x4A, 0x4B
-INVITE, JOIN, TEAM, WITHDRAW, OWN_GRANTS = 0x80, 0x82, 0x83, 0x84, 0x85
+INVITE, JOIN, TEAM, WITHDRAW, OWN_GRANTS, RECOVER = 0x80, 0x82, 0x83, 0x84, 0x85, 0x86
 
 
 @dataclass
@@ -127,6 +127,17 @@ class Colleague(Counsellor):
     def person(self, roles: Role) -> roster.Person:
         own = wraps.staff_keys(self.seed)
         return roster.Person(self.staff_id, "", self.shown, own.box.public, own.sign.public, roles)
+
+    async def recover(self) -> None:
+        """Comes in with keys alone, as whoever holds the recovery sheets."""
+        self.own = wraps.staff_keys(self.seed)
+        fields, read = await self.prove(RECOVER, self.staff_id)
+        answer = await self.ask("/api/recover", fields | {"person": to_text(self.staff_id)})
+        _, *grants = read(answer["answer"], None)
+        self.chain = roster.verify_chain([to_bytes(entry) for entry in answer["roster"]])
+        self.team_seed = wraps.open_grant(self.own.box, grants[-1], self.chain.epoch.number)
+        self.team = wraps.team_keys(self.team_seed)
+        self.session = answer["session"]
 
     # --- letting in, removing -------------------------------------------------------------
 

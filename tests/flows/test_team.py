@@ -1,6 +1,7 @@
 """A team: invited, let in, removed, given new keys; and a server that lies. Real sockets."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -186,6 +187,26 @@ async def test_a_lost_password_an_admin_without_conversations_and_a_lying_server
         await bo.grant(bo.chain.people[bo.staff_id], bo.chain.epoch.number, bo.seed)
 
     await nobody_adds_a_key_swaps_one_or_drops_the_tail(ana, again)
+    await the_sheets_let_somebody_in_when_nobody_else_can(ana, again, mira)
+
+
+async def the_sheets_let_somebody_in_when_nobody_else_can(ana, jo, mira):
+    paper = Colleague(ana.stack, ana.http, shown="Recovery")
+    person = replace(paper.person(Role.COUNSELLOR | Role.ADMIN), name=roster.RECOVERY_NAME)
+    await ana.append(EntryType.PERSON, roster.person_payload(person))
+    await ana.grant(person, ana.chain.epoch.number, ana.team_seed)
+    with pytest.raises(Refused):
+        await jo.recover()  # nobody else gets around password and second factor
+    await paper.recover()
+    lena = Colleague(ana.stack, ana.http, name="Lena", shown="Lena")
+    link = await paper.invite(Role.COUNSELLOR | Role.ADMIN)
+    await paper.let_in(await lena.join(link))
+    await lena.sign_in()
+    assert [m.text for m in (await lena.open(mira.conversation)).read()] == ["a text"]
+    await until(lambda: "recovery_used" in str(ana.stack.status()), "the operator is told")
+    await lena.remove(paper.staff_id)
+    with pytest.raises(Refused):
+        await paper.recover()
 
 
 async def nobody_adds_a_key_swaps_one_or_drops_the_tail(ana, jo):

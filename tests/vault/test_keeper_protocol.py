@@ -201,7 +201,7 @@ def test_proofs_are_asked_for_by_these_verbs():
     assert {verb.name for verb in PROVEN} == {
         *("OPEN_CLIENT_WRAP", "ERASE", "CHANGE_DUE", "CLIENT_WROTE", "OPEN_TEAM_WRAP"),
         *("REPLIED", "CLOSE", "REWRAP", "HOLD", "APPEND", "PUT_GRANT"),
-        *("INVITE", "JOIN", "TEAM", "WITHDRAW", "OWN_GRANTS"),
+        *("INVITE", "JOIN", "TEAM", "WITHDRAW", "OWN_GRANTS", "RECOVER"),
     }
 
 

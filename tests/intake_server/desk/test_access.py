@@ -20,6 +20,7 @@ OPEN_TO_ALL = {
     "/api/nonce",
     "/api/invitation",
     "/api/join",
+    "/api/recover",
 }
 FOR_EVERYBODY = {"/api/signout", "/api/roster", "/api/counts"}
 WATCHING = {"/api/events", "/api/queue"}

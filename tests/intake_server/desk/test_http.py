@@ -45,6 +45,7 @@ BODIES = {
     "/api/close": bodies.Close,
     "/api/invitation": team_bodies.InvitationKey,
     "/api/join": team_bodies.Join,
+    "/api/recover": team_bodies.Recover,
     "/api/roster": team_bodies.RosterAfter,
     "/api/counts": bodies.Nothing,
     "/api/team": team_bodies.Team,

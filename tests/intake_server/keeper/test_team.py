@@ -5,7 +5,7 @@ import pytest
 from intake_server.keeper.newcomers import INVITATION_LIFE, MOST, WAITING_LIFE
 from tests.intake_server.keeper.world import Member
 from vault.keeper_protocol import BadRequest, Verb
-from vault.keeper_requests import make_proof
+from vault.keeper_requests import make_proof, open_answer
 from vault.roster import EntryType, Role, person_payload, sign_entry
 from vault.sealing import Secret, new_box_keys, random_bytes, sign_keys
 from vault.slot_records import RecordKind
@@ -295,6 +295,25 @@ async def test_own_grants_are_ones_own(hotline, refused):
         await hotline.own_grants(Member("Ada", staff_id=hotline.first.staff_id))
     assert await hotline.own_grants(ben) == ()
     hotline.clock.turn(60)
+
+
+async def test_keys_alone_let_nobody_in_but_the_member_on_paper(hotline, refused):
+    async def recover(member):
+        proof, reply = await hotline.staff_proof(member, Verb.RECOVER, member.staff_id)
+        return open_answer(reply, proof.nonce, await hotline.team.recover(member.staff_id, proof))
+
+    paper = Member("recovery")  # the world's members carry their names in the roster
+    await hotline.append(EntryType.PERSON, person_payload(paper.person(COUNSELLOR)))
+    await hotline.put_grant(hotline.first, paper, 1, hotline.team_seeds[0])
+    with refused:
+        await recover(hotline.first)
+    assert "recovery_used" not in (await hotline.operator.status())["alarms"]
+    _, grant = await recover(paper)
+    assert open_grant(paper.keys.box, grant, 1) == hotline.team_seeds[0]
+    assert "recovery_used" in (await hotline.operator.status())["alarms"]
+    await hotline.dismiss(paper)
+    with refused:
+        await recover(paper)
 
 
 # --- a roster that was changed on the disk --------------------------------------------------
