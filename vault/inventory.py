@@ -169,6 +169,13 @@ _FILES: Final = (
         retention="until the member is removed",
     ),
     _file(
+        "keeper/newcomers.bin",
+        "who is invited and who waits to be let in: shown name, public keys, roles, by whom",
+        "at most 64 at a time",
+        purpose="to let a colleague compare and grant",
+        retention="24 hours unused, 7 days waiting; until let in or withdrawn",
+    ),
+    _file(
         "database/havenline.sqlite3",
         "the tables listed here",
         "an SQLite file",

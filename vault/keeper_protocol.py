@@ -38,6 +38,7 @@ TEAM_WRAP_SIZE: Final = SEAL_OVERHEAD + 116
 CLIENT_WRAP_SIZE: Final = SEAL_OVERHEAD + 112
 GRANT_SIZE: Final = SEAL_OVERHEAD + 36
 STAFF_WRAP_SIZE: Final = 75
+MAX_WRAPS: Final = 8  # of one person: the slot in use, and others that waited to be let in
 FREED_SIZE: Final = REFERENCE_SIZE + 1 + ID_SIZE
 LIVING_SIZE: Final = FREED_SIZE + 4
 FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
@@ -119,6 +120,13 @@ class Verb(IntEnum):
     HOLD = 0x49
     APPEND = 0x4A
     PUT_GRANT = 0x4B
+    INVITE = 0x80
+    INVITATION = 0x81
+    JOIN = 0x82
+    TEAM = 0x83
+    WITHDRAW = 0x84
+    OWN_GRANTS = 0x85
+    RECOVER = 0x86
     SET_UP_TOKEN = 0x50
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
@@ -293,7 +301,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         ),
         Verb.SET_UP_PIN: Rule(_DESK, (SEALED, _MAC), (HASH,)),
         Verb.SIGN_IN_SALT: Rule(_DESK, (TAG,), (TAG,)),
-        Verb.SIGN_IN: Rule(_DESK, (SEALED, at_most(_OUTER_STAFF.most)), (ID, U8, SEALED)),
+        Verb.SIGN_IN: Rule(_DESK, (SEALED, items(_OUTER_STAFF.most, MAX_WRAPS)), (ID, U8, SEALED)),
         Verb.OPEN_TEAM_WRAP: Rule(_DESK, (REFERENCE, ID, U32, BLOB, *PROOF), (SEALED,)),
         Verb.REPLIED: Rule(
             _DESK, (REFERENCE, ID, ID, at_most(SEALED.most), *PROOF), (U64, BLOB, SEALED)
@@ -303,6 +311,17 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.HOLD: Rule(_DESK, (REFERENCE, ID, U64, *PROOF), (U64, SEALED)),
         Verb.APPEND: Rule(_DESK, (ID, at_most(MAX_ENTRY), *PROOF), (HASH, SEALED)),
         Verb.PUT_GRANT: Rule(_DESK, (ID, ID, U32, exactly(GRANT_SIZE), *PROOF), (SEALED,)),
+        Verb.INVITE: Rule(_DESK, (ID, ID, U8, KEY, *PROOF), (U64, SEALED)),
+        Verb.INVITATION: Rule(_DESK, (KEY,), (ID, U8, U64, U8)),
+        Verb.JOIN: Rule(
+            _DESK,
+            (KEY, SEALED, *PROOF),
+            (U8, ID, TAG, optional(STAFF_WRAP_SIZE + OUTER_OVERHEAD)),
+        ),
+        Verb.TEAM: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.WITHDRAW: Rule(_DESK, (ID, ID, *PROOF), (SEALED,)),
+        Verb.OWN_GRANTS: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.RECOVER: Rule(_DESK, (ID, *PROOF), (U8, SEALED)),
         Verb.SET_UP_TOKEN: Rule(_OPERATOR, (), (exactly(TOKEN_SIZE), U64)),
         Verb.STATUS: Rule(_OPERATOR, (), (at_most(MAX_BLOB),)),
         Verb.CLOCK_IS_RIGHT: Rule(_OPERATOR, (), ()),

@@ -2,27 +2,10 @@
 
 import { button, el, newProblem, whileBusy } from "./dom.js";
 import { markSign } from "./signs.js";
+import { sheet } from "./sheet.js";
 import { printedBy, SINGLE } from "./shortcuts.js";
 
 const REASONS = ["answered", "passed_on", "no_reply", "not_for_us"];
-
-/** A sheet that Escape ends; the focus goes back to where it was. */
-function sheet(title, ...children) {
-  const before = document.activeElement;
-  const dialog = el(
-    "dialog",
-    { "aria-labelledby": "sheet-title", onclose: done },
-    el("h2", { id: "sheet-title" }, title),
-    ...children,
-  );
-  function done() {
-    dialog.remove();
-    before?.focus?.();
-  }
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
-}
 
 /**
  * Asks why; the reason becomes a note for the team, then the conversation is closed.

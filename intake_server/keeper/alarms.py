@@ -22,6 +22,7 @@ class Alarm(StrEnum):
     OTHER_DATABASE = "database_of_another_pairing"
     ROWS_MISSING = "rows_missing"  # of a conversation that somebody has opened
     DISK_REFUSED = "disk_refused"
+    RECOVERY_USED = "recovery_used"  # somebody came in with the shares on paper
 
 
 class Alarms:
