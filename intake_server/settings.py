@@ -117,6 +117,12 @@ class KeeperSettings(_Section, frozen=True):
     desk_user: str = ""
     courier_user: str = ""
     caretaker_user: str = ""
+    operator_user: str = ""
+
+    @property
+    def is_user_each(self) -> bool:
+        """Whether each process has a user of its own, as under systemd."""
+        return all((self.web_user, self.desk_user, self.courier_user, self.caretaker_user))
 
 
 class Signpost(_Section, frozen=True):
