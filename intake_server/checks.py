@@ -23,6 +23,7 @@ LONGEST_SOCKET_PATH = 107
 LONGEST_SOCKET_NAME = "caretaker-operator.sock"
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PASSING = stat.S_IXGRP | stat.S_IXOTH
 _NAMED = 5  # so many files are named; more would hide the sentence that says what to do
 # Programs to which a kernel may pipe dumps and which keep nothing of them.
@@ -223,7 +224,7 @@ def _demonstration(settings: Settings) -> Iterator[Unsafe]:
 def _plain_http(settings: Settings) -> Iterator[Unsafe]:
     listeners = {"web": settings.web.host, "desk": settings.desk.host}
     for name, host in listeners.items():
-        if host not in ("127.0.0.1", "::1", "localhost"):
+        if host not in LOOPBACK:
             yield Unsafe(
                 f"{name}_reachable",
                 dangerous=False,

@@ -15,6 +15,7 @@ from intake_server.checks import check as find_unsafe
 from intake_server.checks import read_machine
 from intake_server.cli import json_option, place_options, settings_of
 from intake_server.programs import ask_each
+from intake_server.reachable import missing_for_public
 from intake_server.screening_link import ScreeningVerb
 from intake_server.settings import Settings
 from intake_server.supervisor import Health, ProcessStatus, State
@@ -130,8 +131,12 @@ def _age(seconds: int) -> str:
 @place_options
 @json_option
 def check_command(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
-    """Explain every unsafe setting. Exit code 1: something dangerous stands."""
-    found = find_unsafe(settings_of(folder, config), read_machine(os.environ))
+    """Explain every unsafe setting, and what is missing until people can come.
+
+    Exit code 1: something dangerous stands.
+    """
+    settings = settings_of(folder, config)
+    found = [*find_unsafe(settings, read_machine(os.environ)), *missing_for_public(settings)]
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
     elif not found:

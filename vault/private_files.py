@@ -46,8 +46,7 @@ def settle(path: Path, folder: Path) -> None:
     """Give a file the rights of the folder it belongs in; what root makes is its owner's."""
     if os.geteuid() == 0:
         found = folder.stat()
-        is_shared = found.st_mode & stat.S_ISGID
-        os.chown(path, found.st_uid, found.st_gid if is_shared else -1, follow_symlinks=False)
+        os.chown(path, found.st_uid, found.st_gid, follow_symlinks=False)
     path.chmod(mode_in(folder))
 
 

@@ -45,11 +45,8 @@ def test_it_holds_the_program_the_built_pages_and_the_manual(wheel):
         manifest = json.loads((ROOT / built / "manifest.json").read_text())
         assert {f"{built}/{name}" for name in manifest} <= names
     shared = {name.partition("/data/share/havenline/")[2] for name in names}
-    assert {
-        "config/havenline.toml",
-        "deploy/systemd/havenline-keeper.service",
-        "docs/operations.md",
-    } <= shared
+    examples = {str(each.relative_to(ROOT)) for each in _files(ROOT / "deploy")}
+    assert examples | {"config/havenline.toml", "docs/operations.md"} <= shared
 
 
 def test_it_holds_no_tests_no_measurements_no_sources_of_the_pages_and_no_demonstration(wheel):
@@ -106,6 +103,10 @@ def _installed(wheel: Path, place: Path) -> Path:
     # sources that are installed there for developing stay out of sight.
     (site / "beside.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return python
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _where(python: Path, module: str) -> Path:
