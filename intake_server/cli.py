@@ -22,6 +22,8 @@ _COMMANDS = {
     "sweep": "commands_status:sweep",
     "backup": "commands_backup:backup",
     "restore": "commands_backup:restore",
+    "upgrade": "commands_upgrade:upgrade",
+    "mirror": "commands_mirror:mirror",
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
     "clock-is-right": "commands_staff:clock_is_right",

@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.checks import Unsafe, check, read_machine
 from intake_server.cli import place_options, settings_of
 from intake_server.clock import Clock, SystemClock
-from intake_server.database_state import NotPrepared, peek, see_to_database
+from intake_server.database_state import NotPrepared, clear_upgrade_copies, peek, see_to_database
 from intake_server.health import serve_health
 from intake_server.installation import (
     NotUsable,
@@ -92,6 +92,7 @@ def up(
         make_folders(settings.data)
         with hold(settings.data):
             clear_leftovers(settings.data)
+            clear_upgrade_copies(settings.data)
             refuse_danger(check(settings, read_machine(os.environ)))
             clear_sockets(settings.data)
             asyncio.run(_run(installation))

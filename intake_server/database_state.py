@@ -14,6 +14,7 @@ import msgspec
 
 from intake_server.installation import sqlite_path
 from intake_server.settings import DataSettings
+from vault import private_files
 
 # Not `vault.tables.SCHEMA`, which would load SQLAlchemy; a test compares the two.
 _MIGRATIONS = Path(__file__).parents[1] / "vault" / "migrations" / "versions"
@@ -96,6 +97,24 @@ async def see_to_database(
             "the database of this slot file back, or run `havenline restore FILE` with a backup "
             "of it."
         )
+
+
+def clear_upgrade_copies(data: DataSettings) -> None:
+    """Overwrite and delete the copy that an upgrade made and a crash after it left behind.
+
+    The copy of an upgrade that failed is kept until one has succeeded. Raises `NotPrepared`.
+    """
+    path = sqlite_path(data)
+    if path is None or not path.exists() or older_schema(data) is not None:
+        return
+    try:
+        for copy in sorted(path.parent.glob(f"{path.name}-before-*")):
+            private_files.remove(copy)
+    except OSError as error:
+        raise NotPrepared(
+            f"An earlier upgrade left a copy in {path.parent} that cannot be removed "
+            f"({error.strerror}). Check who owns it."
+        ) from None
 
 
 async def prepare(url: str, pairing: bytes | None) -> Prepared:
