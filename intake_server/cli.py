@@ -24,6 +24,7 @@ _COMMANDS = {
     "restore": "commands_backup:restore",
     "upgrade": "commands_upgrade:upgrade",
     "mirror": "commands_mirror:mirror",
+    "restore-mirror": "commands_mirror:restore_mirror",
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
     "clock-is-right": "commands_staff:clock_is_right",

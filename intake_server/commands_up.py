@@ -30,12 +30,14 @@ from intake_server.installation import (
 )
 from intake_server.keeper_operator import KeeperStanding, keeper_operator, standing_of
 from intake_server.logs import open_log, tame_interpreter
+from intake_server.mirror_carrier import keep_carrying
 from intake_server.programs import OTHERS, keeper_program, other_program
 from intake_server.settings import Settings
 from intake_server.setup_link import address, new_setup_link
 from intake_server.supervisor import Say, Supervisor
 from vault.keeper_client import OperatorKeeper
 
+FIRST_MIRROR = 60.0  # seconds after the start
 START_PATIENCE = 60.0  # seconds for one process to answer for the first time
 
 
@@ -128,6 +130,7 @@ async def _run(it: Installation) -> None:
         ]
         supervisor = Supervisor(programs, clock=it.clock, log=it.log, say=it.say)
         with _signals(stop, supervisor):
+            carrying = _carry_mirror(it)
             server = await serve_health(it.run / "supervisor.sock", supervisor.report)
             starting = asyncio.create_task(_start(it, supervisor, operator))
             stopping = asyncio.create_task(stop.wait())
@@ -140,11 +143,24 @@ async def _run(it: Installation) -> None:
                 for task in (starting, stopping):
                     task.cancel()
                 await asyncio.wait({starting, stopping})
+                carrying.cancel()
                 server.close()
                 if stop.is_set():
                     it.say("Stopping.")
                 await supervisor.stop()
                 clear_sockets(it.settings.data)
+
+
+def _carry_mirror(it: Installation) -> asyncio.Task[None]:
+    """Carry the keeper's mirror every hour, where a folder for it is set."""
+    folder = it.settings.mirror.folder
+
+    async def carry() -> None:
+        if folder is not None:
+            await asyncio.sleep(FIRST_MIRROR)
+            await keep_carrying(it.settings.data, folder, it.log)
+
+    return asyncio.create_task(carry(), name="mirror")
 
 
 @contextlib.contextmanager

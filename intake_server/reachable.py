@@ -1,4 +1,4 @@
-"""What is missing until people can reach the pages by https or as onion services.
+"""What is missing until people can come: https or onion services, and a mirror of the keys.
 
 Nothing of it keeps Havenline from starting; `havenline check` explains it.
 """
@@ -11,7 +11,7 @@ from intake_server.settings import Settings
 
 
 def missing_for_public(settings: Settings) -> Iterator[Unsafe]:
-    """What is missing until people can reach the pages by https or as onion services."""
+    """What is missing, the pages' addresses first."""
     pages = (
         ("web", "The client page", settings.web.public_url),
         ("desk", "The desk", settings.desk.public_url),
@@ -40,6 +40,16 @@ def missing_for_public(settings: Settings) -> Iterator[Unsafe]:
                     f'Set {name}.public_url to the same name with "https://", or to an onion name.'
                 ),
             )
+    if settings.mirror.folder is None:
+        yield Unsafe(
+            "no_mirror",
+            dangerous=False,
+            what="The keeper's files are on this machine alone. With its disk, everything is lost.",
+            remedy=(
+                "Plug in another disk, run `havenline mirror FOLDER --new-key FILE` once, and set "
+                "mirror.folder."
+            ),
+        )
     web, desk = (urlsplit(each.public_url or "").hostname for each in (settings.web, settings.desk))
     if web is not None and web == desk:
         yield Unsafe(

@@ -193,6 +193,17 @@ class ChannelSettings(_Section, frozen=True):
     loopback: LoopbackSettings = msgspec.field(default_factory=LoopbackSettings)
 
 
+class MirrorSettings(_Section, frozen=True):
+    """Where the keeper's mirror is carried every hour: a folder on another disk; None: nowhere."""
+
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that it means the same folder wherever somebody stands."""
+        if self.folder is not None and not self.folder.is_absolute():
+            raise ValueError("folder must begin with /")
+
+
 class SafetySettings(_Section, frozen=True):
     """Guards that may be lifted, each at the price of keys reaching the disk."""
 
@@ -228,6 +239,7 @@ class Settings(_Section, frozen=True):
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
+    mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     budget: BudgetSettings = msgspec.field(default_factory=BudgetSettings)

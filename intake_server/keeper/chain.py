@@ -53,6 +53,11 @@ class Chain:
         self._entries = entries
         self._grants = self._without_strangers(self._read_grants(), self.roster)
 
+    @property
+    def folder(self) -> Path:
+        """Where the keeper's files lie."""
+        return self._roster_path.parent
+
     def discard(self) -> None:
         """Take away what a set-up left that never pinned a root. Raises OSError."""
         for path in (self._roster_path, self._grants_path):

@@ -66,6 +66,7 @@ async def _joined(slots: Slots, chain: Chain, clock: Clock, log: KeeperLog) -> K
         await free_strangers(keeper)
     else:
         await free_staff(keeper)
+    keeper.mirror.load(chain.folder)
     if slots.copied or slots.damaged:
         log.info("records_repaired", count=slots.copied + slots.damaged)
     await keeper.watch.record()

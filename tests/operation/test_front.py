@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from intake_server.reachable import missing_for_public
-from intake_server.settings import DeskSettings, Settings, WebSettings
+from intake_server.settings import DeskSettings, MirrorSettings, Settings, WebSettings
 from tests.operation.place import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -172,6 +172,7 @@ def found(web: str | None, desk: str | None) -> set[str]:
     settings = Settings(
         web=WebSettings(public_url=web),
         desk=DeskSettings(public_url=desk),
+        mirror=MirrorSettings(folder=Path("/media/mirror")),
     )
     return {each.name for each in missing_for_public(settings)}
 

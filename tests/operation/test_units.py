@@ -11,7 +11,8 @@ from intake_server.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy/systemd"
-SERVICES = ("keeper", "prepare", "caretaker", "courier", "desk", "web")
+SERVICES = ("keeper", "prepare", "caretaker", "courier", "desk", "web", "mirror")
+PROCESSES = frozenset({"keeper", "caretaker", "courier", "desk", "web"})
 WORST = 2.0
 MOST_UNDER_ONE_COMMENT = 6
 SHARED = "havenline-.service.d/hardening.conf"
@@ -25,6 +26,11 @@ def settings_in(file: Path) -> list[tuple[str, str]]:
 def value(service: str, key: str) -> str:
     (found,) = [v for k, v in settings_in(UNITS / f"havenline-{service}.service") if k == key]
     return found
+
+
+def values(service: str, key: str) -> list[str]:
+    settings = settings_in(UNITS / f"havenline-{service}.service")
+    return [word for k, v in settings if k == key for word in v.split()]
 
 
 def tool(name: str) -> str:
@@ -97,7 +103,7 @@ def test_only_the_courier_may_reach_out_of_the_machine():
 def test_nobody_but_the_keeper_sees_the_slot_file_and_nobody_else_s_keys():
     for service in SERVICES:
         hidden = value(service, "InaccessiblePaths").split()
-        own = {"prepare": "caretaker"}.get(service, service)
+        own = {"prepare": "caretaker", "mirror": ""}.get(service, service)
         private = {f"/var/lib/havenline/{name}" for name in ("keeper", "courier", "caretaker")}
         assert private - set(hidden) <= {f"/var/lib/havenline/{own}"}, service
 
@@ -107,10 +113,10 @@ def test_users_and_folders_that_units_name_are_made():
     folders = {line.split()[1] for line in _lines("tmpfiles.conf") if line.startswith("d ")}
     for service in SERVICES:
         assert f"u {value(service, 'User')} " in users
-        for group in value(service, "SupplementaryGroups").split():
+        for group in values(service, "SupplementaryGroups"):
             assert re.search(rf"^[ug] {group} ", users, re.MULTILINE), group
-        paths = [*value(service, "ReadWritePaths").split(), *value(service, "BindPaths").split(":")]
-        assert set(paths) <= folders, service
+        paths = {*values(service, "ReadWritePaths"), *value(service, "BindPaths").split(":")}
+        assert paths <= folders | {"/media/mirror"}, service
     settings = load_settings(config=UNITS / "havenline.toml")
     assert settings.keeper.is_user_each
     assert str(settings.data.folder) == "/var/lib/havenline"
@@ -122,8 +128,8 @@ def test_everything_starts_with_the_machine():
     target = dict(settings_in(UNITS / "havenline.target"))
     assert target["WantedBy"] == "multi-user.target"
     started = set(target["Wants"].split())
-    assert started == {f"havenline-{name}.service" for name in SERVICES if name != "prepare"}
-    for service in set(SERVICES) - {"keeper", "prepare"}:
+    assert started == {f"havenline-{name}.service" for name in PROCESSES}
+    for service in PROCESSES - {"keeper"}:
         assert value(service, "Requires") == value(service, "After") == "havenline-prepare.service"
 
 
