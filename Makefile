@@ -10,6 +10,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 DATA ?= ./data
+DIST ?= ./dist
 FLAGS ?=
 BIN := .venv/bin
 
@@ -52,6 +53,16 @@ lint: $(TEST_STAMP) ## style, types and who may import whom
 .PHONY: build
 build: $(BUILD_STAMP) ## bundle the browser code
 
+# What a server needs and no more: installs and runs where no Node is. The folder setuptools builds
+# in is emptied first, or files that are gone from the sources would come back from it.
+.PHONY: wheel
+wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dist (DIST=…)
+	rm -rf build/lib build/bdist.* $(DIST)/havenline-*.whl
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+	  --wheel-dir $(DIST) .
+	cp requirements/run.txt $(DIST)/requirements.txt
+	@ls $(DIST)/havenline-*.whl
+
 .PHONY: proof
 proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
 	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} HAVENLINE_FUZZ=$${HAVENLINE_FUZZ:-1000000} \
@@ -77,7 +88,7 @@ lock: $(TEST_STAMP) ## renew the locks of both languages (needs the network)
 
 .PHONY: clean
 clean: ## remove what was built and installed here; never touches ./data
-	rm -rf .venv node_modules build *.egg-info
+	rm -rf .venv node_modules build dist *.egg-info
 	rm -rf intake_server/web/static/built intake_server/desk/static/built
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +

@@ -119,6 +119,12 @@ class KeeperSettings(_Section, frozen=True):
     desk_user: str = ""
     courier_user: str = ""
     caretaker_user: str = ""
+    operator_user: str = ""
+
+    @property
+    def is_user_each(self) -> bool:
+        """Whether each process has a user of its own, as under systemd."""
+        return all((self.web_user, self.desk_user, self.courier_user, self.caretaker_user))
 
 
 class Signpost(_Section, frozen=True):
@@ -191,6 +197,17 @@ class ChannelSettings(_Section, frozen=True):
     loopback: LoopbackSettings = msgspec.field(default_factory=LoopbackSettings)
 
 
+class MirrorSettings(_Section, frozen=True):
+    """Where the keeper's mirror is carried every hour: a folder on another disk; None: nowhere."""
+
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that it means the same folder wherever somebody stands."""
+        if self.folder is not None and not self.folder.is_absolute():
+            raise ValueError("folder must begin with /")
+
+
 class SafetySettings(_Section, frozen=True):
     """Guards that may be lifted, each at the price of keys reaching the disk."""
 
@@ -226,6 +243,7 @@ class Settings(_Section, frozen=True):
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
+    mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     budget: BudgetSettings = msgspec.field(default_factory=BudgetSettings)

@@ -45,6 +45,7 @@ FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
 MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
 MAX_LIVING: Final = 1_500
+MIRROR_PART_SIZE: Final = 60_000
 
 _LENGTH_SIZE: Final = 4
 _HEAD_SIZE: Final = 6
@@ -131,6 +132,9 @@ class Verb(IntEnum):
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
     ADOPT = 0x53
+    MIRROR_KEY = 0x70
+    MIRROR_PART = 0x71
+    MIRROR_DONE = 0x72
 
 
 # --- fields -------------------------------------------------------------------------------
@@ -326,6 +330,9 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.STATUS: Rule(_OPERATOR, (), (at_most(MAX_BLOB),)),
         Verb.CLOCK_IS_RIGHT: Rule(_OPERATOR, (), ()),
         Verb.ADOPT: Rule(_OPERATOR, (ID, U64), ()),
+        Verb.MIRROR_KEY: Rule(_OPERATOR, (optional(KEY_SIZE),), (optional(KEY_SIZE),)),
+        Verb.MIRROR_PART: Rule(_OPERATOR, (U64,), (at_most(MIRROR_PART_SIZE), U8)),
+        Verb.MIRROR_DONE: Rule(_OPERATOR, (U64,), (U64,)),
     }
 )
 

@@ -76,6 +76,11 @@ class Chain:
         self._entries, self.roster = entries, roster
         self._grants = self._read_grants()
 
+    @property
+    def folder(self) -> Path:
+        """Where the keeper's files lie."""
+        return self._roster_path.parent
+
     def discard(self) -> None:
         """Take away what a set-up left that never pinned a root. Raises OSError."""
         for path in (self._roster_path, self._grants_path):

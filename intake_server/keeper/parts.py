@@ -11,6 +11,7 @@ from intake_server.keeper.chain import Chain
 from intake_server.keeper.clock_watch import ClockWatch
 from intake_server.keeper.forgotten import ForgottenIds
 from intake_server.keeper.logs import KeeperLog
+from intake_server.keeper.mirror_state import MirrorState
 from intake_server.keeper.newcomers import Newcomers
 from intake_server.keeper.proofs import HourlyBudget, Nonces, Rewrappings
 from intake_server.keeper.set_up_state import SetUpState
@@ -103,6 +104,7 @@ class Keeper:
     set_up: SetUpState = field(default_factory=SetUpState)
     seen: Seen = field(default_factory=Seen)
     made_up: MadeUp = field(default_factory=made_up)
+    mirror: MirrorState = field(default_factory=MirrorState)
 
     def roster(self) -> Roster:
         """The roster; raises NoRoot while nothing is pinned."""

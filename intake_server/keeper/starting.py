@@ -72,6 +72,7 @@ async def _joined(
         await settle(keeper)
     else:
         await free_staff(keeper)
+    keeper.mirror.load(chain.folder)
     if slots.copied or slots.damaged:
         log.info("records_repaired", count=slots.copied + slots.damaged)
     await keeper.watch.record()

@@ -13,6 +13,7 @@ from intake_server.keeper import (
     caretaker_work,
     courier_work,
     desk_work,
+    mirror_work,
     operator_work,
     roster_work,
     set_up_work,
@@ -92,6 +93,9 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.STATUS: operator_work.status,
         Verb.CLOCK_IS_RIGHT: operator_work.clock_is_right,
         Verb.ADOPT: operator_work.adopt,
+        Verb.MIRROR_KEY: mirror_work.key,
+        Verb.MIRROR_PART: mirror_work.part,
+        Verb.MIRROR_DONE: mirror_work.done,
     }
 )
 
