@@ -43,7 +43,9 @@ async def part(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
         raise Refused("there is no offline key")
     if position == 0:
         made = keeper.clock.unix()
-        pieces = sealed_pieces(state.public, _content(keeper, made), _slot_file(keeper))
+        # The header goes with the roster of the same moment: it pins the roster's head.
+        content, image = _content(keeper, made), header_image(keeper.slots.header)
+        pieces = sealed_pieces(state.public, content, _slot_file(keeper, image))
         state.stream = Stream(pieces, made)
     if state.stream is None or state.stream.position != position or state.stream.ended:
         raise Refused("this does not follow what was given out last")
@@ -84,10 +86,9 @@ def _read(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _slot_file(keeper: Keeper) -> Iterator[bytes]:
-    """The slot file as it stands when each block is reached."""
+def _slot_file(keeper: Keeper, image: bytes) -> Iterator[bytes]:
+    """The slot file under this header, each block as it stands when it is reached."""
     slots = keeper.slots
-    image = header_image(slots.header)
     yield (image + image).ljust(HEADER_AREA, b"\0")
     for start in range(0, slots.records, _BLOCK):
         yield slots.block(start, min(start + _BLOCK, slots.records))
