@@ -146,3 +146,31 @@ async def test_wrapping_for_the_same_key_changes_nothing(place, ana):
     assert await ana.behind() == ([], 0)
     await ana.rewrap(await ana.row(client.conversation))
     assert (await ana.open(client.conversation)).read()
+
+
+async def test_a_conversation_is_handed_over_with_its_note(place, ana):
+    client = await place.client()
+    jo = await newcomer(place)
+    await ana.look()
+    await ana.claim(client.conversation)
+    opened = await ana.open(client.conversation)
+    body = ana.handover_body(opened, jo.staff_id, "ask about the children first")
+    await ana.ask("/api/handover", body)
+    await ana.ask("/api/handover", body)  # the same again changes nothing
+    assert (await place.row(client.conversation)).holder == jo.staff_id
+    assert await code_of(opened.reply("too late")) == "claim_lost"
+    rows = (await jo.open(client.conversation)).answer["messages"]
+    assert [row["envelope"] for row in rows if row["direction"] == 6] == [body["envelope"]]
+    assert await code_of(ana.ask("/api/handover", body | {"message": body["to"]})) == "claim_lost"
+    assert [row["direction"] for row in rows].count(6) == 1
+
+
+@pytest.mark.parametrize("roles", [Role.SUPERVISOR, Role.AUDITOR])
+async def test_only_a_counsellor_takes_over(place, ana, roles):
+    client = await place.client()
+    bo = await newcomer(place, "Bo", roles)
+    await ana.claim(client.conversation)
+    opened = await ana.open(client.conversation)
+    body = ana.handover_body(opened, bo.staff_id, "for you")
+    assert await code_of(ana.ask("/api/handover", body)) == "malformed"
+    assert (await place.row(client.conversation)).holder == ana.staff_id
