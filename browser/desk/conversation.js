@@ -9,6 +9,7 @@ import {
   FORMAT_MESSAGE,
   FORMAT_NOTE,
   FROM_TEAM,
+  HANDOVER,
   isVerified,
   openEnvelope,
   sealEnvelope,
@@ -192,6 +193,12 @@ export function newConversation(
     /** @param {string} text for the team only @returns {{message: string, envelope: string}} */
     note(text) {
       const sealed = write(TEAM_NOTE, FORMAT_NOTE, NOTE, notes.public, text);
+      return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
+    },
+
+    /** @param {string} text for who holds it next @returns {{message: string, envelope: string}} */
+    handover(text) {
+      const sealed = write(HANDOVER, FORMAT_NOTE, NOTE, notes.public, text);
       return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
     },
 

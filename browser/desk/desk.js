@@ -10,7 +10,7 @@ import { isWordOf } from "./mark.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
-import { currentEpoch } from "../roster/roster.js";
+import { COUNSELLOR, currentEpoch } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
 
 /**
@@ -220,6 +220,26 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     async release(id) {
       await api.post("/api/release", { conversation: id });
       rows.patch(id, { holder: null });
+    },
+
+    /** Who else answers people here. */
+    colleagues: () =>
+      member.roster.people.filter(
+        (one) => one.roles & COUNSELLOR && !one.name && toBase64Url(one.staffId) !== own,
+      ),
+
+    /**
+     * @param {string} id @param {Uint8Array} staffId who holds it from now on
+     * @param {string} text what they should know; for the team only
+     */
+    async handOver(id, staffId, text) {
+      const to = toBase64Url(staffId);
+      const { message, envelope } = talks.get(id).conversation.handover(text);
+      await api.post("/api/handover", { conversation: id, to, message, envelope });
+      rows.patch(id, { holder: to });
+      tellHolder(id, talks.get(id));
+      told.changed(id);
+      await fetchMore(id).catch(() => undefined); // the next change fetches it
     },
 
     async setUrgency(id, urgency) {

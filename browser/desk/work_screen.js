@@ -4,7 +4,7 @@
 import { RosterError } from "../roster/roster.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { newDesk } from "./desk.js";
-import { askToClose, showKeys } from "./dialogs.js";
+import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { newHeaderView } from "./header_view.js";
 import { newIdle } from "./idle.js";
@@ -142,6 +142,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     talkView = newTalkView(session, desk, talk, {
       onClaim: () => claim(id),
       onRelease: () => act(() => desk.release(id)),
+      onHandOver: () => handOver(id),
       onClose: () => close(id),
       onBack: () => showQueue(queue.tab()),
       onSide: () => screen("side"),
@@ -211,6 +212,16 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     }
   }
 
+  function handOver(id) {
+    const talk = desk.of(id);
+    if (talk && rows.get(id)?.holder === desk.own && desk.colleagues().length) {
+      askToHandOver(session, desk, talk, async (person, text) => {
+        await desk.handOver(id, person.staffId, text);
+        header.say(t("hand.done", { name: person.shownName }));
+      });
+    }
+  }
+
   const single = {
     isOn: kept.get("keys") !== "off",
     onSwitch(on) {
@@ -275,6 +286,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     note: () => sideView && (screen("side"), sideView.focusNote()),
     urgency: () => sideView && (screen("side"), sideView.focusUrgency()),
     close: () => openId && close(openId),
+    hand_over: () => openId && handOver(openId),
     mine: () => showQueue("mine"),
     queue: () => showQueue("queue"),
     filter: () => (screen("queue"), queue.focusFilter()),

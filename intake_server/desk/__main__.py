@@ -81,7 +81,7 @@ async def serving(
         routes = Routes(
             Requests(
                 Api(work, keeper, members, strangers, desk),
-                TeamApi(TeamWork(keeper, team, database), keeper, team, members, strangers),
+                TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

@@ -141,6 +141,7 @@ class Routes:
             Route("team/append", _SIGNING, _known(team.append)),
             Route("team/grant", _COUNSELLOR, _known(team.grant)),
             Route("team/grants", _COUNSELLOR, _known(team.grants)),
+            Route("handover", _COUNSELLOR, _known(team.hand_over)),
             Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
             Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),

@@ -11,11 +11,12 @@ from intake_server.desk.api import Answer, read
 from intake_server.desk.bodies import Nothing, to_text
 from intake_server.desk.members import Member, Members
 from intake_server.desk.pace import Pace
-from intake_server.desk.refusals import TooBusy, calm
+from intake_server.desk.refusals import MalformedRequest, TooBusy, calm
 from intake_server.desk.team_work import TeamWork
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference
 from vault.keeper_team import TeamKeeper
+from vault.roster import RECOVERY_NAME, Role
 
 
 class TeamApi:
@@ -140,6 +141,17 @@ class TeamApi:
         asked = read(raw, bodies.Grants)
         with calm():
             return {"answer": to_text(await self._team.own_grants(member.staff_id, asked.proof))}
+
+    # --- handing over ---------------------------------------------------------------------
+
+    async def hand_over(self, member: Member, raw: bytes) -> Answer:
+        """Give a conversation that one holds to another counsellor."""
+        asked = read(raw, bodies.HandOver)
+        person = member.known.roster.people.get(asked.to)
+        if person is None or Role.COUNSELLOR not in person.roles or person.name == RECOVERY_NAME:
+            raise MalformedRequest
+        await self._work.hand_over(member.staff_id, asked)
+        return {}
 
     # --- a new team key -------------------------------------------------------------------
 

@@ -91,6 +91,15 @@ class OldWrap(Proved, frozen=True):
     epoch: Epoch
 
 
+class HandOver(Body, frozen=True):
+    """A conversation for a colleague, with a note that the team alone can read."""
+
+    conversation: Id
+    to: Id
+    message: Id
+    envelope: Blob
+
+
 class Rewrap(Proved, frozen=True):
     """A conversation's wrap for the head epoch, sealed to the keeper."""
 

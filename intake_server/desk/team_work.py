@@ -12,15 +12,17 @@ from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from intake_server.clock import Clock
 from intake_server.desk import steps
-from intake_server.desk.refusals import Gone, NotDone, RefusedByKeeper, calm
-from intake_server.desk.team_bodies import Append, Join, OldWrap, Rewrap
-from vault import changes, conversations, counts, staff, team_changes
+from intake_server.desk.refusals import ClaimLost, Gone, NotDone, RefusedByKeeper, calm
+from intake_server.desk.team_bodies import Append, HandOver, Join, OldWrap, Rewrap
+from vault import changes, conversations, counts, messages, staff, team_changes
 from vault.counts import Waiting
 from vault.engine import Connection, Database
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference, Refused
 from vault.keeper_team import TeamKeeper
+from vault.messages import HANDOVER, NOTE, NewMessage, check_envelope
 from vault.staff import StaffRow
 from vault.team_changes import Behind
 
@@ -50,6 +52,7 @@ class TeamWork:
     keeper: DeskKeeper
     team: TeamKeeper
     database: Database
+    clock: Clock
 
     async def join(self, asked: Join) -> None:
         """Store a newcomer; raises NameTaken, RefusedByKeeper, MalformedRequest, Unavailable."""
@@ -70,6 +73,16 @@ class TeamWork:
         if removed:
             with calm():
                 await self.database.write(lambda c: _tidy(c, removed))
+
+    async def hand_over(self, member: bytes, asked: HandOver) -> None:
+        """Store the note and change the holder, together; the same request again is the same.
+
+        Raises Gone, ClaimLost, MalformedRequest, Unavailable.
+        """
+        now = self.clock.unix()
+        with calm():
+            check_envelope(NOTE, asked.envelope)
+            await self.database.write(lambda c: _hand_over(c, asked, member, now))
 
     async def behind(self, head: int, after: bytes) -> tuple[list[Behind], int]:
         """Conversations below the head epoch, some at a time, and their number."""
@@ -121,6 +134,16 @@ class TeamWork:
             except Refused:
                 raise Gone from None
             raise
+
+
+def _hand_over(c: Connection, asked: HandOver, member: bytes, now: int) -> None:
+    row = steps.get(c, asked.conversation)
+    new = NewMessage(asked.message, row.id, NOTE, HANDOVER, asked.envelope, now)
+    if messages.add(c, new) is None:
+        return  # this very note is stored, and with it the holder was changed
+    if not conversations.take_over(c, row.id, member, asked.to):
+        raise ClaimLost(row.holder)  # the note goes with it: nothing is committed
+    changes.note(c, row.id, "claim")
 
 
 def _tidy(c: Connection, removed: Collection[bytes]) -> None:

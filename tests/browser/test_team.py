@@ -79,7 +79,7 @@ async def test_a_colleague_comes_works_and_goes(house, desk, mira):
         row = desk.page.locator(".people li", has_text="Jo")
         await row.get_by_role("button", name=t("team.remove"), exact=True).click()
         await desk.page.locator("dialog .danger").click()
-        await expect(jo.page.get_by_text(t("signin.signed_out"))).to_be_visible(timeout=5_000)
+        await expect(jo.page.get_by_text(t("signin.signed_out"))).to_be_visible(timeout=PATIENCE_MS)
         await desk.page.locator("dialog .danger").wait_for(state="detached")
         await desk.page.keyboard.press("Escape")
 

@@ -5,7 +5,8 @@ import time
 from dataclasses import dataclass
 
 from tests.flows.people import Counsellor, Opened, to_bytes, to_text, totp, u32
-from vault import roster, sealing, wraps
+from vault import envelope, roster, sealing, wraps
+from vault.envelope import Direction, Envelope, Format, Origin
 from vault.roster import EntryType, Role
 from vault.sealing import Secret
 
@@ -200,6 +201,33 @@ class Colleague(Counsellor):
         epoch = roster.Epoch(last + 1, keys.box.public, keys.sign.public, earlier)
         await self.append(EntryType.EPOCH, roster.epoch_payload(epoch))
         self.team_seed, self.team = seed, keys
+
+    # --- handing over ---------------------------------------------------------------------
+
+    def handover_body(self, opened: Opened, to: bytes, text: str) -> dict:
+        message = sealing.random_bytes(16)
+        note = Envelope(
+            conversation_id=opened.conversation,
+            message_id=message,
+            writer_id=self.writer,
+            counter=1,
+            direction=Direction.HANDOVER,
+            origin=Origin.TEAM,
+            epoch=self.chain.epoch.number,
+            time_ms=int(time.time() * 1000),
+            danger=False,
+            format=Format.NOTE,
+            body=envelope.encode_body(envelope.Text(text, self.shown)),
+        )
+        sealed = envelope.seal_envelope(
+            note, sealing.Kind.NOTE, opened.wrap.keys.notes.public, self.team.sign
+        )
+        return {
+            "conversation": to_text(opened.conversation),
+            "to": to_text(to),
+            "message": to_text(message),
+            "envelope": to_text(sealed),
+        }
 
     # --- re-wrapping ----------------------------------------------------------------------
 

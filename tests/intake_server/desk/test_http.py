@@ -54,6 +54,7 @@ BODIES = {
     "/api/team/append": team_bodies.Append,
     "/api/team/grant": team_bodies.Grant,
     "/api/team/grants": team_bodies.Grants,
+    "/api/handover": team_bodies.HandOver,
     "/api/rewrap/behind": team_bodies.Behind,
     "/api/rewrap/open": team_bodies.OldWrap,
     "/api/rewrap": team_bodies.Rewrap,

@@ -7,7 +7,7 @@ from tests.intake_server.keeper.world import Member
 from vault.keeper_protocol import BadRequest, Verb
 from vault.keeper_requests import make_proof, open_answer
 from vault.roster import EntryType, Role, person_payload, sign_entry
-from vault.sealing import Secret, new_box_keys, random_bytes, sign_keys
+from vault.sealing import Secret, new_box_keys, pack, random_bytes, sign_keys, unpack
 from vault.slot_records import RecordKind
 from vault.wraps import open_grant, open_staff_wrap
 
@@ -137,6 +137,34 @@ async def test_who_waits_too_long_is_forgotten_with_the_slot(hotline):
     await hotline.restart()
     assert staff_slots(hotline) == 1
     assert await hotline.known_team(hotline.first) == ([], {hotline.first.staff_id: 1})
+
+
+async def test_a_crash_before_the_newcomer_was_written_leaves_no_slot(hotline):
+    await joined(hotline)
+    await hotline.close()
+    (hotline.folder / "keeper" / "newcomers.bin").unlink()
+    await hotline.open()
+    assert staff_slots(hotline) == 1
+
+
+async def test_a_crash_between_the_entry_and_what_follows_is_mended_at_the_start(hotline):
+    """The entry counts: at the next start the slot is active and the grant is in its place."""
+    ben, _, wrap = await joined(hotline)
+    entry = sign_entry(
+        await hotline.roster(),
+        EntryType.PERSON,
+        person_payload(ben.person(COUNSELLOR)),
+        hotline.first.staff_id,
+        hotline.first.keys.sign,
+        hotline.now(),
+    )
+    path = hotline.folder / "keeper" / "roster.bin"
+    await hotline.close()
+    path.write_bytes(pack(*unpack(path.read_bytes(), None), entry))
+    await hotline.open()
+    assert await hotline.known_team(hotline.first) == ([], {hotline.first.staff_id: 1})
+    hotline.clock.turn(60)
+    assert await hotline.sign_in(ben, outer=wrap)
 
 
 async def test_withdrawing_ends_the_link_and_frees_the_slot(hotline, refused):
@@ -335,11 +363,9 @@ async def test_a_roster_whose_tail_was_dropped_does_not_start(hotline):
 async def test_a_roster_of_another_branch_does_not_start(hotline):
     """Even one signed by an admin: what was pinned is what the team has worked with."""
     from intake_server.keeper.chain import DamagedRoster
-    from vault.sealing import pack
-    from vault.sealing import unpack as unpacked
 
     path = hotline.folder / "keeper" / "roster.bin"
-    (founding,) = unpacked(path.read_bytes(), None)
+    (founding,) = unpack(path.read_bytes(), None)
     roster = await hotline.roster()
     await hotline.hire("Ben", COUNSELLOR)
     other = sign_entry(
@@ -357,9 +383,6 @@ async def test_a_roster_of_another_branch_does_not_start(hotline):
 
 
 async def test_a_longer_roster_is_a_crash_before_the_pin_and_is_pinned(hotline):
-    from vault.sealing import pack
-    from vault.sealing import unpack as unpacked
-
     roster = await hotline.roster()
     entry = sign_entry(
         roster,
@@ -371,7 +394,7 @@ async def test_a_longer_roster_is_a_crash_before_the_pin_and_is_pinned(hotline):
     )
     path = hotline.folder / "keeper" / "roster.bin"
     await hotline.close()
-    path.write_bytes(pack(*unpacked(path.read_bytes(), None), entry))
+    path.write_bytes(pack(*unpack(path.read_bytes(), None), entry))
     await hotline.open()
     assert hotline.keeper.slots.header.roster_number == 2
     assert hotline.keeper.slots.header.roster_head == (await hotline.roster()).head
