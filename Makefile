@@ -134,12 +134,17 @@ $(BUILD_STAMP): $(NODE_STAMP) $(BROWSER_SOURCES)
 	node browser/build.mjs
 	@touch $@
 
-# The browser that the flows drive, and the clock that the tests of expiry turn.
+# The browser that the flows drive, the clock that the tests of expiry turn, and the programs that
+# judge the examples in deploy/.
 .PHONY: test-tools
 test-tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-dejavu-core"; \
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	for each in caddy nginx tor openssl; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $${each/nginx/nginx-light}"; \
+	done; \
 	[ -n "$$missing" ] || exit 0; \
 	as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo"; \
 	echo "Installing Debian's $$missing"; \

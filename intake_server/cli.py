@@ -63,7 +63,8 @@ def place_options(command: Command) -> Command:
     return click.option(
         "--data",
         "folder",
-        type=click.Path(path_type=Path, file_okay=False),
+        # Under systemd others may pass through the data folder without listing it.
+        type=click.Path(path_type=Path, file_okay=False, readable=False),
         help=f"The data folder.  [default: ./{DEFAULT_FOLDER}]",
     )(command)
 

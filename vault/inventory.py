@@ -176,6 +176,23 @@ _FILES: Final = (
         retention="24 hours unused, 7 days waiting; until let in or withdrawn",
     ),
     _file(
+        "keeper/mirror.bin",
+        "the public half of the mirror's offline key; when it was set and a mirror last made",
+        "48 bytes",
+        purpose="to seal the mirror, and to know how old it is",
+        retention="until the mirror is ended",
+    ),
+    _file(
+        "havenline.mirror",
+        "slot file, roster and grants once more, sealed to a key that is kept offline",
+        "on another disk; a little larger than the slot file",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to bring the hotline back when its machine is lost",
+        readers="nobody without the offline key",
+        retention="overwritten every hour by the next; never kept in versions",
+    ),
+    _file(
         "database/havenline.sqlite3",
         "the tables listed here",
         "an SQLite file",

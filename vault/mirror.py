@@ -9,6 +9,7 @@ older one would open what was forgotten since.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -119,9 +120,15 @@ class Copy:
         self._new = folder / (NAME + _UNFINISHED)
 
     def begin(self) -> BinaryIO:
-        """A file for the new one; what a crash left of another is overwritten. Raises OSError."""
+        """A file for the new one; what a crash left of another is overwritten. Raises OSError.
+
+        Whoever writes it, it belongs to the folder's owner, who may write the next one.
+        """
         private_files.remove(self._new)
-        return private_files.create(self._new)
+        file = private_files.create(self._new)
+        with contextlib.suppress(PermissionError):
+            private_files.settle(self._new, self._new.parent)
+        return file
 
     def finish(self, file: BinaryIO) -> None:
         """Put the new one in place, and overwrite what stood there. Raises OSError."""

@@ -56,6 +56,16 @@ echo "= status after the keeper was killed $?"
 after=$(systemctl show --property=MainPID --value havenline-web)
 [ "$before" = "$after" ] && echo "= web went on"
 
+mkdir -p /media/mirror
+mount -t tmpfs tmpfs /media/mirror
+chown havenline-keeper /media/mirror
+havenline mirror --new-key /root/mirror.key && echo "= mirror"
+before=$(stat --format=%i /media/mirror/havenline.mirror)
+systemctl start havenline-mirror
+after=$(stat --format=%i /media/mirror/havenline.mirror)
+[ "$before" != "$after" ] && echo "= mirror by its unit"
+stat --format='= mirror %U %a' /media/mirror/havenline.mirror
+
 head -c 32 /dev/urandom > /root/backup.key
 havenline backup /root/backup.hlb --key-file /root/backup.key > /dev/null && echo "= backup"
 havenline restore /root/backup.hlb --key-file /root/backup.key --yes && echo "= restored while running"

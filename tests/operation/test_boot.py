@@ -23,6 +23,8 @@ port = 18080
 port = 18081
 [slots]
 records = 4096
+[mirror]
+folder = "/media/mirror"
 [safety]
 allow_swap = true
 allow_core_dumps = true
@@ -49,6 +51,7 @@ def test_the_units_start_keep_apart_and_come_back():
     assert "web is refused" in said
     assert not [line for line in said if line.startswith("web connects")]
     assert {"status after the keeper was killed 0", "web went on"} <= said
+    assert {"mirror", "mirror by its unit", "mirror havenline-keeper 600"} <= said
     assert {"backup", "restored", "status after the restore 0"} <= said
     assert "restored while running" not in said
     assert "database havenline-caretaker havenline-database 660" in said
