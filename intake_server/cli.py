@@ -24,6 +24,8 @@ _COMMANDS = {
     "restore": "commands_backup:restore",
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
+    "screen": "commands_screening:screen_command",
+    "indicators": "commands_screening:indicators",
     "clock-is-right": "commands_staff:clock_is_right",
 }
 
