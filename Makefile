@@ -10,6 +10,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 DATA ?= ./data
+DIST ?= ./dist
 FLAGS ?=
 BIN := .venv/bin
 
@@ -34,7 +35,7 @@ test: test-tools lint test-browser test-python ## everything the continuous inte
 
 .PHONY: test-python
 test-python: $(TEST_STAMP) $(BUILD_STAMP) ## the Python tests and the flows through a real browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 .PHONY: test-browser
 test-browser: $(NODE_STAMP) ## the tests of the browser code, run by Node
@@ -52,9 +53,20 @@ lint: $(TEST_STAMP) ## style, types and who may import whom
 .PHONY: build
 build: $(BUILD_STAMP) ## bundle the browser code
 
+# What a server needs and no more: installs and runs where no Node is. The folder setuptools builds
+# in is emptied first, or files that are gone from the sources would come back from it.
+.PHONY: wheel
+wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dist (DIST=…)
+	rm -rf build/lib build/bdist.* $(DIST)/havenline-*.whl
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+	  --wheel-dir $(DIST) .
+	cp requirements/run.txt $(DIST)/requirements.txt
+	@ls $(DIST)/havenline-*.whl
+
 .PHONY: proof
 proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
-	$(BIN)/pytest -m "proof or long" -p no:randomly --verbose
+	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} HAVENLINE_FUZZ=$${HAVENLINE_FUZZ:-1000000} \
+	  $(BIN)/pytest -m "proof or long" -p no:randomly --verbose
 
 .PHONY: bench
 bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
@@ -76,7 +88,7 @@ lock: $(TEST_STAMP) ## renew the locks of both languages (needs the network)
 
 .PHONY: clean
 clean: ## remove what was built and installed here; never touches ./data
-	rm -rf .venv node_modules build *.egg-info
+	rm -rf .venv node_modules build dist *.egg-info
 	rm -rf intake_server/web/static/built intake_server/desk/static/built
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
@@ -122,12 +134,17 @@ $(BUILD_STAMP): $(NODE_STAMP) $(BROWSER_SOURCES)
 	node browser/build.mjs
 	@touch $@
 
-# The browser that the flows drive, and the clock that the tests of expiry turn.
+# The browser that the flows drive, the clock that the tests of expiry turn, and the programs that
+# judge the examples in deploy/.
 .PHONY: test-tools
 test-tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-dejavu-core"; \
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	for each in caddy nginx tor openssl; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $${each/nginx/nginx-light}"; \
+	done; \
 	[ -n "$$missing" ] || exit 0; \
 	as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo"; \
 	echo "Installing Debian's $$missing"; \

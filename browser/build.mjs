@@ -5,7 +5,8 @@
 //
 // The same sources give the same bytes: whoever doubts what a server hands out builds it again
 // and compares. `manifest.json` beside the files holds the integrity value (W3C Subresource
-// Integrity, SHA-384) that the pages put into their script tags.
+// Integrity, SHA-384) that the pages put into their script tags, and the ids of the texts that the
+// code asks for, which are written out whole in it: the client page sends these and no others.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -30,6 +31,8 @@ const entries = {
   words: { source: "browser/client/words.js", folder: webFolder },
   desk: { source: "browser/desk/main.js", folder: deskFolder },
 };
+
+const TEXT_ID = /"[cs]\d\d\.[a-z_]+"/g;
 
 function stop(sentence) {
   console.error(sentence);
@@ -99,7 +102,8 @@ async function writeManifest(folder) {
   for (const file of files.sort()) {
     const bytes = await readFile(path.join(root, folder, file));
     const digest = createHash("sha384").update(bytes).digest("base64");
-    manifest[file] = { bytes: bytes.length, integrity: `sha384-${digest}` };
+    const texts = [...new Set(bytes.toString().match(TEXT_ID))].map((id) => id.slice(1, -1)).sort();
+    manifest[file] = { bytes: bytes.length, integrity: `sha384-${digest}`, texts };
   }
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await writeFile(path.join(root, folder, "manifest.json"), text);

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ LONGEST_SOCKET_PATH = 107
 LONGEST_SOCKET_NAME = "caretaker-operator.sock"
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_PASSING = stat.S_IXGRP | stat.S_IXOTH
 _NAMED = 5  # so many files are named; more would hide the sentence that says what to do
 # Programs to which a kernel may pipe dumps and which keep nothing of them.
 _SINKS = frozenset({"/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true"})
@@ -71,7 +73,7 @@ def read_machine(
 def check(settings: Settings, machine: Machine) -> list[Unsafe]:
     """Return everything unsafe, the dangerous first; empty when there is nothing."""
     found = [
-        *_exposed(settings.data.folder),
+        *_exposed(settings),
         *_socket_paths(settings.data.run_dir),
         *_debugging(machine),
         *_sqlite(settings, machine),
@@ -83,8 +85,10 @@ def check(settings: Settings, machine: Machine) -> list[Unsafe]:
     return sorted(found, key=lambda each: not each.dangerous)
 
 
-def _exposed(folder: Path) -> Iterator[Unsafe]:
-    open_paths = sorted(_readable_by_others(folder))
+def _exposed(settings: Settings) -> Iterator[Unsafe]:
+    folder = settings.data.folder
+    passage = (folder, settings.data.run_dir) if settings.keeper.is_user_each else ()
+    open_paths = sorted(_readable_by_others(folder, passage))
     if not open_paths:
         return
     named = ", ".join(str(path) for path in open_paths[:_NAMED])
@@ -93,14 +97,21 @@ def _exposed(folder: Path) -> Iterator[Unsafe]:
         "exposed_files",
         dangerous=True,
         what=f"Other users of this machine can reach keys or data: {named}{more}.",
-        remedy=f"Take their rights away: chmod -R go= {folder}",
+        remedy=(
+            "Give each folder the owner and mode that tmpfiles.conf of the systemd units names: "
+            "systemd-tmpfiles --create"
+            if passage
+            else f"Take their rights away: chmod -R go= {folder}"
+        ),
     )
 
 
-def _readable_by_others(folder: Path) -> Iterator[Path]:
+def _readable_by_others(folder: Path, passage: Collection[Path]) -> Iterator[Path]:
     """Yield what other users may read or write.
 
     Sockets are left out, as peers may have a group, and the settings, which hold no secret.
+    Others may pass through the folders in `passage`. Where each process has a user of its own,
+    the group may use what lies in a folder with the set-group-ID bit.
     """
     for path in (folder, *folder.rglob("*")):
         try:
@@ -112,8 +123,15 @@ def _readable_by_others(folder: Path) -> Iterator[Path]:
         if path != folder and path.relative_to(folder).parts[0] in SETTINGS_FILES:
             continue
         foreign = os.geteuid() != 0 and found.st_uid not in (os.geteuid(), 0)
-        if found.st_mode & _OTHERS or foreign:
+        allowed = _PASSING if path in passage else 0
+        if passage and _is_shared(path if stat.S_ISDIR(found.st_mode) else path.parent):
+            allowed |= stat.S_IRWXG
+        if found.st_mode & _OTHERS & ~allowed or foreign:
             yield path
+
+
+def _is_shared(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_ISGID)
 
 
 def _socket_paths(run: Path) -> Iterator[Unsafe]:
@@ -206,7 +224,7 @@ def _demonstration(settings: Settings) -> Iterator[Unsafe]:
 def _plain_http(settings: Settings) -> Iterator[Unsafe]:
     listeners = {"web": settings.web.host, "desk": settings.desk.host}
     for name, host in listeners.items():
-        if host not in ("127.0.0.1", "::1", "localhost"):
+        if host not in LOOPBACK:
             yield Unsafe(
                 f"{name}_reachable",
                 dangerous=False,

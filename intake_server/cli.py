@@ -22,6 +22,9 @@ _COMMANDS = {
     "sweep": "commands_status:sweep",
     "backup": "commands_backup:backup",
     "restore": "commands_backup:restore",
+    "upgrade": "commands_upgrade:upgrade",
+    "mirror": "commands_mirror:mirror",
+    "restore-mirror": "commands_mirror:restore_mirror",
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
     "screen": "commands_screening:screen_command",
@@ -62,7 +65,8 @@ def place_options(command: Command) -> Command:
     return click.option(
         "--data",
         "folder",
-        type=click.Path(path_type=Path, file_okay=False),
+        # Under systemd others may pass through the data folder without listing it.
+        type=click.Path(path_type=Path, file_okay=False, readable=False),
         help=f"The data folder.  [default: ./{DEFAULT_FOLDER}]",
     )(command)
 

@@ -33,7 +33,8 @@ from vault.sqlite_file import DatabaseFailed
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _key_options(command: Command) -> Command:
+def key_options(command: Command) -> Command:
+    """Give a command `--key-file` and `--passphrase-file`, which `read_key` reads."""
     existing = click.Path(path_type=Path, dir_okay=False, exists=True)
     command = click.option(
         "--key-file", type=existing, help="A file of 32 random bytes, instead of a passphrase."
@@ -46,7 +47,7 @@ def _key_options(command: Command) -> Command:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @place_options
-@_key_options
+@key_options
 @json_option
 def backup(
     *,
@@ -68,9 +69,9 @@ def backup(
         raise click.ClickException("The database is in PostgreSQL. Back it up with pg_dump.")
     if not database.is_file():
         raise click.ClickException(f"There is no database in {database.parent} to back up.")
-    key = _key(passphrase_file, key_file, new=True)
+    key = read_key(passphrase_file, key_file, new=True)
     click.echo("Writing the backup …", err=True)
-    with _sentences():
+    with sentences():
         report = write_backup(database, files_to_back_up(settings), file, key)
     if as_json:
         told = {"file": str(report.target), "bytes": report.size, "files": dict(report.files)}
@@ -83,7 +84,7 @@ def backup(
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @place_options
-@_key_options
+@key_options
 @click.option("--yes", is_flag=True, help="Replace the database without asking.")
 @json_option
 def restore(
@@ -102,12 +103,12 @@ def restore(
     backup belongs to. The database that is there now is overwritten and deleted.
     """
     settings = settings_of(folder, config)
-    with _sentences():
+    with sentences():
         make_folders(settings.data)
         with hold(settings.data):
             clear_leftovers(settings.data)
             _ask_to_replace(settings, yes=yes)
-            key = _key(passphrase_file, key_file, new=False)
+            key = read_key(passphrase_file, key_file, new=False)
             restored = asyncio.run(bring_back(_tools(settings), file, key))
     if as_json:
         click.echo(json.dumps(asdict(restored)))
@@ -158,10 +159,13 @@ def _ask_to_replace(settings: Settings, *, yes: bool) -> None:
         )
 
 
-def _key(passphrase_file: Path | None, key_file: Path | None, *, new: bool) -> Passphrase | KeyFile:
+def read_key(
+    passphrase_file: Path | None, key_file: Path | None, *, new: bool
+) -> Passphrase | KeyFile:
+    """The key of a backup, from a file or asked for; twice where it is `new`."""
     if passphrase_file is not None and key_file is not None:
         raise click.ClickException("Name a passphrase file or a key file, not both.")
-    with _sentences():
+    with sentences():
         if key_file is not None:
             return KeyFile.read(key_file)
         if passphrase_file is not None:
@@ -173,7 +177,7 @@ def _key(passphrase_file: Path | None, key_file: Path | None, *, new: bool) -> P
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def sentences() -> Iterator[None]:
     """Turn what can go wrong into a sentence that ends the command."""
     try:
         yield

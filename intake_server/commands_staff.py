@@ -14,6 +14,7 @@ from intake_server.keeper_operator import keeper_operator
 from intake_server.setup_link import new_setup_link
 from vault.keeper_client import KeeperDown, OperatorKeeper
 from vault.keeper_protocol import KeeperRefusal, Refused
+from vault.roster import Role, Roster, verify_chain
 
 T = TypeVar("T")
 
@@ -46,6 +47,50 @@ def print_setup_link(*, folder: Path | None, config: Path | None, as_json: bool)
         click.echo(json.dumps({"url": link.url, "minutes": link.minutes}))
         return
     click.echo(f"Works once, for {link.minutes} minutes. Show it to nobody else:\n\n  {link.url}\n")
+
+
+@staff.command("list")
+@place_options
+@json_option
+def list_staff(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
+    """Print who belongs to the team, in which roles, as the keeper's roster says."""
+    known = _ask(settings_of(folder, config).data.run_dir, _verified_roster)
+    if known is None:
+        raise click.ClickException("Nobody is set up yet. Start with `havenline staff setup-link`.")
+    people = [
+        {"name": _printable(person.shown_name), "roles": _role_names(person.roles)}
+        for person in known.people.values()
+    ]
+    if as_json:
+        told = {
+            "people": people,
+            "removed": len(known.removed),
+            "epoch": known.epoch.number,
+            "epoch_due": known.is_epoch_due,
+            "entries": known.number,
+        }
+        click.echo(json.dumps(told))
+        return
+    for each in people:
+        click.echo(f"{each['name']}: {', '.join(each['roles'])}")
+    click.echo(f"Removed so far: {len(known.removed)}. Team key number {known.epoch.number}.")
+    if known.is_epoch_due:
+        click.echo("A new team key is due: the next counsellor who signs in makes it.")
+
+
+def _printable(name: str) -> str:
+    """A name as a terminal may show it."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def _role_names(roles: Role) -> list[str]:
+    return [str(role.name).lower() for role in Role if role in roles]
+
+
+async def _verified_roster(keeper: OperatorKeeper) -> Roster | None:
+    """The keeper's roster, verified from its root; None before set-up."""
+    root, part = (await keeper.hello()).root, await keeper.roster()
+    return None if root is None else verify_chain(part.entries, fingerprint=root)
 
 
 @click.command("clock-is-right")

@@ -14,8 +14,11 @@ import msgspec
 from intake_server.checks import check as find_unsafe
 from intake_server.checks import read_machine
 from intake_server.cli import json_option, place_options, settings_of
+from intake_server.programs import ask_each
+from intake_server.reachable import missing_for_public
 from intake_server.screening_link import ScreeningVerb
-from intake_server.supervisor import ProcessStatus
+from intake_server.settings import Settings
+from intake_server.supervisor import Health, ProcessStatus, State
 from vault.keeper_protocol import Status, decode_answer, encode_request, read_frame, write_frame
 from vault.sealing import Malformed, unpack
 
@@ -34,14 +37,13 @@ class _Report(msgspec.Struct, frozen=True):
 @json_option
 def status(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
     """Show how each process is. Exit code 0: all are well."""
-    run = settings_of(folder, config).data.run_dir
-    try:
-        line = asyncio.run(_read_line(run / "supervisor.sock"))
-        report = msgspec.json.decode(line, type=_Report)
-    except (OSError, ValueError):
-        _not_running(run.parent, as_json=as_json)
+    settings = settings_of(folder, config)
+    report = asyncio.run(_report(settings))
+    if report is None:
+        _not_running(settings.data.folder, as_json=as_json)
+        return
     if as_json:
-        click.echo(line.decode().strip())
+        click.echo(msgspec.json.encode(report))
     else:
         click.echo("\n".join(_table(report.processes)))
     if not report.ok:
@@ -55,6 +57,39 @@ def _not_running(folder: Path, *, as_json: bool) -> None:
     raise click.ClickException(
         f"Havenline is not running with {folder}. Start it with `havenline up`, or name the right "
         "folder with --data."
+    )
+
+
+async def _report(settings: Settings) -> _Report | None:
+    """What the supervisor says; where none runs, as under systemd, each process for itself.
+
+    None where nobody answers.
+    """
+    try:
+        line = await _read_line(settings.data.run_dir / "supervisor.sock")
+        return msgspec.json.decode(line, type=_Report)
+    except (OSError, ValueError):
+        answers = await ask_each(settings)
+    if not any(answers.values()):
+        return None
+    parts = tuple(_of_one(name, health) for name, health in answers.items())
+    return _Report(all(each.state == "healthy" for each in parts), parts)
+
+
+def _of_one(name: str, health: Health | None) -> ProcessStatus:
+    """What is known of a process that somebody else started; its restarts systemd counts."""
+    state: State = "silent"
+    if health is not None:
+        state = "healthy" if health.ok and not health.alarms else "alarmed"
+    return ProcessStatus(
+        name=name,
+        state=state,
+        healthy=health is not None,
+        pid=None,
+        age_seconds=0,
+        restarts=0,
+        memory_bytes=0,
+        alarms=() if health is None else health.alarms,
     )
 
 
@@ -73,9 +108,9 @@ def _table(processes: tuple[ProcessStatus, ...]) -> list[str]:
         (
             each.name,
             each.state,
-            _age(each.age_seconds),
-            str(each.restarts),
-            f"{each.memory_bytes / 1_048_576:.0f} MB",
+            "-" if each.pid is None else _age(each.age_seconds),
+            "-" if each.pid is None else str(each.restarts),
+            "-" if each.pid is None else f"{each.memory_bytes / 1_048_576:.0f} MB",
             ", ".join(each.alarms) or "-",
         )
         for each in processes
@@ -96,8 +131,12 @@ def _age(seconds: int) -> str:
 @place_options
 @json_option
 def check_command(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
-    """Explain every unsafe setting. Exit code 1: something dangerous stands."""
-    found = find_unsafe(settings_of(folder, config), read_machine(os.environ))
+    """Explain every unsafe setting, and what is missing until people can come.
+
+    Exit code 1: something dangerous stands.
+    """
+    settings = settings_of(folder, config)
+    found = [*find_unsafe(settings, read_machine(os.environ)), *missing_for_public(settings)]
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
     elif not found:

@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.checks import Unsafe, check, read_machine
 from intake_server.cli import place_options, settings_of
 from intake_server.clock import Clock, SystemClock
-from intake_server.database_state import NotPrepared, Prepared, peek, prepare
+from intake_server.database_state import NotPrepared, clear_upgrade_copies, peek, see_to_database
 from intake_server.health import serve_health
 from intake_server.installation import (
     NotUsable,
@@ -30,12 +30,14 @@ from intake_server.installation import (
 )
 from intake_server.keeper_operator import KeeperStanding, keeper_operator, standing_of
 from intake_server.logs import open_log, tame_interpreter
+from intake_server.mirror_carrier import keep_carrying
 from intake_server.programs import OTHERS, keeper_program, other_program
 from intake_server.settings import Settings
 from intake_server.setup_link import address, new_setup_link
 from intake_server.supervisor import Say, Supervisor
 from vault.keeper_client import OperatorKeeper
 
+FIRST_MIRROR = 60.0  # seconds after the start
 START_PATIENCE = 60.0  # seconds for one process to answer for the first time
 
 
@@ -92,6 +94,7 @@ def up(
         make_folders(settings.data)
         with hold(settings.data):
             clear_leftovers(settings.data)
+            clear_upgrade_copies(settings.data)
             refuse_danger(check(settings, read_machine(os.environ)))
             clear_sockets(settings.data)
             asyncio.run(_run(installation))
@@ -127,6 +130,7 @@ async def _run(it: Installation) -> None:
         ]
         supervisor = Supervisor(programs, clock=it.clock, log=it.log, say=it.say)
         with _signals(stop, supervisor):
+            carrying = _carry_mirror(it)
             server = await serve_health(it.run / "supervisor.sock", supervisor.report)
             starting = asyncio.create_task(_start(it, supervisor, operator))
             stopping = asyncio.create_task(stop.wait())
@@ -139,11 +143,24 @@ async def _run(it: Installation) -> None:
                 for task in (starting, stopping):
                     task.cancel()
                 await asyncio.wait({starting, stopping})
+                carrying.cancel()
                 server.close()
                 if stop.is_set():
                     it.say("Stopping.")
                 await supervisor.stop()
                 clear_sockets(it.settings.data)
+
+
+def _carry_mirror(it: Installation) -> asyncio.Task[None]:
+    """Carry the keeper's mirror every hour, where a folder for it is set."""
+    folder = it.settings.mirror.folder
+
+    async def carry() -> None:
+        if folder is not None:
+            await asyncio.sleep(FIRST_MIRROR)
+            await keep_carrying(it.settings.data, folder, it.log)
+
+    return asyncio.create_task(carry(), name="mirror")
 
 
 @contextlib.contextmanager
@@ -198,7 +215,8 @@ async def _start(it: Installation, supervisor: Supervisor, operator: OperatorKee
             "The keeper does not start, so nothing does. What it said stands above this line."
         )
     standing = await standing_of(operator)
-    await _database_beside(it, operator, standing, known)
+    pairing = (await operator.hello()).pairing_id
+    await see_to_database(it.settings.data, pairing, is_fresh=standing.is_fresh, known=known)
     supervisor.let_run(*OTHERS)
     late = await supervisor.healthy(*OTHERS, patience=START_PATIENCE)
     for name in late:
@@ -209,38 +227,6 @@ async def _start(it: Installation, supervisor: Supervisor, operator: OperatorKee
     _say_where(it, it.clock.monotonic() - since)
     if not standing.root_pinned:
         await _say_setup_link(it, operator)
-
-
-async def _database_beside(
-    it: Installation,
-    operator: OperatorKeeper,
-    standing: KeeperStanding,
-    known: Prepared | None,
-) -> None:
-    """See to it that the database is there, of this version, and belongs to the slot file.
-
-    `known` is what could be told without opening it for good; None where it must be made or
-    upgraded. Raises `NotStarted`, `NotPrepared`.
-    """
-    pairing = (await operator.hello()).pairing_id
-    url = it.settings.data.database_url
-    if known is None:
-        has_file = examine(it.settings.data).database
-        if not standing.is_fresh and not has_file and url.startswith("sqlite"):
-            raise NotStarted(
-                f"The slot file in {it.settings.data.keeper_dir} holds keys, but there is no "
-                f"database in {it.settings.data.database_dir}. A new one would lose them. Put the "
-                "database back, or run `havenline restore FILE` with a backup of it."
-            )
-        known = await prepare(url, pairing if standing.is_fresh else None)
-        if known.before is not None and known.before != known.after:
-            it.say(f"The database was upgraded from schema {known.before} to {known.after}.")
-    if known.pairing != pairing.hex():
-        raise NotStarted(
-            "The database and the slot file do not belong together, so nothing was started. Put "
-            "the database of this slot file back, or run `havenline restore FILE` with a backup "
-            "of it."
-        )
 
 
 def _say_where(it: Installation, seconds: float) -> None:

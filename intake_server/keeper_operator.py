@@ -24,6 +24,7 @@ class KeeperStanding(msgspec.Struct, frozen=True):
     root_pinned: bool
     fingerprint_words: tuple[str, ...]
     people: int
+    mirrored: int = 0  # when the last whole mirror was made; 0: there is none
 
     @property
     def is_fresh(self) -> bool:

@@ -280,17 +280,27 @@ def _static_file(path: Path) -> StaticFile:
 
 def integrity_of(folder: Path, name: str) -> str | None:
     """The integrity value of a built script (W3C Subresource Integrity); None if not built."""
-    manifest = folder / "built" / _MANIFEST
-    if not manifest.is_file():
-        return None
-    built = msgspec.json.decode(manifest.read_bytes(), type=dict[str, _Built])
+    built = _manifest(folder)
     return built[name].integrity if name in built else None
+
+
+def texts_of(folder: Path) -> frozenset[str]:
+    """The ids of the texts that the built scripts ask for."""
+    return frozenset(text for one in _manifest(folder).values() for text in one.texts)
 
 
 class _Built(msgspec.Struct):
     """An entry of the manifest that the bundler writes."""
 
     integrity: str
+    texts: tuple[str, ...] = ()
+
+
+def _manifest(folder: Path) -> dict[str, _Built]:
+    manifest = folder / "built" / _MANIFEST
+    if not manifest.is_file():
+        return {}
+    return msgspec.json.decode(manifest.read_bytes(), type=dict[str, _Built])
 
 
 def accepts(request: web.BaseRequest, coding: str) -> bool:

@@ -23,8 +23,8 @@ from structlog.typing import FilteringBoundLogger
 from intake_server import work
 from intake_server.clock import Clock
 from intake_server.installation import RESTORING, SETTINGS_FILES, is_answered, sqlite_path
-from intake_server.keeper_operator import keeper_operator, socket_path, standing_of
-from intake_server.programs import keeper_program
+from intake_server.keeper_operator import keeper_operator, standing_of
+from intake_server.programs import ask_each, keeper_program
 from intake_server.settings import Settings
 from intake_server.supervisor import Say, Supervisor
 from intake_server.work import Pruned
@@ -44,6 +44,8 @@ from vault.keeper_protocol import Reference
 from vault.schema import migrate
 
 KEEPER_PATIENCE = 60.0  # seconds
+_READABLE = 0o644
+_ENTERED = 0o755
 
 
 class NotRestored(Exception):
@@ -99,8 +101,7 @@ async def restore(it: Tools, source: Path, key: Passphrase | KeyFile) -> Restore
     database = sqlite_path(data)
     if database is None:
         raise NotRestored("The database is in PostgreSQL. Restore it with PostgreSQL's own tools.")
-    if await is_answered(socket_path(data.run_dir)):
-        raise NotRestored("The keeper is running. Stop Havenline first.")
+    await _refuse_while_running(it.settings)
     scratch = data.folder / RESTORING
     try:
         it.say("Opening and checking the backup …")
@@ -110,10 +111,31 @@ async def restore(it: Tools, source: Path, key: Passphrase | KeyFile) -> Restore
         async with _keeper(it) as keeper:
             with only_one_in(database.parent):
                 restored = await _settle(it, keeper, found, scratch, database)
-                await asyncio.to_thread(_put_in_place, data.folder, scratch, found.files, database)
+                await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files, database)
     finally:
         await asyncio.to_thread(private_files.remove_folder, scratch)
     return restored
+
+
+async def _refuse_while_running(settings: Settings) -> None:
+    """Raises NotRestored where a process may write to what is being replaced.
+
+    Where systemd starts the processes, the keeper stays: nobody else may start it as its user.
+    """
+    data = settings.data
+    if await is_answered(data.run_dir / "supervisor.sock"):
+        raise NotRestored("Havenline is running. Stop it first.")
+    answers = await ask_each(settings)
+    keeper_runs = bool(answers.pop("keeper"))
+    running = [f"havenline-{name}" for name, health in answers.items() if health is not None]
+    if running and settings.keeper.is_user_each:
+        raise NotRestored(f"Havenline is running. Run: systemctl stop {' '.join(running)}")
+    if running or keeper_runs != settings.keeper.is_user_each:
+        raise NotRestored(
+            "The keeper is not running. Run: systemctl start havenline-keeper"
+            if settings.keeper.is_user_each
+            else "The keeper is running. Stop Havenline first."
+        )
 
 
 @contextlib.asynccontextmanager
@@ -121,6 +143,9 @@ async def _keeper(it: Tools) -> AsyncIterator[OperatorKeeper]:
     """A keeper of the existing slot file, for the time of the restore."""
     data = it.settings.data
     async with keeper_operator(data.run_dir) as operator:
+        if it.settings.keeper.is_user_each:
+            yield operator
+            return
         program = keeper_program(it.settings, operator, existing=True)
         supervisor = Supervisor([program], clock=it.clock, log=it.log, say=it.say)
         supervisor.start()
@@ -182,12 +207,26 @@ def _living(keeper: OperatorKeeper) -> work.AskLiving:
     return ask
 
 
-def _put_in_place(folder: Path, scratch: Path, names: Mapping[str, Path], database: Path) -> None:
+def _put_in_place(
+    settings: Settings, scratch: Path, names: Mapping[str, Path], database: Path
+) -> None:
     """Replace key files and, last, the database. Settings that are there stay as they are."""
+    folder = settings.data.folder
     for name in names:
         place = folder / name
         is_setting = Path(name).parts[0] in SETTINGS_FILES
         if name == DATABASE_NAME or (is_setting and place.exists()):
             continue
         private_files.replace(scratch / name, place)
+        if is_setting and settings.keeper.is_user_each:
+            _let_all_read(place, folder)
     private_files.replace(scratch / DATABASE_NAME, database)
+
+
+def _let_all_read(place: Path, folder: Path) -> None:
+    """Settings hold no secret, and processes with users of their own must read them."""
+    place.chmod(_READABLE)
+    for each in place.parents:
+        if each == folder:
+            return
+        each.chmod(_ENTERED)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from triage.duty import DutyHours
+
 FILE_NAME = "havenline.toml"
 DEFAULT_FOLDER = Path("data")
 
@@ -117,6 +119,12 @@ class KeeperSettings(_Section, frozen=True):
     desk_user: str = ""
     courier_user: str = ""
     caretaker_user: str = ""
+    operator_user: str = ""
+
+    @property
+    def is_user_each(self) -> bool:
+        """Whether each process has a user of its own, as under systemd."""
+        return all((self.web_user, self.desk_user, self.courier_user, self.caretaker_user))
 
 
 class Signpost(_Section, frozen=True):
@@ -146,6 +154,7 @@ class PageSettings(_Section, frozen=True):
     complain: str = ""
     must_tell: str = ""
     limits: str = ""
+    hours: tuple[str, ...] = ()  # of duty, in `time_zone`; empty: the page says nothing of them
     signposts: tuple[Signpost, ...] = ()
 
     def __post_init__(self) -> None:
@@ -157,6 +166,7 @@ class PageSettings(_Section, frozen=True):
             raise ValueError('emergency_number must be a telephone number such as "112"')
         if self.time_zone not in zoneinfo.available_timezones():
             raise ValueError('time_zone must be the name of a time zone such as "Europe/Berlin"')
+        DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
         _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)
@@ -185,6 +195,17 @@ class ChannelSettings(_Section, frozen=True):
     """Which channels the courier runs."""
 
     loopback: LoopbackSettings = msgspec.field(default_factory=LoopbackSettings)
+
+
+class MirrorSettings(_Section, frozen=True):
+    """Where the keeper's mirror is carried every hour: a folder on another disk; None: nowhere."""
+
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that it means the same folder wherever somebody stands."""
+        if self.folder is not None and not self.folder.is_absolute():
+            raise ValueError("folder must begin with /")
 
 
 class SafetySettings(_Section, frozen=True):
@@ -222,6 +243,7 @@ class Settings(_Section, frozen=True):
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
+    mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
     budget: BudgetSettings = msgspec.field(default_factory=BudgetSettings)

@@ -25,9 +25,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import select
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -323,7 +323,7 @@ class _Commits:
 
     def run(self, pieces: list[_Piece], session: _Session) -> None:
         if self._others_wrote:
-            time.sleep(_STAND_BACK)
+            _wait(_STAND_BACK)
         _begin(session.raw)
         try:
             self._run_and_commit(pieces, session)
@@ -375,8 +375,17 @@ def _begin(raw: sqlite3.Connection) -> None:
             return
         # Not a fixed time: processes that wait must not keep step with each other.
         pause = random.uniform(*_RETRY)  # noqa: S311  # nothing secret depends on it
-        time.sleep(pause)
+        _wait(pause)
         waited += pause
+
+
+def _wait(seconds: float) -> None:
+    """Let this thread rest.
+
+    Not `time.sleep`, which asks for an absolute time: under libfaketime, with which the proofs of
+    forgetting turn the clock, that fails at once.
+    """
+    select.select([], [], [], seconds)
 
 
 class _Watch:
@@ -453,7 +462,7 @@ def _vacuum(path: Path) -> int:
         before = free = _free_pages(raw)
         while free:
             raw.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-            time.sleep(_STAND_BACK)
+            _wait(_STAND_BACK)
             left = _free_pages(raw)
             if left >= free:
                 break

@@ -206,6 +206,34 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Invited:
+    """Until when an invitation may be used (seconds)."""
+
+    until: int
+    answer: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Whom an invitation is for: a new id, or a member who cannot sign in any more."""
+
+    staff_id: bytes = field(repr=False)
+    roles: int
+    until: int
+    is_joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What to store of a newcomer; `staff_wrap` None where the name is in the way."""
+
+    is_name_taken: bool
+    staff_id: bytes = field(repr=False)
+    login_tag: bytes = field(repr=False)
+    staff_wrap: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SetUpToken:
     """The secret of a set-up link, and when it ends."""
 

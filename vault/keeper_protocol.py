@@ -38,12 +38,14 @@ TEAM_WRAP_SIZE: Final = SEAL_OVERHEAD + 116
 CLIENT_WRAP_SIZE: Final = SEAL_OVERHEAD + 112
 GRANT_SIZE: Final = SEAL_OVERHEAD + 36
 STAFF_WRAP_SIZE: Final = 75
+MAX_WRAPS: Final = 8  # of one person: the slot in use, and others that waited to be let in
 FREED_SIZE: Final = REFERENCE_SIZE + 1 + ID_SIZE
 LIVING_SIZE: Final = FREED_SIZE + 4
 FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
 MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
 MAX_LIVING: Final = 1_500
+MIRROR_PART_SIZE: Final = 60_000
 
 _LENGTH_SIZE: Final = 4
 _HEAD_SIZE: Final = 6
@@ -119,10 +121,20 @@ class Verb(IntEnum):
     HOLD = 0x49
     APPEND = 0x4A
     PUT_GRANT = 0x4B
+    INVITE = 0x80
+    INVITATION = 0x81
+    JOIN = 0x82
+    TEAM = 0x83
+    WITHDRAW = 0x84
+    OWN_GRANTS = 0x85
+    RECOVER = 0x86
     SET_UP_TOKEN = 0x50
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
     ADOPT = 0x53
+    MIRROR_KEY = 0x70
+    MIRROR_PART = 0x71
+    MIRROR_DONE = 0x72
 
 
 # --- fields -------------------------------------------------------------------------------
@@ -293,7 +305,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         ),
         Verb.SET_UP_PIN: Rule(_DESK, (SEALED, _MAC), (HASH,)),
         Verb.SIGN_IN_SALT: Rule(_DESK, (TAG,), (TAG,)),
-        Verb.SIGN_IN: Rule(_DESK, (SEALED, at_most(_OUTER_STAFF.most)), (ID, U8, SEALED)),
+        Verb.SIGN_IN: Rule(_DESK, (SEALED, items(_OUTER_STAFF.most, MAX_WRAPS)), (ID, U8, SEALED)),
         Verb.OPEN_TEAM_WRAP: Rule(_DESK, (REFERENCE, ID, U32, BLOB, *PROOF), (SEALED,)),
         Verb.REPLIED: Rule(
             _DESK, (REFERENCE, ID, ID, at_most(SEALED.most), *PROOF), (U64, BLOB, SEALED)
@@ -303,10 +315,24 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.HOLD: Rule(_DESK, (REFERENCE, ID, U64, *PROOF), (U64, SEALED)),
         Verb.APPEND: Rule(_DESK, (ID, at_most(MAX_ENTRY), *PROOF), (HASH, SEALED)),
         Verb.PUT_GRANT: Rule(_DESK, (ID, ID, U32, exactly(GRANT_SIZE), *PROOF), (SEALED,)),
+        Verb.INVITE: Rule(_DESK, (ID, ID, U8, KEY, *PROOF), (U64, SEALED)),
+        Verb.INVITATION: Rule(_DESK, (KEY,), (ID, U8, U64, U8)),
+        Verb.JOIN: Rule(
+            _DESK,
+            (KEY, SEALED, *PROOF),
+            (U8, ID, TAG, optional(STAFF_WRAP_SIZE + OUTER_OVERHEAD)),
+        ),
+        Verb.TEAM: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.WITHDRAW: Rule(_DESK, (ID, ID, *PROOF), (SEALED,)),
+        Verb.OWN_GRANTS: Rule(_DESK, (ID, *PROOF), (SEALED,)),
+        Verb.RECOVER: Rule(_DESK, (ID, *PROOF), (U8, SEALED)),
         Verb.SET_UP_TOKEN: Rule(_OPERATOR, (), (exactly(TOKEN_SIZE), U64)),
         Verb.STATUS: Rule(_OPERATOR, (), (at_most(MAX_BLOB),)),
         Verb.CLOCK_IS_RIGHT: Rule(_OPERATOR, (), ()),
         Verb.ADOPT: Rule(_OPERATOR, (ID, U64), ()),
+        Verb.MIRROR_KEY: Rule(_OPERATOR, (optional(KEY_SIZE),), (optional(KEY_SIZE),)),
+        Verb.MIRROR_PART: Rule(_OPERATOR, (U64,), (at_most(MIRROR_PART_SIZE), U8)),
+        Verb.MIRROR_DONE: Rule(_OPERATOR, (U64,), (U64,)),
     }
 )
 

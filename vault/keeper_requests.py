@@ -26,6 +26,7 @@ from vault.keeper_protocol import (
     U8,
     U16,
     U32,
+    Field,
     Shape,
     Verb,
     at_most,
@@ -56,6 +57,7 @@ from vault.sealing import (
 from vault.wraps import is_proof_verified, sign_proof
 
 TOTP_SECRET_SIZE: Final = 20
+LONGEST_NAME: Final = 160  # bytes of the name that clients see: forty characters of any script
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,60 @@ class SignIn:
         return cls(login, Secret(part), number_of(code), nonce, reply_key)
 
 
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The body of *join*: what a newcomer made, and how they will sign in."""
+
+    shown_name: str = field(repr=False)
+    box_key: bytes = field(repr=False)
+    sign_key: bytes = field(repr=False)
+    login_tag: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+    authentication: Secret
+    totp_secret: Secret
+    totp_code: int = field(repr=False)
+    staff_wrap: bytes = field(repr=False)
+
+    def sealed(self, start_key: bytes) -> bytes:
+        """The request, which only the keeper that runs now can open."""
+        return seal(
+            Kind.KEEPER_REQUEST,
+            start_key,
+            pack(
+                self.shown_name.encode(),
+                self.box_key,
+                self.sign_key,
+                self.login_tag,
+                self.salt,
+                self.authentication.reveal(),
+                self.totp_secret.reveal(),
+                u32(self.totp_code),
+                self.staff_wrap,
+            ),
+        )
+
+    @classmethod
+    def open(cls, start: BoxKeys, request: bytes) -> Join:
+        """Read a request; raises CannotOpen, or Malformed for another body."""
+        shown, box, sign_key, login, salt, part, totp, code, wrap = _opened(start, request, _JOIN)
+        _check_kind(Kind.STAFF_WRAP, wrap)
+        try:
+            name = shown.decode()
+        except UnicodeDecodeError:
+            raise Malformed("the name is not readable") from None
+        return cls(
+            name,
+            box,
+            sign_key,
+            login,
+            salt,
+            Secret(part),
+            Secret(totp),
+            number_of(code),
+            wrap,
+        )
+
+
 def sealed_inner(start_key: bytes, inner: bytes) -> bytes:
     """An inner outbox item or team wrap on its way to the keeper (*replied*, *re-wrap*)."""
     return seal(Kind.KEEPER_REQUEST, start_key, inner)
@@ -263,6 +319,10 @@ _NEW_MESSENGER_CONVERSATION: Final[Shape] = (
 _SET_UP: Final[Shape] = (
     *(at_most(MAX_ENTRY), TAG, exactly(16), KEY, exactly(TOTP_SECRET_SIZE), U32),
     *(exactly(STAFF_WRAP_SIZE), exactly(GRANT_SIZE)),
+)
+_JOIN: Final[Shape] = (
+    *(Field(1, LONGEST_NAME), KEY, KEY, TAG, exactly(16), KEY, exactly(TOTP_SECRET_SIZE), U32),
+    exactly(STAFF_WRAP_SIZE),
 )
 _SIGN_IN: Final[Shape] = (TAG, KEY, U32, exactly(NONCE_SIZE), KEY)
 
@@ -324,6 +384,12 @@ _SIGNED: Final[Mapping[Verb, Callable[[_Arguments], tuple[bytes, ...]]]] = Mappi
         Verb.HOLD: lambda given: (given[0], given[1], given[2]),
         Verb.APPEND: lambda given: (given[0], labelled_hash("entry", given[1])),
         Verb.PUT_GRANT: lambda given: (*given[:3], labelled_hash("grant", given[3])),
+        Verb.INVITE: lambda given: tuple(given[:4]),
+        Verb.JOIN: lambda given: (given[0], labelled_hash("join", given[1])),
+        Verb.TEAM: lambda given: (given[0],),
+        Verb.WITHDRAW: lambda given: (given[0], given[1]),
+        Verb.OWN_GRANTS: lambda given: (given[0],),
+        Verb.RECOVER: lambda given: (given[0],),
     }
 )
 

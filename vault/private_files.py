@@ -2,6 +2,9 @@
 
 Overwriting reaches what the file system writes in place; solid-state disks and snapshots may
 keep older blocks all the same (docs/limits.md).
+
+A folder with the set-group-ID bit is shared on purpose: where each process has a user of its own,
+its group may use the files and sockets in it, and nobody else.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 FILE_MODE: Final = 0o600
+SHARED_MODE: Final = 0o660
 FOLDER_MODE: Final = 0o700
 
 _ZEROS: Final = bytes(1 << 20)
@@ -31,6 +35,19 @@ def create(path: Path) -> BinaryIO:
     """Make a new file for this account alone, open for writing; raises FileExistsError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags, FILE_MODE), "w+b")
+
+
+def mode_in(folder: Path) -> int:
+    """Who may use what lies in a folder: its owner, and in a shared one its group."""
+    return SHARED_MODE if folder.stat().st_mode & stat.S_ISGID else FILE_MODE
+
+
+def settle(path: Path, folder: Path) -> None:
+    """Give a file the rights of the folder it belongs in; what root makes is its owner's."""
+    if os.geteuid() == 0:
+        found = folder.stat()
+        os.chown(path, found.st_uid, found.st_gid, follow_symlinks=False)
+    path.chmod(mode_in(folder))
 
 
 def overwrite(file: BinaryIO) -> None:
@@ -75,6 +92,7 @@ def replace(new: Path, place: Path) -> None:
     make_folder(place.parent)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(place.open("r+b")) if place.is_file() else None
+        settle(new, place.parent)
         new.replace(place)
         sync_folder(place.parent)
         if old is not None:

@@ -33,6 +33,8 @@ from vault.sealing import (
 )
 
 ROOT_SIGNER: Final = bytes(ID_SIZE)
+RECOVERY_NAME: Final = "recovery"
+"""The name of the member whose keys lie on paper, in shares; everybody else's is empty."""
 NO_ENTRY: Final = bytes(HASH_SIZE)
 
 # header, number, previous hash, time, type, signer, payload length
@@ -148,6 +150,7 @@ class Roster:
     removed: frozenset[bytes]
     epochs: tuple[Epoch, ...]
     policies: tuple[bytes, ...]  # TOML as signed, oldest first
+    is_epoch_due: bool  # somebody has kept keys that must open nothing new
     hashes: tuple[bytes, ...]
     time: int  # of the last entry, seconds
 
@@ -196,6 +199,19 @@ def root_fingerprint(root_key: bytes) -> bytes:
 def fingerprint_words(fingerprint: bytes) -> tuple[str, ...]:
     """The first 88 bits as eight words of the phrase list, to be read aloud."""
     return words_of(fingerprint, WORD_COUNT)
+
+
+def newcomer_words(fingerprint: bytes, person: Person) -> tuple[str, ...]:
+    """Eight words that name root, id, shown name, keys and roles: docs/keeper.md, joining."""
+    named = pack(
+        fingerprint,
+        person.staff_id,
+        person.shown_name.encode(),
+        person.box_key,
+        person.sign_key,
+        bytes((person.roles,)),
+    )
+    return words_of(labelled_hash("newcomer", named), WORD_COUNT)
 
 
 # --- making entries -----------------------------------------------------------------------
@@ -351,6 +367,7 @@ def _found(raw: bytes, fingerprint: bytes | None) -> Roster:
         removed=frozenset(),
         epochs=(epoch,),
         policies=(),
+        is_epoch_due=False,
         hashes=(entry.hash,),
         time=entry.time,
     )
@@ -394,7 +411,20 @@ def _apply_removal(roster: Roster, entry: Entry) -> Roster:
 def _with_people(roster: Roster, entry: Entry, people: dict[bytes, Person]) -> Roster:
     if not any(Role.ADMIN in person.roles for person in people.values()):
         raise _refusal(entry, "the last admin stays an admin")
-    return replace(roster, people=MappingProxyType(people))
+    is_due = roster.is_epoch_due or any(
+        Role.COUNSELLOR in before.roles and not _still_counsels(before, people.get(staff_id))
+        for staff_id, before in roster.people.items()
+    )
+    return replace(roster, people=MappingProxyType(people), is_epoch_due=is_due)
+
+
+def _still_counsels(before: Person, now: Person | None) -> bool:
+    """Whether a counsellor is still one, with the same keys."""
+    return (
+        now is not None
+        and Role.COUNSELLOR in now.roles
+        and (now.box_key, now.sign_key) == (before.box_key, before.sign_key)
+    )
 
 
 def _apply_epoch(roster: Roster, entry: Entry) -> Roster:
@@ -404,7 +434,7 @@ def _apply_epoch(roster: Roster, entry: Entry) -> Roster:
         raise _refusal(entry, f"epoch {following} is due here")
     _check_keys(entry, box_key, sign_key)
     epoch = Epoch(following, box_key, sign_key, earlier_seed)
-    return replace(roster, epochs=(*roster.epochs, epoch))
+    return replace(roster, epochs=(*roster.epochs, epoch), is_epoch_due=False)
 
 
 def _apply_policy(roster: Roster, entry: Entry) -> Roster:

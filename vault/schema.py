@@ -52,6 +52,7 @@ def migrate(url: str) -> Migrated:
     if is_new:
         private_files.make_folder(path.parent)
         private_files.create(path).close()
+        private_files.settle(path, path.parent)
     try:
         check_place(path)
         before = _schema_to_upgrade(path)

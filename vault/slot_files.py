@@ -54,6 +54,10 @@ class Step(StrEnum):
     GRANTS_SYNCED = "grants synced"
     GRANTS_RENAMED = "grants renamed"
     GRANTS_FOLDER_SYNCED = "grants folder synced"
+    NEWCOMERS_WRITTEN = "newcomers written"
+    NEWCOMERS_SYNCED = "newcomers synced"
+    NEWCOMERS_RENAMED = "newcomers renamed"
+    NEWCOMERS_FOLDER_SYNCED = "newcomers folder synced"
     SLOTS_MADE = "slots made"
     TWIN_PLACED = "twin placed"
     SLOTS_PLACED = "slots placed"
@@ -70,6 +74,12 @@ GRANTS_STEPS: Final = (
     Step.GRANTS_SYNCED,
     Step.GRANTS_RENAMED,
     Step.GRANTS_FOLDER_SYNCED,
+)
+NEWCOMERS_STEPS: Final = (
+    Step.NEWCOMERS_WRITTEN,
+    Step.NEWCOMERS_SYNCED,
+    Step.NEWCOMERS_RENAMED,
+    Step.NEWCOMERS_FOLDER_SYNCED,
 )
 
 CrashAt = Callable[[str], None]

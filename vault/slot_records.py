@@ -35,7 +35,7 @@ _FREE_SIZE: Final = _MAC_AT - _FIELDS_AT
 _HEADER_CHECK_AT: Final = 480
 _SLOT: Final = struct.Struct(">I")
 _PREFIX: Final = struct.Struct(">BQ")
-_HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32s")
+_HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32sI32s")
 _CONVERSATION: Final = struct.Struct(">16s16s32s32s32s16s32sIIIIHHBB")
 _ADDRESS: Final = struct.Struct(">16s16s32s32sI16sIIH")
 _STAFF: Final = struct.Struct(">16s16s32s16s16s32s20sIBIB")
@@ -84,6 +84,8 @@ class Header:
     salt_secret: Secret
     is_in_doubt: bool
     setup_hash: bytes
+    roster_number: int = 0  # of the roster's last entry
+    roster_head: bytes = NO_HASH
 
     @property
     def has_root(self) -> bool:
@@ -202,6 +204,8 @@ def header_image(header: Header) -> bytes:
         header.salt_secret.reveal(),
         _IN_DOUBT if header.is_in_doubt else 0,
         header.setup_hash,
+        header.roster_number,
+        header.roster_head,
     ).ljust(_HEADER_CHECK_AT, b"\0")
     return fields + mac(header.mac_key, fields, HASH_SIZE)
 
@@ -210,7 +214,7 @@ def read_header(image: bytes) -> Header | None:
     """The header of one copy, or None if it does not hold."""
     if len(image) != HEADER_COPY or not image.startswith(_MAGIC):
         return None
-    _, records, counter, key, pairing, commits, time, root, salt, flags, setup = (
+    _, records, counter, key, pairing, commits, time, root, salt, flags, setup, number, head = (
         _HEADER.unpack_from(image)
     )
     mac_key = Secret(key)
@@ -228,6 +232,8 @@ def read_header(image: bytes) -> Header | None:
         salt_secret=Secret(salt),
         is_in_doubt=bool(flags & _IN_DOUBT),
         setup_hash=setup,
+        roster_number=number,
+        roster_head=head,
     )
 
 

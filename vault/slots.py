@@ -229,6 +229,19 @@ class Slots:
                         yield slot, record
             await asyncio.sleep(0)
 
+    def block(self, start: int, end: int) -> bytes:
+        """The records from `start` to before `end` as they stand, for the mirror.
+
+        One that is being freed at this moment is free already.
+        """
+        return b"".join(self._standing(slot) for slot in range(start, end))
+
+    def _standing(self, slot: int) -> bytes:
+        write = self._busy.get(slot)
+        if write is not None and write.after[slot][0] == RecordKind.FREE:
+            return write.after[slot]
+        return self._image(slot)
+
     # --- what is changed ----------------------------------------------------------------
 
     def take(self, *kinds: RecordKind) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
 from vault import tables
+from vault.keeper_protocol import MAX_WRAPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,17 @@ def put(c: Connection, row: StaffRow) -> None:
     """
     c.execute(_DROP, {"of": row.id, "name": row.login_tag})
     c.execute(_INSERT, {"id": row.id, "login_tag": row.login_tag, "outer_keys": row.outer})
+
+
+def put_waiting(c: Connection, row: StaffRow) -> None:
+    """Keep a newcomer's row; of somebody who signs in with this name already, both wraps.
+
+    Which of them opens is the keeper's to know: the new one from the moment it lets them in.
+    """
+    there = by_login_tag(c, row.login_tag)
+    known = there.outer if there is not None and there.id == row.id else b""
+    kept = (known + row.outer)[-MAX_WRAPS * len(row.outer) :]
+    put(c, StaffRow(row.id, row.login_tag, kept))
 
 
 def by_login_tag(c: Connection, login_tag: bytes) -> StaffRow | None:

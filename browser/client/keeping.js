@@ -64,13 +64,19 @@ export function watchKeeping(page) {
   }
 
   return {
-    /** @param {Uint8Array} shown @param {string} notice @param {() => void} next */
-    start(shown, notice, next) {
+    /**
+     * @param {Uint8Array} shown @param {string} notice
+     * @param {boolean} danger whether it was ticked @param {() => void} next
+     */
+    start(shown, notice, danger, next) {
       forget();
       phrase = shown;
       after = next;
       showNotice("phrase-notice", notice);
-      byId("phrase-wait").textContent = t("c18.wait_unmeasured");
+      const unreached = document.getElementById("phrase-danger");
+      if (unreached) {
+        unreached.hidden = !danger;
+      }
       showState("phrase", byId("phrase-title"));
       fill();
     },

@@ -71,11 +71,11 @@ function start(config) {
     },
 
     /** The first message is stored: the phrase, then the conversation. */
-    begin(conversation, answer, { phrase, leftOut, rest }) {
+    begin(conversation, answer, { phrase, danger, leftOut, rest }) {
       const { view, due, latest } = answer;
       const opened = { conversation, view, due, latest, roster: keys.roster, state: "received" };
       const notice = [rest && t("c42.part_sent"), leftOut && t("c47.left_out")].filter(Boolean);
-      keeping.start(phrase, notice.join(" "), () =>
+      keeping.start(phrase, notice.join(" "), danger, () =>
         later().then(
           ({ talking }) => {
             talking.start(opened);

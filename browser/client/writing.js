@@ -109,18 +109,18 @@ export function watchWriting(page) {
         page.keys(),
       );
       lockFields(false);
-      arrived(contact, answer, message.leftOut);
+      arrived(contact, answer, message);
     } catch (error) {
       failed(contact, error);
     }
   }
 
-  function arrived(contact, answer, leftOut) {
+  function arrived(contact, answer, { danger, leftOut }) {
     const rest = takeNextPart("text");
     clearWriting();
     preparing = null;
     sealed = null;
-    page.begin(contact.conversation, answer, { phrase: contact.phrase, leftOut, rest });
+    page.begin(contact.conversation, answer, { phrase: contact.phrase, danger, leftOut, rest });
   }
 
   async function failed(contact, error) {

@@ -9,6 +9,7 @@ import {
   FORMAT_MESSAGE,
   FORMAT_NOTE,
   FROM_TEAM,
+  HANDOVER,
   isVerified,
   openEnvelope,
   sealEnvelope,
@@ -99,15 +100,16 @@ export function newConversation(
 ) {
   const key = toBase64Url(id);
   holds(key === row.conversation, DoesNotBelong);
-  const { roster } = member;
-  const epoch = currentEpoch(roster);
-  const team = member.team.get(epoch.number);
-  const thread = newThread({ id, messages, notes, verifyKey }, roster);
+  // Asked for each time: a new epoch may begin while the conversation is open.
+  const epochNow = () => currentEpoch(member.roster).number;
+  const thread = newThread({ id, messages, notes, verifyKey }, () => member.roster);
   /** A reply that was sealed and of which it is not known that it arrived. */
   let pending = null;
   let isForgotten = false;
 
   function write(direction, format, kind, recipient, text) {
+    const epoch = epochNow();
+    const team = member.team.get(epoch);
     holds(!isForgotten && team, CannotOpen);
     const messageId = randomBytes(16);
     const envelope = sealEnvelope(
@@ -118,7 +120,7 @@ export function newConversation(
         counter: writer.next(key, direction),
         direction,
         origin: FROM_TEAM,
-        epoch: epoch.number,
+        epoch,
         timeMs: Date.now(),
         danger: false,
         format,
@@ -140,8 +142,10 @@ export function newConversation(
   }
 
   function outboxItem(messageId, text) {
-    const item = { conversationId: id, messageId, epoch: epoch.number, channel: row.channel, text };
-    return sealOutboxItem(roster.founding.courierBoxKey, item, team.sign);
+    const epoch = epochNow();
+    const item = { conversationId: id, messageId, epoch, channel: row.channel, text };
+    const { founding } = member.roster;
+    return sealOutboxItem(founding.courierBoxKey, item, member.team.get(epoch).sign);
   }
 
   return {
@@ -192,6 +196,12 @@ export function newConversation(
       return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
     },
 
+    /** @param {string} text for who holds it next @returns {{message: string, envelope: string}} */
+    handover(text) {
+      const sealed = write(HANDOVER, FORMAT_NOTE, NOTE, notes.public, text);
+      return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
+    },
+
     /** @param {string} text @returns {string} the sealed draft */
     draft: (text) => toBase64Url(write(DRAFT, FORMAT_DRAFT, NOTE, notes.public, text).envelope),
 
@@ -199,7 +209,7 @@ export function newConversation(
     readDraft(envelope) {
       try {
         const opened = openEnvelope(fromBase64Url(envelope), NOTE, notes, id, [DRAFT]);
-        const signer = roster.epochs[opened.envelope.epoch - 1]?.signKey;
+        const signer = member.roster.epochs[opened.envelope.epoch - 1]?.signKey;
         return signer && isVerified(opened, signer) ? opened.envelope.text : "";
       } catch (error) {
         if (error instanceof CannotOpen) {

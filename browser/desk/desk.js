@@ -3,13 +3,14 @@
 
 import { Refusal } from "./api.js";
 import { newComposers } from "./composers.js";
-import { openConversation } from "./conversation.js";
+import { NotGranted, openConversation } from "./conversation.js";
 import { newDrafts } from "./drafts.js";
 import { askClose } from "./keeper.js";
 import { isWordOf } from "./mark.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
+import { COUNSELLOR, currentEpoch } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
 
 /**
@@ -27,8 +28,10 @@ import { forgetMember } from "./sign_in.js";
  * @param {object} told
  * @param {(id: string) => void} told.changed something of an open conversation is different
  * @param {(id: string, why: "erased" | "forgotten" | "closed") => void} told.gone
+ * @param {() => Promise<void>} [told.readTeam] reads the roster on
  */
 export function newDesk({ api, rows, writer, pause, now, unsent }, member, told) {
+  const { readTeam = async () => undefined } = told;
   /** @type {Map<string, Talk>} */
   const talks = new Map();
   const composers = newComposers();
@@ -53,13 +56,34 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     }
   }
 
+  /**
+   * Opens a row; where it was wrapped for another epoch meanwhile, as it is now.
+   * @throws as `openConversation`
+   */
+  async function openRow(id) {
+    const { epoch } = rows.get(id);
+    try {
+      return await openConversation(api, member, writer, rows.get(id));
+    } catch (error) {
+      const isNew = error instanceof NotGranted && epoch > currentEpoch(member.roster).number;
+      if (!isNew && !(error instanceof Refusal && error.code === "refused")) {
+        throw error;
+      }
+      await Promise.all([rows.look(id), isNew && readTeam()]);
+      if (!rows.get(id) || (rows.get(id).epoch === epoch && !isNew)) {
+        throw error;
+      }
+      return openConversation(api, member, writer, rows.get(id));
+    }
+  }
+
   async function open(id) {
     const there = talks.get(id);
     if (there) {
       return there;
     }
     await drafts.resend();
-    const opened = await openConversation(api, member, writer, rows.get(id));
+    const opened = await openRow(id);
     if (isClosed || talks.has(id)) {
       opened.conversation.forget();
       return talks.get(id);
@@ -196,6 +220,26 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     async release(id) {
       await api.post("/api/release", { conversation: id });
       rows.patch(id, { holder: null });
+    },
+
+    /** Who else answers people here. */
+    colleagues: () =>
+      member.roster.people.filter(
+        (one) => one.roles & COUNSELLOR && !one.name && toBase64Url(one.staffId) !== own,
+      ),
+
+    /**
+     * @param {string} id @param {Uint8Array} staffId who holds it from now on
+     * @param {string} text what they should know; for the team only
+     */
+    async handOver(id, staffId, text) {
+      const to = toBase64Url(staffId);
+      const { message, envelope } = talks.get(id).conversation.handover(text);
+      await api.post("/api/handover", { conversation: id, to, message, envelope });
+      rows.patch(id, { holder: to });
+      tellHolder(id, talks.get(id));
+      told.changed(id);
+      await fetchMore(id).catch(() => undefined); // the next change fetches it
     },
 
     async setUrgency(id, urgency) {

@@ -1,28 +1,13 @@
-// Two sheets over the desk: why a conversation is closed, and what the keys do.
+// Sheets over the desk: why a conversation is closed, who takes it over, and what the keys do.
 
-import { button, el, newProblem, whileBusy } from "./dom.js";
+import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { markSign } from "./signs.js";
+import { sheet } from "./sheet.js";
 import { printedBy, SINGLE } from "./shortcuts.js";
+import { clean, tooLongBy } from "./text.js";
+import { doingTrouble } from "./troubles.js";
 
 const REASONS = ["answered", "passed_on", "no_reply", "not_for_us"];
-
-/** A sheet that Escape ends; the focus goes back to where it was. */
-function sheet(title, ...children) {
-  const before = document.activeElement;
-  const dialog = el(
-    "dialog",
-    { "aria-labelledby": "sheet-title", onclose: done },
-    el("h2", { id: "sheet-title" }, title),
-    ...children,
-  );
-  function done() {
-    dialog.remove();
-    before?.focus?.();
-  }
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
-}
 
 /**
  * Asks why; the reason becomes a note for the team, then the conversation is closed.
@@ -59,6 +44,49 @@ export function askToClose({ t }, talk, onClose) {
   return dialog;
 }
 
+/**
+ * Asks for whom, and what they should know; both go together.
+ * @param {object} session @param {object} desk @param {object} talk
+ * @param {(person: object, text: string) => Promise<void>} onHandOver
+ */
+export function askToHandOver({ t }, desk, talk, onHandOver) {
+  const problem = newProblem();
+  const people = desk.colleagues();
+  const to = el(
+    "select",
+    {},
+    people.map((one, i) => el("option", { value: String(i) }, one.shownName)),
+  );
+  const text = el("textarea", { rows: 4, dir: "auto" });
+  const go = button(
+    t("talk.hand_over"),
+    () =>
+      whileBusy(go, t("desk.wait"), async () => {
+        const over = tooLongBy(text.value, desk.member.name);
+        if (over) {
+          problem.tell(t("answer.too_long", { count: over }));
+          return;
+        }
+        try {
+          await onHandOver(people[Number(to.value)], clean(text.value));
+          dialog.close();
+        } catch (error) {
+          problem.tell(doingTrouble(error, t));
+        }
+      }),
+    "main",
+  );
+  const title = t.parts("hand.title", { mark: markSign(talk.conversation.mark, t) });
+  const dialog = sheet(
+    title,
+    problem.place,
+    field(t("hand.to"), to),
+    field(t("hand.should_know"), text),
+    el("p", { class: "choices" }, go, button(t("desk.cancel"), () => dialog.close())),
+  );
+  return dialog;
+}
+
 const SHOWN = [
   ["J", "K", "keys.move"],
   ["Enter", "keys.open"],
@@ -68,6 +96,7 @@ const SHOWN = [
   ["Ctrl+Enter", "keys.send"],
   ["Z", "keys.undo"],
   ["T", "keys.note"],
+  ["H", "keys.hand_over"],
   ["U", "keys.urgency"],
   ["E", "keys.close"],
   ["M", "keys.mine"],

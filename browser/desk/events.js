@@ -23,6 +23,7 @@ export function newLines() {
  * @param {number} after the last change known
  * @param {object} told
  * @param {(change: Change) => void} told.change
+ * @param {(number: number) => void} [told.team] the roster has so many entries now
  * @param {() => void} told.connected @param {() => void} told.broken
  * @returns {() => void} stops it
  */
@@ -35,6 +36,10 @@ export function followChanges(api, after, told) {
 
   function take(line) {
     const change = JSON.parse(line);
+    if (change.team) {
+      told.team?.(change.team);
+      return;
+    }
     if (change.beat || change.number <= last) {
       return;
     }

@@ -4,11 +4,11 @@ import { button, el } from "./dom.js";
 import { coloursNow, switchColours } from "./colours.js";
 import { oldestWaits, roundedWait } from "./order.js";
 
-/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys */
+/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys, onTeam */
 export function newHeaderView(
   { t, rows, now, kept, trouble },
   desk,
-  { onLock, onSignOut, onKeys },
+  { onLock, onSignOut, onKeys, onTeam },
 ) {
   const waiting = el("span", { class: "waiting" });
   const colours = button("", () => {
@@ -24,6 +24,7 @@ export function newHeaderView(
     el(
       "span",
       { class: "bar-buttons" },
+      button(t("team.title"), onTeam),
       button(t("keys.title"), onKeys, "", { "aria-keyshortcuts": "?" }),
       colours,
       button(t("header.lock"), onLock),
@@ -33,6 +34,7 @@ export function newHeaderView(
   const banner = el("p", { class: "banner", role: "status", hidden: true });
   const soon = el("p", { class: "banner", role: "alert", hidden: true });
   const held = el("p", { class: "banner held", role: "status", hidden: true });
+  const progress = el("p", { class: "banner", role: "status", hidden: true });
   const said = el("p", { class: "said-once", role: "status" });
   let quiet = null;
 
@@ -55,7 +57,7 @@ export function newHeaderView(
   render();
   const stops = [rows.watch(render), trouble.watch(render)];
   return {
-    elements: [bar, banner, soon, held, said],
+    elements: [bar, banner, soon, held, progress, said],
     render,
 
     /** Says something once, for a while. */
@@ -71,6 +73,12 @@ export function newHeaderView(
         soon.hidden = !is;
         soon.textContent = is ? t("lock.soon", { minutes: 1 }) : "";
       }
+    },
+
+    /** @param {string} text of what goes on in the background; "" when it is over */
+    showProgress(text) {
+      progress.hidden = text === "";
+      progress.textContent = text;
     },
 
     /** An answer that is held while another conversation is on the screen. */

@@ -16,6 +16,7 @@ import { signProof } from "../envelope/wraps.js";
 const OPEN_TEAM_WRAP = 0x45;
 const REPLIED = 0x46;
 const CLOSE = 0x47;
+export const RECOVER = 0x86;
 const NOTHING = new Uint8Array();
 
 /**
@@ -42,10 +43,14 @@ export async function freshNonce(api) {
 /** @param {Uint8Array} startKey @param {Uint8Array} body @returns {Uint8Array} kind 0x41 */
 export const toKeeper = (startKey, body) => seal(KEEPER_REQUEST, startKey, body);
 
-/** A proof of this member: the fields to send, and how to read what comes back. */
-function prove(member, nonce, verb, signedArguments) {
+/**
+ * A proof by this key: the fields to send, and how to read what comes back.
+ * @param {import("../envelope/sealing.js").SignKeys} keys @param {Uint8Array} nonce
+ * @param {number} verb @param {Uint8Array[]} signedArguments
+ */
+export function prove(keys, nonce, verb, signedArguments) {
   const reply = newBoxKeys();
-  const signature = signProof(member.keys.sign, nonce, verb, signedArguments, reply.public);
+  const signature = signProof(keys, nonce, verb, signedArguments, reply.public);
   return {
     fields: {
       nonce: toBase64Url(nonce),
@@ -79,21 +84,23 @@ export async function askOpen(api, member, row) {
   const { nonce } = await freshNonce(api);
   const reference = fromBase64Url(row.reference);
   const signed = [reference, member.staffId, u32(row.epoch)];
-  const proof = prove(member, nonce, OPEN_TEAM_WRAP, signed);
+  const proof = prove(member.keys.sign, nonce, OPEN_TEAM_WRAP, signed);
   const { conversation, epoch } = row;
   const answer = await api.post("/api/open", { conversation, epoch, ...proof.fields });
-  const [inner, conversationId, cpk, npk, verify, due, latest] = proof.read(answer.answer, 7);
+  return { answer, wrap: readOpened(proof, answer.answer) };
+}
+
+/** @param {{read: Function}} proof @param {string} answer @returns {OpenedWrap} */
+export function readOpened(proof, answer) {
+  const [inner, conversationId, cpk, npk, verify, due, latest] = proof.read(answer, 7);
   return {
-    answer,
-    wrap: {
-      inner,
-      conversationId,
-      cpk,
-      npk,
-      verifyKey: verify.length ? verify : null,
-      due: readU64(due),
-      latest: readU64(latest),
-    },
+    inner,
+    conversationId,
+    cpk,
+    npk,
+    verifyKey: verify.length ? verify : null,
+    due: readU64(due),
+    latest: readU64(latest),
   };
 }
 
@@ -116,7 +123,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
     sealed.messageId,
     labelledHash("outbox", outbox),
   ];
-  const proof = prove(member, nonce, REPLIED, signed);
+  const proof = prove(member.keys.sign, nonce, REPLIED, signed);
   return api.post("/api/reply", {
     conversation: sealed.conversation,
     message: toBase64Url(sealed.messageId),
@@ -137,7 +144,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
 export async function askClose(api, member, row, seen) {
   const { nonce } = await freshNonce(api);
   const signed = [fromBase64Url(row.reference), member.staffId];
-  const proof = prove(member, nonce, CLOSE, signed);
+  const proof = prove(member.keys.sign, nonce, CLOSE, signed);
   const { conversation } = row;
   return (await api.post("/api/close", { conversation, seen, ...proof.fields })).due;
 }

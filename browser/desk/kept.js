@@ -1,7 +1,7 @@
-// What this browser keeps between visits: colours, whether single keys work, and the team's
-// fingerprint. All of it is public or a matter of taste; a browser that keeps nothing works too.
+// What this browser keeps between visits: colours, whether single keys work, the team's fingerprint
+// and the last entry of its roster. All of it is public or a matter of taste; a browser that keeps nothing works too.
 
-const NAMES = ["colours", "keys", "fingerprint"];
+const NAMES = ["colours", "keys", "fingerprint", "head"];
 
 /** @param {{localStorage: Storage}} window @returns a few named values, text or null */
 export function newKept(window) {

@@ -2,13 +2,18 @@
 // session live in this page's memory and go with it.
 
 import { toBase64Url } from "../envelope/bytes.js";
+import { COUNSELLOR, headOf, RosterError, SUPERVISOR } from "../roster/roster.js";
 import { newApi } from "./api.js";
 import { applyColours } from "./colours.js";
 import { newWriter } from "./conversation.js";
 import { el } from "./dom.js";
 import { followChanges } from "./events.js";
 import { newKept } from "./kept.js";
+import { readInvitation } from "./invitation.js";
+import { showJoin } from "./join_screen.js";
 import { showLock } from "./lock_screen.js";
+import { showOffice } from "./office_screen.js";
+import { showRecover } from "./recover_screen.js";
 import { newRows } from "./rows.js";
 import { readToken } from "./set_up.js";
 import { showSetUp } from "./set_up_screen.js";
@@ -45,15 +50,24 @@ function start(root, config) {
     leave = screen(app, ...given) ?? (() => undefined);
   }
 
-  const askSignIn = (given = {}) => show(showSignIn, { ...given, onSignedIn: begin });
+  const askSignIn = (given = {}) =>
+    show(showSignIn, { ...given, onSignedIn: begin, onRecover: askSheets });
+  const askSheets = () => show(showRecover, { onSignedIn: begin, onBack: () => askSignIn() });
 
-  async function begin({ token, sealed, member }) {
+  async function begin({ token, sealed, member, isRecovery = false }) {
     api.useSession(token);
+    app.kept.set("head", toBase64Url(headOf(sealed.roster)));
+    if (isRecovery || !(member.roles & (COUNSELLOR | SUPERVISOR))) {
+      session = { ...app, sealed, stop: () => undefined };
+      show(showOffice, session, member, { isRecovery, onSignOut: signOut, onBroken: broken });
+      return;
+    }
     const rows = newRows(api, pause);
     const after = await rows.load();
     const trouble = newTrouble();
     const stop = followChanges(api, after, {
       change: (change) => rows.changed(change),
+      team: () => session?.teamChanged?.(),
       connected() {
         if (trouble.end()) {
           rows.load().catch(() => undefined); // broken again: then it comes again with the stream
@@ -68,7 +82,7 @@ function start(root, config) {
   }
 
   function work(member) {
-    show(showWork, session, member, { onLock: lock, onSignOut: signOut });
+    show(showWork, session, member, { onLock: lock, onSignOut: signOut, onBroken: broken });
   }
 
   function lock() {
@@ -95,7 +109,17 @@ function start(root, config) {
     askSignIn({ notice: t("signin.signed_out") });
   }
 
+  /** The roster does not hold: nothing more is done with it. */
+  async function broken(error) {
+    if (!(error instanceof RosterError)) {
+      return; // no connection, or signed out: each is told where it is noticed
+    }
+    await signOut();
+    askSignIn({ notice: t("verify.roster_stop") });
+  }
+
   const token = readToken(location.hash);
+  const invitation = readInvitation(location.hash);
   if (location.hash) {
     history.replaceState(null, "", location.pathname);
   }
@@ -103,6 +127,8 @@ function start(root, config) {
   applyColours(app.kept);
   if (token) {
     show(showSetUp, token, { onReady: askSignIn });
+  } else if (invitation) {
+    show(showJoin, invitation, { onReady: askSignIn });
   } else {
     askSignIn();
   }

@@ -71,6 +71,8 @@ export function newRows(api, pause) {
 
   return {
     load,
+    /** Fetches one row anew. @param {string} id */
+    look: (id) => refresh([id]),
     get: (id) => rows.get(id),
     has: (id) => rows.has(id),
     all: () => rows.values(),

@@ -11,6 +11,7 @@ export const SINGLE = {
   r: "answer",
   z: "undo",
   t: "note",
+  h: "hand_over",
   u: "urgency",
   e: "close",
   m: "mine",

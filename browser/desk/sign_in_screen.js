@@ -15,8 +15,9 @@ import { signInTrouble } from "./troubles.js";
  * @param {string} given.notice to say first @param {string} given.name already known
  * @param {number | null} given.usedCode of the second key that was used a moment ago
  * @param {(signedIn: object) => Promise<void>} given.onSignedIn
+ * @param {() => void} given.onRecover to come in with the recovery sheets
  */
-export function showSignIn(app, { notice = "", name = "", usedCode = null, onSignedIn }) {
+export function showSignIn(app, { notice = "", name = "", usedCode = null, onSignedIn, onRecover }) {
   const { root, t, api, kept } = app;
   const problem = newProblem();
   const named = el("input", { value: name, autocomplete: "username", required: true });
@@ -42,7 +43,8 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
     submit,
   );
   const status = notice && el("p", { class: "notice", role: "status" }, notice);
-  root.replaceChildren(card(el("h1", {}, t("signin.title")), status, problem.place, form));
+  const sheets = button(t("recovery.use"), onRecover, "plain");
+  root.replaceChildren(card(el("h1", {}, t("signin.title")), status, problem.place, form, sheets));
   (name ? password : named).focus();
 
   function send(event) {
@@ -66,10 +68,11 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
       const known = kept.get("fingerprint");
       const fingerprint = fromBase64Url(known ?? hello.fingerprint);
       const typed = { name: named.value, password: password.value, code: number };
-      const signedIn = await signIn(api, typed, fingerprint);
+      const head = known && kept.get("head");
+      const signedIn = await signIn(api, typed, fingerprint, head ? fromBase64Url(head) : null);
       password.value = "";
       code.value = "";
-      await (known ? onSignedIn(signedIn) : compare(app, fingerprint, () => onSignedIn(signedIn)));
+      await (known ? onSignedIn(signedIn) : compareFingerprint(app, fingerprint, () => onSignedIn(signedIn)));
     } catch (error) {
       code.value = "";
       problem.tell(signInTrouble(error, t));
@@ -78,7 +81,7 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
 }
 
 /** The first sight of this team in this browser: the words are compared with a colleague. */
-function compare({ root, t, kept }, fingerprint, onSame) {
+export function compareFingerprint({ root, t, kept }, fingerprint, onSame) {
   const words = fingerprintWords(fingerprint, WORDS);
   const heading = el("h1", { tabindex: "-1" }, t("signin.fingerprint"));
   const same = () => {

@@ -10,7 +10,7 @@ const RECENT = 30;
 
 /**
  * @param {object} session @param {object} desk @param {object} talk of desk.open
- * @param {object} given what its buttons do: onClaim, onRelease, onClose, onBack, onSide
+ * @param {object} given what its buttons do: onClaim, onRelease, onHandOver, onClose, onBack, onSide
  */
 export function newTalkView(session, desk, talk, given) {
   const { t, rows } = session;
@@ -25,6 +25,7 @@ export function newTalkView(session, desk, talk, given) {
   const warning = el("p", { class: "warning", hidden: true });
   const claim = button(t("talk.claim"), given.onClaim, "main");
   const release = button(t("talk.release"), given.onRelease);
+  const handOver = button(t("talk.hand_over"), given.onHandOver, "", { "aria-keyshortcuts": "H" });
   const close = button(t("talk.close"), given.onClose);
   const header = el(
     "header",
@@ -43,6 +44,7 @@ export function newTalkView(session, desk, talk, given) {
       { class: "choices" },
       claim,
       release,
+      handOver,
       close,
       button(t("findings.title"), given.onSide, "to-side"),
     ),
@@ -98,6 +100,7 @@ export function newTalkView(session, desk, talk, given) {
     claim.hidden = holder !== null;
     release.hidden = !isOwn;
     close.hidden = !isOwn;
+    handOver.hidden = !isOwn || desk.colleagues().length === 0;
     const near = desk.similarOf(talk);
     warning.hidden = !near;
     warning.replaceChildren(

@@ -4,13 +4,16 @@ import { equal } from "../envelope/bytes.js";
 import { CannotOpen } from "../envelope/sealing.js";
 import { openEarlierSeed, openGrant, teamKeys } from "../envelope/wraps.js";
 
-/** @typedef {Map<number, import("../envelope/wraps.js").KeyPairs>} TeamKeys by epoch */
+/**
+ * @typedef {import("../envelope/wraps.js").KeyPairs & {seed: Uint8Array}} EpochKeys
+ * @typedef {Map<number, EpochKeys>} TeamKeys by epoch
+ */
 
 /** Whether a seed makes the keys that the roster names for an epoch. */
 function keysOf(seed, epoch) {
   const keys = teamKeys(seed);
   const isNamed = equal(keys.box.public, epoch.boxKey) && equal(keys.sign.public, epoch.signKey);
-  return isNamed ? keys : null;
+  return isNamed ? { ...keys, seed } : null;
 }
 
 /** What `work` gives, or null where it does not open. */

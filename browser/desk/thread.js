@@ -47,9 +47,9 @@ import { readScreening } from "./findings.js";
  * @param {import("../envelope/sealing.js").BoxKeys} keys.messages
  * @param {import("../envelope/sealing.js").BoxKeys} keys.notes
  * @param {Uint8Array | null} keys.verifyKey the client's
- * @param {import("../roster/roster.js").Roster} roster
+ * @param {() => import("../roster/roster.js").Roster} rosterNow
  */
-export function newThread({ id, messages, notes, verifyKey }, roster) {
+export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   const readingMessages = newReading();
   const readingNotes = newReading();
   /** @type {Line[]} */
@@ -63,6 +63,7 @@ export function newThread({ id, messages, notes, verifyKey }, roster) {
 
   /** The key that must have signed; undefined or null where there is none. */
   function signerOf({ origin, epoch }) {
+    const roster = rosterNow();
     const fixed = {
       [FROM_CLIENT]: verifyKey,
       // Where there is a phrase, the client's own key signs; the courier has no business there.
@@ -112,7 +113,7 @@ export function newThread({ id, messages, notes, verifyKey }, roster) {
       id: toBase64Url(envelope.messageId),
       ours,
       verified,
-      earlier: ours && envelope.epoch !== currentEpoch(roster).number,
+      earlier: ours && envelope.epoch !== currentEpoch(rosterNow()).number,
       danger: envelope.danger,
       text: envelope.text,
       name: envelope.name,

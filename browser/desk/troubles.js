@@ -54,6 +54,23 @@ export function openingTrouble(error, t, member) {
   return doingTrouble(error, t);
 }
 
+/**
+ * Something about the team.
+ * @param {unknown} error @param {Function} t @returns {string}
+ */
+export function teamTrouble(error, t) {
+  if (error instanceof RosterError) {
+    return t("team.not_possible");
+  }
+  if (error instanceof CannotOpen) {
+    return t("team.no_key_here");
+  }
+  if (error instanceof Refusal && ["refused", "forbidden"].includes(error.code)) {
+    return t("team.refused");
+  }
+  return doingTrouble(error, t);
+}
+
 /** Anything else that was not done. @param {unknown} error @param {Function} t @returns {string} */
 export function doingTrouble(error, t) {
   if (error instanceof Refusal) {

@@ -1,42 +1,64 @@
 // The desk at work: list, conversation, findings and notes in one screen; one at a time on a phone.
 // This file joins the parts and turns keys into what they do.
 
+import { RosterError } from "../roster/roster.js";
+import { NoAnswer, Refusal } from "./api.js";
 import { newDesk } from "./desk.js";
-import { askToClose, showKeys } from "./dialogs.js";
+import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { newHeaderView } from "./header_view.js";
 import { newIdle } from "./idle.js";
 import { newQueueView } from "./queue_view.js";
 import { actionOf, newDoublePress } from "./shortcuts.js";
+import { newRewrapping } from "./rewrapping.js";
+import { sheet } from "./sheet.js";
 import { newSideView } from "./side_view.js";
 import { markSign } from "./signs.js";
 import { newTalkView, talkNotice } from "./talk_view.js";
+import { counsels, newTeamState } from "./team_state.js";
+import { newTeamView } from "./team_view.js";
 import { doingTrouble, openingTrouble } from "./troubles.js";
 
 const TICK_MS = 200;
+const SPREAD_MS = 1_500;
 const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel", "touchstart"];
 const GONE = { erased: "talk.erased_by_client", forgotten: "talk.forgotten" };
 
 /**
  * @param {object} app @param {object} session @param {object} member who works here
- * @param {{onLock: () => void, onSignOut: () => void}} given
+ * @param {object} given
+ * @param {() => void} given.onLock @param {() => void} given.onSignOut
+ * @param {(error: unknown) => void} given.onBroken the roster does not hold
  * @returns {() => Promise<unknown>} ends it: drafts are stored, keys forgotten
  */
-export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
-  const { rows, now, kept } = session;
+export function showWork({ root, t }, session, member, { onLock, onSignOut, onBroken }) {
+  const { rows, now, kept, pause } = session;
   /** The id of the conversation on the screen, and its two views. */
   let openId = null;
   let talkView = null;
   let sideView = null;
   let opening = 0;
+  let isOver = false;
 
-  const desk = newDesk(session, member, { changed, gone });
+  const state = newTeamState(session, member, () => teamSheet?.look());
+  const desk = newDesk(session, member, { changed, gone, readTeam: state.refresh });
   const queue = newQueueView(session, desk, {
     onOpen: open,
     openId: () => openId,
     onTakeNext: takeNext,
   });
-  const header = newHeaderView(session, desk, { onLock, onSignOut, onKeys: showSheet });
+  const header = newHeaderView(session, desk, {
+    onLock,
+    onSignOut,
+    onKeys: showSheet,
+    onTeam: showTeam,
+  });
+  const rewrapping = newRewrapping(session, member, {
+    progress: (left) => header.showProgress(left ? t("team.rewrapping", { count: left }) : ""),
+    done: (id, epoch) => rows.patch(id, { epoch }),
+  });
+  /** The sheet with the team, while it is open. */
+  let teamSheet = null;
   const idle = newIdle(now());
   const locks = newDoublePress();
   const nav = el(
@@ -120,6 +142,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
     talkView = newTalkView(session, desk, talk, {
       onClaim: () => claim(id),
       onRelease: () => act(() => desk.release(id)),
+      onHandOver: () => handOver(id),
       onClose: () => close(id),
       onBack: () => showQueue(queue.tab()),
       onSide: () => screen("side"),
@@ -189,6 +212,16 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
     }
   }
 
+  function handOver(id) {
+    const talk = desk.of(id);
+    if (talk && rows.get(id)?.holder === desk.own && desk.colleagues().length) {
+      askToHandOver(session, desk, talk, async (person, text) => {
+        await desk.handOver(id, person.staffId, text);
+        header.say(t("hand.done", { name: person.shownName }));
+      });
+    }
+  }
+
   const single = {
     isOn: kept.get("keys") !== "off",
     onSwitch(on) {
@@ -199,6 +232,44 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
 
   function showSheet() {
     showKeys(session, single);
+  }
+
+  // --- the team -----------------------------------------------------------------------------
+
+  /** A new epoch where one is due, keys for colleagues, wraps for the new key. */
+  async function followTeam() {
+    try {
+      await state.follow();
+      if (counsels(member.roles)) {
+        await rewrapping.run();
+      }
+    } catch (error) {
+      if (!isOver && error instanceof RosterError) {
+        onBroken(error);
+      } else if (!isOver && !(error instanceof NoAnswer || error instanceof Refusal)) {
+        throw error;
+      } // no connection: the next change, or the next sign-in, goes on
+    }
+  }
+
+  /** Of several desks that hear of it at once, one should make the epoch. */
+  async function teamChanged() {
+    await pause(Math.random() * SPREAD_MS);
+    if (!isOver) {
+      await followTeam();
+    }
+  }
+
+  function showTeam() {
+    teamSheet = newTeamView(session, member, state, { onChanged: followTeam });
+    const { look, end, element } = teamSheet;
+    const dialog = sheet(t("team.title"), element, button(t("keys.shut"), () => dialog.close()));
+    dialog.classList.add("wide");
+    dialog.addEventListener("close", () => {
+      end();
+      teamSheet = null;
+    });
+    look();
   }
 
   // --- keys ---------------------------------------------------------------------------------
@@ -215,6 +286,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
     note: () => sideView && (screen("side"), sideView.focusNote()),
     urgency: () => sideView && (screen("side"), sideView.focusUrgency()),
     close: () => openId && close(openId),
+    hand_over: () => openId && handOver(openId),
     mine: () => showQueue("mine"),
     queue: () => showQueue("queue"),
     filter: () => (screen("queue"), queue.focusFilter()),
@@ -280,7 +352,15 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut }) {
   document.addEventListener("keydown", onKey);
   const timer = setInterval(tick, TICK_MS);
 
+  session.teamChanged = teamChanged;
+  followTeam();
+
   return () => {
+    isOver = true;
+    session.teamChanged = null;
+    teamSheet?.end();
+    state.end();
+    rewrapping.end();
     clearInterval(timer);
     TOUCHES.forEach((name) => document.removeEventListener(name, touch));
     document.removeEventListener("keydown", onKey);

@@ -74,6 +74,7 @@ export class RosterError extends Error {}
  * @property {Uint8Array[]} removed their ids
  * @property {Epoch[]} epochs the last is the current one; number n stands at n - 1
  * @property {Uint8Array[]} policies TOML as signed, oldest first
+ * @property {boolean} isEpochDue somebody has kept keys that must open nothing new
  * @property {Uint8Array[]} hashes of all entries; the last is the head
  * @property {number} time of the last entry, seconds
  */
@@ -199,6 +200,7 @@ function found(raw) {
     removed: [],
     epochs: [{ number: 1, boxKey: team, signKey: teamSign, earlierSeed: new Uint8Array() }],
     policies: [],
+    isEpochDue: false,
     hashes: [entry.hash],
     time: entry.time,
   };
@@ -247,32 +249,55 @@ function applyPerson(roster, entry) {
   const person = readPerson(entry, fieldsOf(entry, 6));
   const isRemoved = has(roster.removed, person.staffId);
   holds(!isRemoved, entry.number, "a removed person's id is never used again");
-  return { people: withAdmin(entry, [...without(roster, person.staffId), person]) };
+  return withPeople(roster, entry, [...without(roster, person.staffId), person]);
 }
 
 function applyRemoval(roster, entry) {
   const [staffId] = fieldsOf(entry, 1);
   holds(personOf(roster, staffId), entry.number, "who is removed is not a member");
-  const people = withAdmin(entry, without(roster, staffId));
-  return { people, removed: [...roster.removed, staffId] };
+  const changed = withPeople(roster, entry, without(roster, staffId));
+  return { ...changed, removed: [...roster.removed, staffId] };
 }
 
 const without = (roster, staffId) =>
   roster.people.filter((person) => !equal(person.staffId, staffId));
 
-function withAdmin(entry, people) {
+function withPeople(roster, entry, people) {
   const hasAdmin = people.some((person) => person.roles & ADMIN);
   holds(hasAdmin, entry.number, "the last admin stays an admin");
-  return people;
+  const counsellors = roster.people.filter((person) => person.roles & COUNSELLOR);
+  const isEpochDue = roster.isEpochDue || !counsellors.every((one) => stillCounsels(one, people));
+  return { people, isEpochDue };
 }
+
+/** Whether a counsellor is still one, with the same keys. */
+const stillCounsels = (before, people) =>
+  people.some(
+    (now) =>
+      equal(now.staffId, before.staffId) &&
+      now.roles & COUNSELLOR &&
+      equal(now.boxKey, before.boxKey) &&
+      equal(now.signKey, before.signKey),
+  );
 
 function applyEpoch(roster, entry) {
   const [numbered, boxKey, signKey, earlierSeed] = fieldsOf(entry, 4);
   const number = roster.epochs.length + 1;
   holds(equal(numbered, u32(number)), entry.number, `epoch ${number} is due here`);
   const epoch = { number, boxKey: key(entry, boxKey), signKey: key(entry, signKey), earlierSeed };
-  return { epochs: [...roster.epochs, epoch] };
+  return { epochs: [...roster.epochs, epoch], isEpochDue: false };
 }
+
+/**
+ * What names a newcomer when it is read aloud: root, id, name, keys and roles.
+ * @param {Uint8Array} fingerprint of the root @param {Person} person
+ * @returns {Uint8Array} 32 bytes; people compare the first 88 bits as eight words
+ */
+export const newcomerHash = (fingerprint, p) =>
+  labelledHash(
+    "newcomer",
+    pack(fingerprint, p.staffId, utf8(p.shownName), p.boxKey, p.signKey, Uint8Array.of(p.roles)),
+  );
 
 // --- making entries -------------------------------------------------------------------------
 

@@ -182,9 +182,13 @@ test("chains that hold", () => {
       box_key: hex(person.boxKey),
       sign_key: hex(person.signKey),
       roles: person.roles,
+      words: fingerprintWords(rosters.newcomerHash(roster.fingerprint, person), WORDS),
     }));
     assert.deepEqual(people.sort(byId), [...one.people].sort(byId));
     assert.deepEqual(roster.removed.map(hex), one.removed);
+    const chain = entriesOf(one);
+    const due = chain.map((_, i) => rosters.verifyChain(chain.slice(0, i + 1)).isEpochDue);
+    assert.deepEqual(due, one.epoch_due);
     assert.deepEqual(roster.policies.map(hex), one.policies);
     const epochs = roster.epochs.map(({ number, boxKey, signKey }) => ({
       number,

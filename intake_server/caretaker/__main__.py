@@ -34,6 +34,7 @@ from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import Peer, Refused, socket_name
 from vault.meta import WrongPairing
+from vault.private_files import FILE_MODE, mode_in
 from vault.sealing import SignKeys
 from vault.wraps import caretaker_keys
 
@@ -69,11 +70,12 @@ async def serving(
             screener = Screener(rules, signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
-        for name, answer in (
-            ("caretaker.sock", screening.answer),
-            ("caretaker-operator.sock", operator.answer),
+        for name, answer, mode in (
+            # Web and courier have users of their own under systemd, and share a group for this.
+            ("caretaker.sock", screening.answer, mode_in(data.run_dir)),
+            ("caretaker-operator.sock", operator.answer, FILE_MODE),
         ):
-            listener = await Listener.open(data.run_dir / name, answer)
+            listener = await Listener.open(data.run_dir / name, answer, mode)
             stack.push_async_callback(listener.close)
         await stack.enter_async_context(sweeping(sweep))
         await stack.enter_async_context(beside(follow(sweep, keeper, signer.public, health)))

@@ -6,11 +6,11 @@ Frames and statuses are the keeper's (docs/keeper.md, section 2); the verbs are 
 
 import asyncio
 import contextlib
-import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from vault import private_files
 from vault.keeper_protocol import (
     Status,
     decode_request,
@@ -25,7 +25,6 @@ Answerer = Callable[[int, bytes], Awaitable[Answer]]
 """Given a verb's number and its packed arguments; raises Malformed for what it does not know."""
 
 _AT_ONCE: Final = 4_096  # requests of one connection under way; the reader waits for more room
-_PRIVATE: Final = stat.S_IRUSR | stat.S_IWUSR
 
 
 class Listener:
@@ -37,11 +36,13 @@ class Listener:
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     @classmethod
-    async def open(cls, path: Path, answer: Answerer) -> "Listener":
-        """Listen on `path` (mode 0600), in place of what an earlier process left there."""
+    async def open(
+        cls, path: Path, answer: Answerer, mode: int = private_files.FILE_MODE
+    ) -> "Listener":
+        """Listen on `path`, in place of what an earlier process left there."""
         listener = cls(answer)
         listener._server = await asyncio.start_unix_server(listener._connected, path)
-        await asyncio.to_thread(path.chmod, _PRIVATE)
+        await asyncio.to_thread(path.chmod, mode)
         return listener
 
     async def close(self) -> None:

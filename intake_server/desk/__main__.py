@@ -23,8 +23,10 @@ from intake_server.desk.feed import Feed
 from intake_server.desk.members import Members
 from intake_server.desk.pace import Pace
 from intake_server.desk.page import Page, client_page_url
-from intake_server.desk.routes import Routes, elsewhere, own_hosts, transport_headers
+from intake_server.desk.routes import Requests, Routes, elsewhere, own_hosts, transport_headers
 from intake_server.desk.sessions import Sessions
+from intake_server.desk.team_api import TeamApi
+from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
 from intake_server.pages import QuietServer, StringsError, load_static
@@ -34,6 +36,7 @@ from intake_server.settings import Settings
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import DeskKeeper, KeeperLink
 from vault.keeper_protocol import Peer, socket_name
+from vault.keeper_team import TeamKeeper
 
 LEAVE_SECONDS: Final = 5.0  # what is being answered may end, then connections are closed
 _HERE: Final = Path(__file__).parent
@@ -74,8 +77,12 @@ async def serving(
         members = Members(RosterView(keeper), sessions, clock.monotonic)
         feed = Feed(work.changes_after, work.wake, await work.newest_change())
         desk = Desk(client_page_url(settings), settings.screening.mode)
+        strangers, team = Pace(clock.monotonic), TeamKeeper(link)
         routes = Routes(
-            Api(work, keeper, members, Pace(clock.monotonic), desk),
+            Requests(
+                Api(work, keeper, members, strangers, desk),
+                TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
+            ),
             Events(feed, members, clock.monotonic, log),
             members,
             page,

@@ -2,7 +2,8 @@
 
 `{"number", "conversation", "what"}`; `what` is one of `vault.changes.What`, or `gap` where changes
 were not kept: then everything is fetched anew. `{"beat": true}` comes at once and every BEAT
-seconds, so that either side notices a connection that is dead. A stream ends with its session, at
+seconds, so that either side notices a connection that is dead. `{"team": number}` says that the
+roster has so many entries now. A stream ends with its session, at
 most LOOK seconds later, and when the same session opens another one.
 """
 
@@ -25,7 +26,7 @@ from vault.changes import Change
 from vault.engine import DatabaseFailed
 
 BEAT: Final = 15.0
-LOOK: Final = 5.0
+LOOK: Final = 2.0
 GAP: Final = "gap"
 _TAKEN_SECONDS: Final = 2 * BEAT  # who does not read for so long is gone
 _HEADERS: Final = {"Content-Type": "application/x-ndjson", "X-Accel-Buffering": "no"}
@@ -70,11 +71,15 @@ class Events:
         after: int,
         may_see: MaySee,
     ) -> None:
-        own, beat_at = session.streams, self._now()
+        own, beat_at, entries = session.streams, self._now(), 0
         while request.transport is not None and session.streams == own:
-            if not may_see(await self._members.still(session)):
+            member = await self._members.still(session)
+            if not may_see(member):
                 return
             lines, after = await self._lines(after)
+            if entries and entries != member.known.roster.number:
+                lines.append(_team_line(member.known.roster.number))
+            entries = member.known.roster.number
             if self._now() >= beat_at:
                 lines.append(_BEAT_LINE)
                 beat_at = self._now() + BEAT
@@ -95,6 +100,10 @@ class Events:
         if not found:
             return [], after
         return [_told(change) for change in found], found[-1].number
+
+
+def _team_line(number: int) -> bytes:
+    return msgspec.json.encode({"team": number}) + b"\n"
 
 
 def _told(change: Change) -> bytes:

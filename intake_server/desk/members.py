@@ -18,7 +18,7 @@ from intake_server.roster_view import Known, RosterView
 from vault.keeper_client import KeeperDown
 from vault.roster import Role, RosterError
 
-FRESH_SECONDS: Final = 5.0
+FRESH_SECONDS: Final = 1.5  # with the look of an open stream, a removal counts within 4 seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Members:
         self._sessions = sessions
         self._now = now
         self._known: Known | None = None
+        self._seen: Known | None = None  # the last that held, also while the keeper is silent
         self._looked = float("-inf")
         self._looking = asyncio.Lock()
         self.keeper_silent = False
@@ -53,6 +54,10 @@ class Members:
         if self._known is None:  # a look failed while this one waited for it
             raise Unavailable
         return self._known
+
+    async def fresh(self) -> Known:
+        """The roster of this very moment; raises Unavailable."""
+        return await self._look_now()
 
     async def of(self, token: bytes | None) -> Member:
         """Who has this token; raises SignedOut, Unavailable."""
@@ -101,5 +106,15 @@ class Members:
             self._known = None
             raise
         self.keeper_silent = self.roster_broken = False
-        self._known, self._looked = known, asked
+        self._end_sessions(self._seen, known)
+        self._known, self._seen, self._looked = known, known, asked
         return known
+
+    def _end_sessions(self, before: Known | None, now: Known) -> None:
+        """End the sessions of whoever was removed or has other keys since the look before."""
+        if before is None or before.roster.head == now.roster.head:
+            return
+        for staff_id, person in before.roster.people.items():
+            still = now.roster.people.get(staff_id)
+            if still is None or still.sign_key != person.sign_key:
+                self._sessions.end_all_of(staff_id)

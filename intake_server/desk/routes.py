@@ -34,6 +34,7 @@ from intake_server.desk.refusals import (
     NotHere,
     Unavailable,
 )
+from intake_server.desk.team_api import TeamApi
 from intake_server.pages import StaticFile
 from vault.roster import Role
 
@@ -74,6 +75,17 @@ class Route:
 
 _COUNSELLOR: Final = Role.COUNSELLOR
 _WATCHING: Final = Role.COUNSELLOR | Role.SUPERVISOR  # one of the two
+_INVITING: Final = Role.ADMIN | Role.SUPERVISOR
+_MEETING: Final = Role.ADMIN | Role.SUPERVISOR | Role.COUNSELLOR
+_SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What answers: the desk's daily work, and what concerns the team itself."""
+
+    desk: Api
+    team: TeamApi
 
 
 class Routes:
@@ -81,7 +93,7 @@ class Routes:
 
     def __init__(  # each part is handed in, none is looked up
         self,
-        api: Api,
+        requests: Requests,
         events: Events,
         members: Members,
         page: Page,
@@ -98,6 +110,7 @@ class Routes:
         self._own_hosts = own_hosts
         self._clock = clock
         self._log = log
+        api, team = requests.desk, requests.team
         posts = (
             Route("hello", Need.NOTHING, _open(api.hello)),
             Route("setup/keys", Need.NOTHING, _open(api.set_up_keys)),
@@ -117,6 +130,21 @@ class Routes:
             Route("draft", _COUNSELLOR, _known(api.draft)),
             Route("urgency", _COUNSELLOR, _known(api.urgency)),
             Route("close", _COUNSELLOR, _known(api.close)),
+            Route("invitation", Need.NOTHING, _open(team.invitation)),
+            Route("join", Need.NOTHING, _open(team.join)),
+            Route("recover", Need.NOTHING, _open(team.recover)),
+            Route("roster", Need.SESSION, _known(team.roster)),
+            Route("counts", Need.SESSION, _known(team.counts)),
+            Route("team", _MEETING, _known(team.team)),
+            Route("team/invite", _INVITING, _known(team.invite)),
+            Route("team/withdraw", _INVITING, _known(team.withdraw)),
+            Route("team/append", _SIGNING, _known(team.append)),
+            Route("team/grant", _COUNSELLOR, _known(team.grant)),
+            Route("team/grants", _COUNSELLOR, _known(team.grants)),
+            Route("handover", _COUNSELLOR, _known(team.hand_over)),
+            Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
+            Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
+            Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)

@@ -21,7 +21,9 @@ class Alarm(StrEnum):
     DATABASE_IS_OLD = "database_is_old"
     OTHER_DATABASE = "database_of_another_pairing"
     ROWS_MISSING = "rows_missing"  # of a conversation that somebody has opened
+    MIRROR_LATE = "mirror_late"  # no whole mirror for two hours
     DISK_REFUSED = "disk_refused"
+    RECOVERY_USED = "recovery_used"  # somebody came in with the shares on paper
 
 
 class Alarms:

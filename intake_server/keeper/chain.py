@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from vault.keeper_protocol import MAX_ROSTER_ANSWER, number_of, u32
-from vault.roster import Roster, RosterError, verify_chain
+from vault.keeper_protocol import MAX_ROSTER_ANSWER, number_of, u8, u32
+from vault.roster import EntryType, Role, Roster, RosterError, read_entry, verify_chain
 from vault.sealing import Malformed, pack, unpack
 from vault.slot_files import GRANTS_STEPS, ROSTER_STEPS, CrashAt, Disk, remove, rewrite
 
 ROSTER_NAME: Final = "roster.bin"
 GRANTS_NAME: Final = "grants.bin"
-_GRANT_FIELDS: Final = 3
+_GRANT_FIELDS: Final = 6
 
-Grants = Mapping[tuple[bytes, int], bytes]
-"""The grant of each person (staff id) and epoch."""
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A team key sealed to a member's key, by whom, and whether its epoch has yet to begin."""
+
+    staff_id: bytes = field(repr=False)
+    epoch: int
+    granter_id: bytes = field(repr=False)
+    box_key: bytes = field(repr=False)
+    is_early: bool
+    sealed: bytes = field(repr=False)
+
+    @property
+    def packed(self) -> bytes:
+        """As it stands in the file."""
+        return pack(
+            self.staff_id,
+            u32(self.epoch),
+            self.granter_id,
+            self.box_key,
+            u8(self.is_early),
+            self.sealed,
+        )
 
 
 class DamagedRoster(Exception):
@@ -33,25 +55,31 @@ class Chain:
         self._disk = disk
         self._crash_at = crash_at
         self._entries: tuple[bytes, ...] = ()
-        self._grants: dict[tuple[bytes, int], bytes] = {}
+        self._grants: tuple[Grant, ...] = ()
         self.roster: Roster | None = None
         self.changing = asyncio.Lock()  # held from reading the roster to having written the next
 
-    def load(self, root: bytes) -> None:
-        """Read both files from before; the chain must begin at this root fingerprint.
+    def load(self, root: bytes, number: int, head: bytes) -> None:
+        """Read both files from before.
 
-        Raises DamagedRoster.
+        The chain must begin at this root fingerprint, and its entry of this number must have this
+        hash: what was pinned. Raises DamagedRoster.
         """
         try:
             entries = unpack(self._roster_path.read_bytes(), None)
-            self.roster = verify_chain(entries, fingerprint=root)
+            roster = _pinned(verify_chain(entries, fingerprint=root), number, head)
         except (FileNotFoundError, Malformed, RosterError) as why:
             raise DamagedRoster(
                 f"{self._roster_path} cannot be used ({why}). Put its last good copy back: without "
                 "the roster nobody can sign in"
             ) from None
-        self._entries = entries
-        self._grants = self._without_strangers(self._read_grants(), self.roster)
+        self._entries, self.roster = entries, roster
+        self._grants = self._read_grants()
+
+    @property
+    def folder(self) -> Path:
+        """Where the keeper's files lie."""
+        return self._roster_path.parent
 
     def discard(self) -> None:
         """Take away what a set-up left that never pinned a root. Raises OSError."""
@@ -75,7 +103,16 @@ class Chain:
 
     def grants_of(self, staff_id: bytes) -> list[bytes]:
         """A person's grants, oldest epoch first."""
-        return [self._grants[key] for key in sorted(self._grants) if key[0] == staff_id]
+        own = [each for each in self._grants if each.staff_id == staff_id]
+        return [each.sealed for each in sorted(own, key=lambda each: each.epoch)]
+
+    def holders(self) -> dict[bytes, int]:
+        """The newest epoch that has begun for which each person has a grant."""
+        newest: dict[bytes, int] = {}
+        for each in self._grants:
+            if not each.is_early:
+                newest[each.staff_id] = max(each.epoch, newest.get(each.staff_id, 0))
+        return newest
 
     def ends_with(self, entry: bytes) -> bool:
         """Whether this is the last entry: a request that is repeated gets the same answer."""
@@ -85,13 +122,15 @@ class Chain:
         """The roster with one more entry, the whole chain verified anew; raises RosterError."""
         return verify_chain((*self._entries, entry))
 
-    async def found(self, entry: bytes, staff_id: bytes, grant: bytes) -> None:
+    async def found(self, entry: bytes, grant: bytes) -> None:
         """Write a chain of one entry and its person's grant of epoch 1. Raises OSError.
 
         They count once the root is pinned and they are loaded.
         """
+        person = verify_chain((entry,)).founding.person
         await self._write_roster((entry,))
-        await self._write_grants({(staff_id, 1): grant})
+        own = person.staff_id
+        await self._write_grants((Grant(own, 1, own, person.box_key, False, grant),))  # noqa: FBT003 -- not early: epoch 1 begins with this
 
     async def append(self, entry: bytes, roster: Roster) -> None:
         """Write one more entry and take `roster`, which was verified with it. Raises OSError."""
@@ -99,48 +138,86 @@ class Chain:
         await self._write_roster(entries)
         self._entries, self.roster = entries, roster
 
-    async def put_grant(self, staff_id: bytes, epoch: int, grant: bytes) -> None:
-        """Keep a grant; those of the same person below the head epoch go. Raises OSError."""
-        head = self.roster.epoch.number if self.roster is not None else epoch
-        kept = {
-            key: value
-            for key, value in self._grants.items()
-            if key[0] != staff_id or key[1] >= head
-        }
-        await self._write_grants({**kept, (staff_id, epoch): grant})
+    async def put_grant(self, new: Grant) -> None:
+        """Keep a grant in place of those it makes needless. Raises OSError.
 
-    async def drop_strangers(self) -> None:
-        """Forget the grants of whoever is no longer a member. Raises OSError."""
+        One of the head epoch does so for all that have begun, one of the next for the same
+        granter's.
+        """
+
+        def is_needless(old: Grant) -> bool:
+            is_same = old.granter_id == new.granter_id or not new.is_early
+            return old.staff_id == new.staff_id and old.is_early == new.is_early and is_same
+
+        kept = (each for each in self._grants if not is_needless(each))
+        await self._write_grants((*kept, new))
+
+    async def tidy_grants(self) -> None:
+        """Forget grants that are nobody's any more. Raises OSError.
+
+        What was put before an epoch began counts from its beginning, if who began it had put it.
+        """
         if self.roster is not None:
-            kept = self._without_strangers(self._grants, self.roster)
+            beginners = self._beginners()
+            kept = tuple(
+                replace(each, is_early=each.epoch not in beginners)
+                for each in self._grants
+                if _is_members(each, self.roster)
+                and not (
+                    each.is_early and beginners.get(each.epoch, each.granter_id) != each.granter_id
+                )
+            )
             if kept != self._grants:
                 await self._write_grants(kept)
 
-    def _without_strangers(self, grants: Grants, roster: Roster) -> dict[tuple[bytes, int], bytes]:
-        return {key: grant for key, grant in grants.items() if key[0] in roster.people}
+    def _beginners(self) -> dict[int, bytes]:
+        """Who signed each epoch's beginning; the first one's is the root."""
+        entries = map(read_entry, self._entries)
+        signers = [each.signer_id for each in entries if each.type is EntryType.EPOCH]
+        first = b"" if self.roster is None else self.roster.founding.person.staff_id
+        return dict(enumerate([first, *signers], 1))
 
-    def _read_grants(self) -> dict[tuple[bytes, int], bytes]:
+    def _read_grants(self) -> tuple[Grant, ...]:
         """The grants; a file that cannot be read is one without grants: colleagues give them anew.
 
         A person without a grant is seen by everybody, a wrong one opens nothing.
         """
         try:
             packed = unpack(self._grants_path.read_bytes(), None)
-            rows = [unpack(row, _GRANT_FIELDS) for row in packed]
+            return tuple(_grant(row) for row in packed)
         except (FileNotFoundError, Malformed):
-            return {}
-        return {(staff_id, number_of(epoch)): grant for staff_id, epoch, grant in rows}
+            return ()
 
     async def _write_roster(self, entries: Sequence[bytes]) -> None:
         await asyncio.to_thread(
             rewrite, self._roster_path, pack(*entries), ROSTER_STEPS, self._disk, self._crash_at
         )
 
-    async def _write_grants(self, grants: Grants) -> None:
-        rows: Iterable[bytes] = (
-            pack(staff_id, u32(epoch), grant) for (staff_id, epoch), grant in grants.items()
-        )
+    async def _write_grants(self, grants: Iterable[Grant]) -> None:
+        written = tuple(grants)
+        data = pack(*(each.packed for each in written))
         await asyncio.to_thread(
-            rewrite, self._grants_path, pack(*rows), GRANTS_STEPS, self._disk, self._crash_at
+            rewrite, self._grants_path, data, GRANTS_STEPS, self._disk, self._crash_at
         )
-        self._grants = dict(grants)
+        self._grants = written
+
+
+def _pinned(roster: Roster, number: int, head: bytes) -> Roster:
+    """The roster, if it holds the pinned entry at its place; raises RosterError."""
+    if roster.number < number or (number and roster.hashes[number - 1] != head):
+        raise RosterError("it is an older one, or another")
+    return roster
+
+
+def _grant(row: bytes) -> Grant:
+    """One row of the file; raises Malformed."""
+    staff_id, epoch, granter_id, box_key, early, sealed = unpack(row, _GRANT_FIELDS)
+    return Grant(staff_id, number_of(epoch), granter_id, box_key, early == b"\x01", sealed)
+
+
+def _is_members(grant: Grant, roster: Roster) -> bool:
+    """Whether it was sealed to the key of somebody who is a counsellor now."""
+    person = roster.people.get(grant.staff_id)
+    return (
+        person is not None and Role.COUNSELLOR in person.roles and person.box_key == grant.box_key
+    )

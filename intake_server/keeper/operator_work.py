@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from intake_server.keeper import mirror_work
 from intake_server.keeper.alarms import Alarm
 from intake_server.keeper.new_conversations import FILLING, share_used
 from intake_server.keeper.parts import Keeper
@@ -22,6 +23,7 @@ async def status(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
         keeper.alarms.raise_(Alarm.SLOTS_FILLING)
     else:
         keeper.alarms.end(Alarm.SLOTS_FILLING)
+    mirror_work.watch(keeper)
     answer = {
         "live": {
             kind.name.lower(): slots.live(kind)
@@ -37,6 +39,7 @@ async def status(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
         "last_time": slots.header.last_time,
         "root_pinned": slots.header.has_root,
         "fingerprint_words": [] if roster is None else list(fingerprint_words(roster.fingerprint)),
+        "mirrored": keeper.mirror.done,
         "people": 0 if roster is None else len(roster.people),
     }
     return (json.dumps(answer).encode(),)

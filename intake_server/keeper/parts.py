@@ -11,7 +11,9 @@ from intake_server.keeper.chain import Chain
 from intake_server.keeper.clock_watch import ClockWatch
 from intake_server.keeper.forgotten import ForgottenIds
 from intake_server.keeper.logs import KeeperLog
-from intake_server.keeper.proofs import HourlyBudget, Nonces
+from intake_server.keeper.mirror_state import MirrorState
+from intake_server.keeper.newcomers import Newcomers
+from intake_server.keeper.proofs import HourlyBudget, Nonces, Rewrappings
 from intake_server.keeper.set_up_state import SetUpState
 from vault.keeper_protocol import NoRoot
 from vault.roster import Roster
@@ -88,18 +90,21 @@ class Keeper:
 
     slots: Slots
     chain: Chain
+    newcomers: Newcomers
     clock: Clock
     watch: ClockWatch
     alarms: Alarms
     log: KeeperLog
     nonces: Nonces
     openings: HourlyBudget
+    rewrappings: Rewrappings
     arrivals: ArrivalPace
     forgotten: ForgottenIds = field(default_factory=ForgottenIds)
     start: BoxKeys = field(default_factory=new_box_keys)
     set_up: SetUpState = field(default_factory=SetUpState)
     seen: Seen = field(default_factory=Seen)
     made_up: MadeUp = field(default_factory=made_up)
+    mirror: MirrorState = field(default_factory=MirrorState)
 
     def roster(self) -> Roster:
         """The roster; raises NoRoot while nothing is pinned."""
@@ -109,7 +114,13 @@ class Keeper:
 
 
 def join(
-    slots: Slots, chain: Chain, clock: Clock, log: KeeperLog, *, is_clock_in_doubt: bool
+    slots: Slots,
+    chain: Chain,
+    newcomers: Newcomers,
+    clock: Clock,
+    log: KeeperLog,
+    *,
+    is_clock_in_doubt: bool,
 ) -> Keeper:
     """A keeper of these parts, its alarms raised for what was found at opening."""
     alarms = Alarms(clock, log)
@@ -120,11 +131,13 @@ def join(
     return Keeper(
         slots=slots,
         chain=chain,
+        newcomers=newcomers,
         clock=clock,
         watch=ClockWatch(clock, slots, alarms, is_in_doubt=is_clock_in_doubt),
         alarms=alarms,
         log=log,
         nonces=Nonces(clock),
         openings=HourlyBudget(clock, OPENINGS_AN_HOUR),
+        rewrappings=Rewrappings(slots.records),
         arrivals=ArrivalPace(clock),
     )

@@ -45,6 +45,28 @@ def sealed_answer(reply_key: bytes, nonce: bytes, *fields: bytes) -> bytes:
         raise Refused("no answer can be sealed to this reply key") from None
 
 
+class Rewrappings:
+    """Which conversations were opened to be re-wrapped for the head epoch; in memory, a bit each.
+
+    That opening is outside the budget, once: a stolen key opens no more with it than whoever
+    re-wraps must open anyway.
+    """
+
+    def __init__(self, records: int) -> None:
+        self._size = (records + 7) // 8
+        self._epoch = 0
+        self._opened = bytearray(self._size)
+
+    def is_first(self, slot: int, head: int) -> bool:
+        """Whether this slot was not opened so under this head epoch; it was from now on."""
+        if head != self._epoch:
+            self._epoch, self._opened = head, bytearray(self._size)
+        at, bit = divmod(slot, 8)
+        was = self._opened[at] & (1 << bit)
+        self._opened[at] |= 1 << bit
+        return not was
+
+
 class HourlyBudget:
     """So many openings an hour for each person; in memory, so a restart gives it anew."""
 

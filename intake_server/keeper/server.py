@@ -88,7 +88,7 @@ class Server:
     ) -> None:
         """Answer one connection until it ends."""
         try:
-            if _uid_of(writer) == self._access[peer].uid:
+            if self._may(peer, _uid_of(writer)):
                 await self._answer_all(peer, reader, writer)
             else:
                 self._keeper.log.warning("stranger_turned_away", peer=peer.value)
@@ -96,6 +96,15 @@ class Server:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    def _may(self, peer: Peer, uid: int) -> bool:
+        """Whether this user may speak as this peer.
+
+        The keeper's own user may always be the operator: it can read the files themselves. So the
+        mirror is carried by that user, and not by root.
+        """
+        own = peer is Peer.OPERATOR and uid == os.getuid()
+        return own or uid == self._access[peer].uid
 
     async def _answer_all(
         self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -97,17 +97,24 @@ async def pin(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 
 
 async def _pin(keeper: Keeper, prepared: Prepared) -> None:
-    await keeper.chain.found(prepared.founding_entry, prepared.staff_id, prepared.grant)
+    await keeper.chain.found(prepared.founding_entry, prepared.grant)
     await keeper.slots.quiet(prepared.slot)
     staff = keeper.slots.get(prepared.slot)
     if not isinstance(staff, Staff):
         raise Refused("the prepared slot is gone; make a new link")
     await keeper.slots.write({prepared.slot: replace(staff, is_active=True)})
+    head = verify_chain((prepared.founding_entry,)).head
     await keeper.slots.write(
         {},
-        lambda before: replace(before, root=prepared.root, setup_hash=prepared.request_hash),
+        lambda before: replace(
+            before,
+            root=prepared.root,
+            setup_hash=prepared.request_hash,
+            roster_number=1,
+            roster_head=head,
+        ),
     )
-    keeper.chain.load(prepared.root)
+    keeper.chain.load(prepared.root, 1, head)
     keeper.set_up.token = None
     keeper.log.info("root_pinned")
 

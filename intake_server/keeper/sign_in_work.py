@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Final
 
@@ -9,9 +10,19 @@ from intake_server.keeper.parts import Keeper
 from intake_server.keeper.proofs import sealed_answer
 from intake_server.keeper.shared_work import Arguments, Fields
 from intake_server.keeper.totp import accepted_step
-from vault.keeper_protocol import Busy, Peer, Refused, u8
+from vault.keeper_protocol import STAFF_WRAP_SIZE, Busy, Peer, Refused, u8
 from vault.keeper_requests import SignIn
-from vault.sealing import Kind, Secret, equal, labelled_hash, mac, outer_open, reader_of
+from vault.sealing import (
+    OUTER_OVERHEAD,
+    CannotOpen,
+    Kind,
+    Secret,
+    equal,
+    labelled_hash,
+    mac,
+    outer_open,
+    reader_of,
+)
 from vault.slot_index import Key
 from vault.slot_records import Staff, minutes_up, seconds_of
 
@@ -52,9 +63,7 @@ async def sign_in(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     await keeper.slots.write({slot: replace(staff, last_step=step, failures=0, locked_until=0)})
     if person is None or not staff.is_active:
         raise Refused("this person is no member of the team")
-    inner = outer_open(
-        staff.s, Kind.STAFF_WRAP, staff.staff_id, reader_of("staff", staff.staff_id), arguments[1]
-    )
+    inner = _opened(staff, arguments[1])
     roles = u8(person.roles)
     grants = keeper.chain.grants_of(staff.staff_id)
     answer = sealed_answer(asked.reply_key, asked.nonce, staff.staff_id, roles, inner, *grants)
@@ -64,6 +73,19 @@ async def sign_in(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 def authentication_hash(salt_of_name: bytes, authentication: Secret) -> bytes:
     """What is kept of the authentication part: a hash with the salt."""
     return labelled_hash("authentication", salt_of_name + authentication.reveal())
+
+
+def _opened(staff: Staff, wraps: bytes) -> bytes:
+    """The inner wrap of the slot that is in use; the others, side by side, open with no key here.
+
+    Raises CannotOpen.
+    """
+    reader, size = reader_of("staff", staff.staff_id), STAFF_WRAP_SIZE + OUTER_OVERHEAD
+    for at in range(len(wraps) - size, -1, -size):
+        with contextlib.suppress(CannotOpen):
+            outer = wraps[at : at + size]
+            return outer_open(staff.s, Kind.STAFF_WRAP, staff.staff_id, reader, outer)
+    raise CannotOpen
 
 
 async def _found(keeper: Keeper, login_tag: bytes) -> tuple[int | None, Staff | None]:

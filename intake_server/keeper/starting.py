@@ -7,9 +7,10 @@ from pathlib import Path
 from intake_server.clock import Clock
 from intake_server.keeper.chain import Chain
 from intake_server.keeper.clock_watch import check_at_start
-from intake_server.keeper.desk_work import free_strangers
 from intake_server.keeper.logs import KeeperLog
+from intake_server.keeper.newcomers import Newcomers
 from intake_server.keeper.parts import Keeper, join
+from intake_server.keeper.roster_work import settle
 from intake_server.keeper.set_up_work import free_staff
 from vault.slot_files import CrashAt, Disk, SystemDisk, exists, nowhere
 from vault.slots import Slots
@@ -36,6 +37,7 @@ async def start(
     """
     disk = disk or SystemDisk()
     chain = Chain(folder, disk, crash_at)
+    newcomers = Newcomers(folder, disk, crash_at)
     if exists(folder):
         slots = Slots.open(folder, records, disk=disk, crash_at=crash_at)
     elif is_existing or chain.is_on_disk():
@@ -47,25 +49,30 @@ async def start(
     else:
         slots = Slots.create(folder, records, clock.unix(), disk=disk, crash_at=crash_at)
     try:
-        return await _joined(slots, chain, clock, log)
+        return await _joined(slots, chain, newcomers, clock, log)
     except BaseException:
         await slots.close()
         raise
 
 
-async def _joined(slots: Slots, chain: Chain, clock: Clock, log: KeeperLog) -> Keeper:
+async def _joined(
+    slots: Slots, chain: Chain, newcomers: Newcomers, clock: Clock, log: KeeperLog
+) -> Keeper:
     """The keeper, once clock and roster hold; what an unfinished set-up left is cleared away."""
     header = slots.header
     is_in_doubt = check_at_start(header, clock.unix()) or header.is_in_doubt
     if header.has_root:
-        chain.load(header.root)
+        chain.load(header.root, header.roster_number, header.roster_head)
+        newcomers.load()
     else:
         chain.discard()
-    keeper = join(slots, chain, clock, log, is_clock_in_doubt=is_in_doubt)
+        newcomers.discard()
+    keeper = join(slots, chain, newcomers, clock, log, is_clock_in_doubt=is_in_doubt)
     if header.has_root:
-        await free_strangers(keeper)
+        await settle(keeper)
     else:
         await free_staff(keeper)
+    keeper.mirror.load(chain.folder)
     if slots.copied or slots.damaged:
         log.info("records_repaired", count=slots.copied + slots.damaged)
     await keeper.watch.record()

@@ -13,10 +13,13 @@ from intake_server.keeper import (
     caretaker_work,
     courier_work,
     desk_work,
+    mirror_work,
     operator_work,
+    roster_work,
     set_up_work,
     shared_work,
     sign_in_work,
+    team_work,
     web_work,
 )
 from intake_server.keeper.alarms import Alarm
@@ -77,12 +80,22 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.CLOSE: desk_work.close,
         Verb.REWRAP: desk_work.rewrap,
         Verb.HOLD: desk_work.hold,
-        Verb.APPEND: desk_work.append,
-        Verb.PUT_GRANT: desk_work.put_grant,
+        Verb.APPEND: roster_work.append,
+        Verb.PUT_GRANT: roster_work.put_grant,
+        Verb.INVITE: team_work.invite,
+        Verb.INVITATION: team_work.invitation,
+        Verb.JOIN: team_work.join,
+        Verb.TEAM: team_work.team,
+        Verb.WITHDRAW: team_work.withdraw,
+        Verb.OWN_GRANTS: team_work.own_grants,
+        Verb.RECOVER: team_work.recover,
         Verb.SET_UP_TOKEN: set_up_work.token,
         Verb.STATUS: operator_work.status,
         Verb.CLOCK_IS_RIGHT: operator_work.clock_is_right,
         Verb.ADOPT: operator_work.adopt,
+        Verb.MIRROR_KEY: mirror_work.key,
+        Verb.MIRROR_PART: mirror_work.part,
+        Verb.MIRROR_DONE: mirror_work.done,
     }
 )
 

@@ -104,7 +104,7 @@ async def serving(
         answers = Api(work, keeper, keys, views, pace, promise, clock)
         public_url = settings.web.public_url
         routes = Routes(
-            site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), log
+            site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), clock, log
         )
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(

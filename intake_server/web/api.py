@@ -319,7 +319,7 @@ def decode(text: str, size: int | None = None) -> bytes:
 def _read(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: no UTF-8
         raise MalformedRequest from None
 
 

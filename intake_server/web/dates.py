@@ -38,11 +38,15 @@ class Dates:
 
     def moment(self, at: datetime) -> str:
         """21 November, 14:32 (Berlin)."""
-        return f"{self.day(at)}, {self._clock(at)} ({self.city})"
+        return f"{self.day(at)}, {self.time(at)} ({self.city})"
 
     def clock(self, at: datetime) -> str:
         """15:10 (Berlin)."""
-        return f"{self._clock(at)} ({self.city})"
+        return f"{self.time(at)} ({self.city})"
+
+    def weekday(self, at: datetime) -> str:
+        """Monday."""
+        return format_skeleton("EEEE", at, tzinfo=self.zone, locale=self.locale)
 
     def is_today(self, at: datetime, now: datetime) -> bool:
         """Whether `at` falls on the same day as `now`, here."""
@@ -67,7 +71,8 @@ class Dates:
         """The city by which the time zone is known."""
         return get_timezone_location(self.zone, locale=self.locale, return_city=True)
 
-    def _clock(self, at: datetime) -> str:
+    def time(self, at: datetime) -> str:
+        """15:10."""
         return format_time(at, format="short", tzinfo=self.zone, locale=self.locale)
 
     def local_day(self, at: datetime) -> date:

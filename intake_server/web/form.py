@@ -238,7 +238,7 @@ class _Turn:
             token = self.path.tokens.returned(phrase)
             return self.pages.trouble(token, fields, self.pages.cannot_take(), "look")
         if looked and not opened.has_news:
-            notice = self.pages.t("c32.no_new_answer")
+            notice = self.pages.no_answer()
         return self.show(phrase, opened, fields, problem=problem, long=long, notice=notice)
 
     def show(

@@ -84,11 +84,13 @@ class FormPages:
 
     def kept_phrase(self, token: str, phrase: Phrase, fields: Fields, notice: str) -> Page:
         """The page that confirms storing, and the only one that shows the phrase."""
+        duty = self.site.duty(self.language, self.now)
         return Page(
             state="phrase",
             token=token,
             notice=notice,
-            wait=self.t("c18.wait_unmeasured"),
+            wait=duty.wait,
+            unreached=duty.unreached if fields.danger else "",
             words=words(phrase),
             digits=" ".join(digits(phrase)),
             rest=fields.rest,
@@ -162,6 +164,10 @@ class FormPages:
     def t(self, key: str, **values: object) -> str:
         """One string of this language."""
         return self.language.text(key, **values)
+
+    def no_answer(self) -> str:
+        """What is said where nothing new is there."""
+        return self.site.duty(self.language, self.now).no_answer
 
     def cannot_take(self) -> str:
         """What is said when keeper or database do not do their part."""

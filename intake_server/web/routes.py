@@ -18,6 +18,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from intake_server import pages
+from intake_server.clock import Clock
 from intake_server.pages import CLEAR_TRACES, Language, StaticFile
 from intake_server.web import api
 from intake_server.web.form import FormPath
@@ -61,6 +62,7 @@ class Routes:
         answers: api.Api,
         static: Mapping[str, StaticFile],
         own_hosts: frozenset[str],
+        clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         """`own_hosts` are the hosts under which people reach the page, besides Host itself."""
@@ -69,6 +71,7 @@ class Routes:
         self._api = answers
         self._static = static
         self._own_hosts = own_hosts
+        self._clock = clock
         self._log = log
         self._start: dict[str, tuple[object, StartPage]] = {}
         self._reading = Places(PLACES, PLACE_SECONDS)
@@ -171,14 +174,17 @@ class Routes:
 
     def _start_page(self, known: PublicKeys, language: Language, token_size: int) -> StartPage:
         """The page for these keys, rendered once."""
-        mark = (known, self._api.keys.screening)
+        now = self._clock.now()
+        today = self._site.dates(language).local_day(now)
+        mark = (known, self._api.keys.screening, self._site.standing(now), today)
         kept = self._start.get(language.code)
         if kept is not None and kept[0] == mark:
             return kept[1]
         promise = self._form.promise
         part = api.public_part(known, self._api.keys, promise)
         period = self._site.dates(language).period(promise.inactivity_hours)
-        page = self._site.start(language, period, part, token_size)
+        duty = self._site.duty(language, now)
+        page = self._site.start(language, period, duty, part, token_size)
         self._start[language.code] = (mark, page)
         return page
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -24,9 +25,12 @@ from intake_server.pages import (
     load_languages,
     make_environment,
     script_json,
+    texts_of,
 )
 from intake_server.settings import Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
+from intake_server.web.duty import DutyWords, Helper, duty_words
+from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
 PADDING: Final = 16 * 1024
@@ -78,6 +82,7 @@ class Page:
     phrase_text: str = field(default="", repr=False)
     danger: bool = False
     wait: str = ""
+    unreached: str = ""
     words: tuple[str, ...] = field(default=(), repr=False)
     digits: str = field(default="", repr=False)
     due: str = ""
@@ -111,8 +116,13 @@ class Site:
         self.screening = settings.screening.mode == "on"
         self.signposts = tuple(_shown(post) for post in page.signposts)
         self.zone = zone
+        self._hours = DutyHours.read(page.hours, zone)
+        self._helper = next(
+            (Helper(post.name, post.telephone) for post in page.signposts if post.telephone), None
+        )
         self._languages = load_languages(_HERE / "strings", page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
+        self._texts = sorted(texts_of(_HERE / "static"))
         environment: jinja2.Environment = make_environment(_HERE / "templates")
         self._template = environment.get_template("page.html")
 
@@ -129,6 +139,16 @@ class Site:
         """The writer of times for this page."""
         return dates_for(language, self.zone)
 
+    def standing(self, now: datetime) -> Standing | None:
+        """Whether somebody is on duty at `now`; None where the organisation names no hours."""
+        return self._hours.standing(now) if self._hours.spans else None
+
+    def duty(self, language: Language, now: datetime) -> DutyWords:
+        """What the page says of that."""
+        return duty_words(
+            self.standing(now), language, self.dates(language), now, self.emergency, self._helper
+        )
+
     def render(self, page: Page, language: Language) -> bytes:
         """The page, in UTF-8."""
         return self._template.render(
@@ -136,14 +156,19 @@ class Site:
         ).encode()
 
     def start(
-        self, language: Language, period: str, config: Mapping[str, object], token_size: int
+        self,
+        language: Language,
+        period: str,
+        duty: DutyWords,
+        config: Mapping[str, object],
+        token_size: int,
     ) -> StartPage:
         """The first page while the hotline is open; `config` is what the browser's code needs."""
         whole: dict[str, object] = {
             **config,
             "open": True,
             "language": language.code,
-            "strings": dict(language.strings),
+            "strings": {key: language.strings[key] for key in self._texts},
             "exit_url": self.exit_url,
             "emergency": self.emergency,
             "signposts": [
@@ -164,7 +189,9 @@ class Site:
             token=_TOKEN_PLACE,
             config=script_json(whole),
             period=period,
-            wait=language.text("c18.wait_unmeasured"),
+            duty=duty.line,
+            wait=duty.wait,
+            unreached=duty.unreached,
         )
         return StartPage(self.render(page, language), token_size)
 

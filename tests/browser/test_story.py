@@ -59,6 +59,7 @@ async def test_the_whole_story_with_code(house, desk, phone, chromium):
     words = await phone.write_first(PLEA, name="Mira", danger=True)
     assert await phone.text("#phrase-title") == f"✓ {on_page('c18.have_it')}"
     assert len(words) == 8
+    await expect(phone.page.locator("#phrase-danger")).to_contain_text("Other House, +00 000")
     await phone.unfold("digits")
     assert re.fullmatch(r"(\d{5} ){4}\d{5}", await phone.digits())
     await expect(phone.page.locator("#words")).to_be_hidden()

@@ -25,7 +25,7 @@ const notes = boxKeys(fromBase64Url(given.nsk));
 const verifyKey = given.verifyKey && fromBase64Url(given.verifyKey);
 const roster = verifyChain(given.roster.map(fromBase64Url));
 
-const thread = newThread({ id, messages, notes, verifyKey }, roster);
+const thread = newThread({ id, messages, notes, verifyKey }, () => roster);
 thread.take(given.rows);
 const desk = thread.lines.map((line) => ({
   ...line,

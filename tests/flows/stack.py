@@ -11,9 +11,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+
+from triage.duty import DAYS
 
 ROOT = Path(__file__).parents[2]
 RECORDS = 4096
@@ -30,6 +33,7 @@ records = {records}
 [page]
 organisation = "Test House"
 exit_url = "http://127.0.0.1:{exit}/"
+hours = ["{day} 20:00-21:00"]
 signposts = [{{ name = "Other House", telephone = "+00 000" }}]
 [channels.loopback]
 enabled = true
@@ -62,6 +66,11 @@ async def until(condition, what, patience=PATIENCE_SECONDS):
         await asyncio.sleep(0.05)
 
 
+def a_day_off() -> str:
+    """A weekday that is neither today nor tomorrow: nobody is on duty while tests run."""
+    return DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()]
+
+
 class Stack:
     """One installation in its own short folder; may be stopped and started again."""
 
@@ -72,6 +81,7 @@ class Stack:
         self.config = folder / "havenline.toml"
         self.config.write_text(
             CONFIG.format(
+                day=a_day_off(),
                 web=self.web_port,
                 desk=self.desk_port,
                 exit=self.exit_port,

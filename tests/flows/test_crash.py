@@ -27,7 +27,7 @@ from vault.keeper_protocol import encode_request, read_frame, write_frame
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
-ROUNDS = int(os.environ.get("HAVENLINE_PROOF_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("HAVENLINE_PROOF_ROUNDS", "10"))
 SEED = int(os.environ.get("HAVENLINE_PROOF_SEED", "2026"))
 VICTIMS = ("keeper", "keeper", "web", "web", "caretaker", "courier")
 LONGEST = 0.25  # seconds from the first request of a round to the kill

@@ -109,6 +109,7 @@ def test_every_file_says_everything_about_itself():
         "keeper/slots.twin",
         "keeper/roster.bin",
         "keeper/grants.bin",
+        "keeper/newcomers.bin",
         "courier/seed",
         "courier/sent.bin",
         "caretaker/seed",

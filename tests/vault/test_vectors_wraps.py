@@ -274,6 +274,12 @@ def test_chains_that_hold(case):
         for person in case["people"]
     ]
     assert verified.people == {person.staff_id: person for person in people}
+    assert [list(roster.newcomer_words(verified.fingerprint, one)) for one in people] == [
+        person["words"] for person in case["people"]
+    ]
+    chain = entries_of(case)
+    prefixes = [roster.verify_chain(chain[: end + 1]) for end in range(len(chain))]
+    assert [each.is_epoch_due for each in prefixes] == case["epoch_due"]
     assert {one.hex() for one in verified.removed} == set(case["removed"])
     assert [one.hex() for one in verified.policies] == case["policies"]
     assert [

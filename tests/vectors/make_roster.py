@@ -142,6 +142,13 @@ def _chain():
     return chain
 
 
+def _words(prints, person):
+    """What is read aloud before somebody is let in."""
+    who, _, shown, box, sign, roles = person
+    number = int.from_bytes(hashed("newcomer", pack(prints, who, shown, box, sign, roles)))
+    return [LIST[number >> (256 - 11 * (i + 1)) & 2047] for i in range(8)]
+
+
 def _summary(why, chain, prints):
     whole = len(chain) > 1
     number = int.from_bytes(prints)
@@ -162,9 +169,12 @@ def _summary(why, chain, prints):
                 "box_key": _person(who, roles, keys)[3],
                 "sign_key": _person(who, roles, keys)[4],
                 "roles": roles,
+                "words": _words(prints, _person(who, roles, keys)),
             }
             for who, roles, keys in people
         ],
+        # after each entry: whether a new epoch is due
+        "epoch_due": [False] * 4 + [True] * 3 + [False] if whole else [False],
         "removed": [ADA] if whole else [],
         "epochs": [
             {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intake_server.desk import bodies
+from intake_server.desk import bodies, team_bodies
 from intake_server.desk.bodies import Body, Sized, read_body, read_token, to_text
 from intake_server.desk.page import client_page_url
 from intake_server.desk.routes import own_hosts, transport_headers
@@ -43,6 +43,21 @@ BODIES = {
     "/api/draft": bodies.Draft,
     "/api/urgency": bodies.Urgency,
     "/api/close": bodies.Close,
+    "/api/invitation": team_bodies.InvitationKey,
+    "/api/join": team_bodies.Join,
+    "/api/recover": team_bodies.Recover,
+    "/api/roster": team_bodies.RosterAfter,
+    "/api/counts": bodies.Nothing,
+    "/api/team": team_bodies.Team,
+    "/api/team/invite": team_bodies.Invite,
+    "/api/team/withdraw": team_bodies.Person,
+    "/api/team/append": team_bodies.Append,
+    "/api/team/grant": team_bodies.Grant,
+    "/api/team/grants": team_bodies.Grants,
+    "/api/handover": team_bodies.HandOver,
+    "/api/rewrap/behind": team_bodies.Behind,
+    "/api/rewrap/open": team_bodies.OldWrap,
+    "/api/rewrap": team_bodies.Rewrap,
 }
 
 

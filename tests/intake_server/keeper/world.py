@@ -23,8 +23,9 @@ from vault.keeper_client import (
     OperatorKeeper,
     WebKeeper,
 )
-from vault.keeper_protocol import Peer, Reference, Verb, socket_name, u32, u64
+from vault.keeper_protocol import Peer, Reference, Verb, socket_name, u8, u32, u64
 from vault.keeper_requests import (
+    Join,
     NewConversation,
     NewMessengerConversation,
     Periods,
@@ -35,6 +36,7 @@ from vault.keeper_requests import (
     open_answer,
     set_up_mac,
 )
+from vault.keeper_team import TeamKeeper
 from vault.roster import (
     EntryType,
     Epoch,
@@ -57,6 +59,7 @@ from vault.sealing import (
     new_box_keys,
     random_bytes,
     sign_keys,
+    unpack,
 )
 from vault.slot_files import SystemDisk, nowhere
 from vault.wraps import (
@@ -224,6 +227,7 @@ class Hotline:
             self._stack.push_async_callback(link.close)
         self.web = WebKeeper(self.links[Peer.WEB])
         self.desk = DeskKeeper(self.links[Peer.DESK])
+        self.team = TeamKeeper(self.links[Peer.DESK])
         self.courier = CourierKeeper(self.links[Peer.COURIER])
         self.caretaker = CaretakerKeeper(self.links[Peer.CARETAKER])
         self.operator = OperatorKeeper(self.links[Peer.OPERATOR])
@@ -314,11 +318,70 @@ class Hotline:
         await self.append(EntryType.PERSON, person_payload(member.person(roles)))
         return member
 
+    async def invite(self, inviter: Member, member: Member, roles: Role):
+        """The other half of the invitation's key, which only the link's holder has."""
+        link = sign_keys(Secret(random_bytes(32)))
+        arguments = (inviter.staff_id, member.staff_id, u8(roles), link.public)
+        proof, reply = await self.staff_proof(inviter, Verb.INVITE, *arguments)
+        invited = await self.team.invite(
+            inviter.staff_id, member.staff_id, roles, link.public, proof
+        )
+        assert open_answer(reply, proof.nonce, invited.answer) == ()
+        return link
+
+    def join_body(self, member: Member, **changes) -> Join:
+        keys = member.keys
+        values = {
+            "shown_name": member.name,
+            "box_key": keys.box.public,
+            "sign_key": keys.sign.public,
+            "login_tag": member.login_tag,
+            "salt": member.salt,
+            "authentication": member.authentication,
+            "totp_secret": member.totp,
+            "totp_code": member.code(self.now()),
+            "staff_wrap": seal_staff_wrap(member.wrapping, member.staff_id, member.seed),
+        }
+        return Join(**{**values, **changes})
+
+    async def join(self, link, member: Member, *, signer=None, **changes):
+        start_key = (await self.desk.hello()).start_key
+        request = self.join_body(member, **changes).sealed(start_key)
+        nonce, reply = await self.desk.nonce(), new_box_keys()
+        arguments = (link.public, request)
+        proof = make_proof(signer or link, Verb.JOIN, arguments, nonce, reply.public)
+        return await self.team.join(link.public, request, proof)
+
+    async def put_grant(self, granter: Member, member: Member, epoch: int, seed: Secret) -> None:
+        grant = seal_grant(member.keys.box.public, epoch, seed)
+        arguments = (granter.staff_id, member.staff_id, u32(epoch), grant)
+        proof, reply = await self.staff_proof(granter, Verb.PUT_GRANT, *arguments)
+        answer = await self.desk.put_grant(granter.staff_id, member.staff_id, epoch, grant, proof)
+        assert open_answer(reply, proof.nonce, answer) == ()
+
+    async def known_team(self, member: Member) -> tuple[list[tuple[bytes, ...]], dict[bytes, int]]:
+        """Newcomers as they are told, and the newest epoch for which each person has a grant."""
+        proof, reply = await self.staff_proof(member, Verb.TEAM, member.staff_id)
+        answer = await self.team.team(member.staff_id, proof)
+        newcomers, holders = open_answer(reply, proof.nonce, answer)
+        rows = [holders[at : at + 20] for at in range(0, len(holders), 20)]
+        told = [unpack(each, 5) for each in unpack(newcomers, None)]
+        return told, {row[:16]: int.from_bytes(row[16:], "big") for row in rows}
+
+    async def own_grants(self, member: Member) -> tuple[bytes, ...]:
+        proof, reply = await self.staff_proof(member, Verb.OWN_GRANTS, member.staff_id)
+        answer = await self.team.own_grants(member.staff_id, proof)
+        return open_answer(reply, proof.nonce, answer)
+
+    async def withdraw(self, member: Member, staff_id: bytes) -> None:
+        proof, _ = await self.staff_proof(member, Verb.WITHDRAW, member.staff_id, staff_id)
+        await self.team.withdraw(member.staff_id, staff_id, proof)
+
     async def dismiss(self, member: Member) -> None:
         await self.append(EntryType.REMOVAL, removal_payload(member.staff_id))
 
-    async def next_epoch(self) -> int:
-        seed, number = Secret(random_bytes(32)), len(self.team_seeds) + 1
+    async def next_epoch(self, seed: Secret | None = None) -> int:
+        seed, number = seed or Secret(random_bytes(32)), len(self.team_seeds) + 1
         keys = team_keys(seed)
         earlier = seal_earlier_seed(keys.box.public, number - 1, self.team_seeds[-1])
         self.team_seeds.append(seed)
@@ -375,9 +438,9 @@ class Hotline:
         start_key = (await self.desk.hello()).start_key
         return SignIn(**values).sealed(start_key), reply, values["nonce"]
 
-    async def sign_in(self, member: Member, **changes):
+    async def sign_in(self, member: Member, *, outer: bytes | None = None, **changes):
         request, reply, nonce = await self.sign_in_request(member, **changes)
-        signed_in = await self.desk.sign_in(request, self.staff_wrap)
+        signed_in = await self.desk.sign_in(request, outer or self.staff_wrap)
         return signed_in, open_answer(reply, nonce, signed_in.answer)
 
     # --- clients ------------------------------------------------------------------------

@@ -300,7 +300,7 @@ async def test_the_configuration_holds_what_the_code_needs(browser):
         "absolute_hours": 1440,
         "closed_hours": 168,
     }
-    assert config["strings"]["c15.send"] == "Send"
+    assert config["strings"]["c18.sending"] == "Sending…"
     assert config["form_token"] == screen.forms["write-form"].fields["token"]
 
 

@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import gzip
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake_server.pages import StringsError, load_languages, script_json
+from intake_server.pages import StringsError, load_languages, script_json, texts_of
 from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.budgets import HOUR, Budgets
 from intake_server.web.dates import dates_for
@@ -31,6 +33,8 @@ from vault.phrase import new_phrase, phrase_keys
 PROMISE = Promise(336, 1440, 168, 336)
 START_KEY = bytes(range(32))
 BERLIN = ZoneInfo("Europe/Berlin")
+ROOT = Path(__file__).parents[3]
+STRINGS = ROOT / "intake_server" / "web" / "strings"
 
 
 # --- languages ------------------------------------------------------------------------------
@@ -402,7 +406,11 @@ def test_transport_is_strict_with_tls_and_not_for_an_onion_service():
 PLACE = "\N{SYMBOL FOR SUBSTITUTE}token"
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=300), min_size=1))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=300), min_size=1
+    )
+)
 def test_the_packed_first_page_is_the_first_page(parts):
     token = "t" * 40
     page = StartPage(PLACE.join(part.replace(PLACE[0], "") for part in parts).encode(), len(token))
@@ -413,6 +421,16 @@ def test_no_size_tells_of_a_token():
     page = StartPage((PLACE + "abcabcabc" * 500 + PLACE).encode(), 40)
     assert len(page.packed("abcabcabc" * 4 + "abca")) == len(page.packed("q7Rk" * 10))
     assert len(page.packed("q7Rk" * 10)) < 1024
+
+
+def test_the_page_sends_the_texts_that_the_code_asks_for():
+    asked = {
+        text
+        for source in (ROOT / "browser" / "client").glob("*.js")
+        for text in re.findall(r"""["'`]([cs]\d\d\.\w+)["'`]""", source.read_text())
+    }
+    assert asked == texts_of(ROOT / "intake_server" / "web" / "static")
+    assert asked <= set(json.loads((STRINGS / "en.json").read_text()))
 
 
 # --- Argon2id of the form path --------------------------------------------------------------

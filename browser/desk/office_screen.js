@@ -1,0 +1,103 @@
+// The desk of whoever opens no conversation: an admin or auditor sees numbers, and the team.
+
+import { button, el } from "./dom.js";
+import { newIdle } from "./idle.js";
+import { roundedWait } from "./order.js";
+import { newTeamState } from "./team_state.js";
+import { newTeamView } from "./team_view.js";
+import { ADMIN, SUPERVISOR } from "../roster/roster.js";
+import { forgetMember } from "./sign_in.js";
+
+const AGAIN_MS = 15_000;
+const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel", "touchstart"];
+
+/**
+ * @param {object} app @param {object} session @param {import("./sign_in.js").Member} member
+ * @param {object} given
+ * @param {boolean} given.isRecovery came in with the recovery sheets
+ * @param {() => void} given.onSignOut @param {(error: unknown) => void} given.onBroken
+ * @returns {() => void} ends it
+ */
+export function showOffice({ root, t, api, now }, session, member, given) {
+  const { isRecovery, onSignOut, onBroken } = given;
+  const counts = el("p", { class: "counts" });
+  const urgencies = el("ul", { class: "urgency-counts" });
+  const state = newTeamState(session, member);
+  const meets = Boolean(member.roles & (ADMIN | SUPERVISOR));
+  const follow = () => (isRecovery ? state.follow().catch(onBroken) : undefined);
+  const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
+  const idle = newIdle(now());
+  root.replaceChildren(
+    el(
+      "div",
+      { class: "office" },
+      el(
+        "header",
+        { class: "bar" },
+        el("h1", {}, t("desk.title")),
+        el("bdi", { class: "me" }, t("desk.you", { name: member.name })),
+        el("span", { class: "bar-buttons" }, button(t("signin.sign_out"), onSignOut)),
+      ),
+      el(
+        "div",
+        { class: "office-body" },
+        el("section", {}, el("h2", {}, t("office.numbers")), counts, urgencies),
+        el("p", {}, t(isRecovery ? "recovery.inside" : "office.no_conversations")),
+        view && el("section", {}, el("h2", {}, t("team.title")), view.element),
+      ),
+    ),
+  );
+
+  async function count() {
+    try {
+      const { open, waiting } = await api.post("/api/counts", {});
+      const all = waiting.reduce((sum, one) => sum + one.count, 0);
+      counts.textContent = t("office.counts", { open, waiting: all });
+      urgencies.replaceChildren(
+        ...waiting.map(({ urgency, count: number, since }) =>
+          el(
+            "li",
+            {},
+            t("office.one", {
+              urgency: t(`urgency.word_${urgency}`),
+              count: number,
+              wait: t.wait(roundedWait(now() / 1000 - since)),
+            }),
+          ),
+        ),
+      );
+    } catch {
+      counts.textContent = t("trouble.not_done");
+    }
+  }
+
+  async function refresh() {
+    try {
+      await state.refresh();
+    } catch (error) {
+      onBroken(error);
+    }
+  }
+
+  count();
+  refresh();
+  const touch = () => idle.touch(now());
+  TOUCHES.forEach((name) => document.addEventListener(name, touch, { passive: true }));
+  const timer = setInterval(() => {
+    if (idle.stage(now()) === "locked") {
+      onSignOut();
+      return;
+    }
+    count();
+    refresh();
+  }, AGAIN_MS);
+  return () => {
+    clearInterval(timer);
+    TOUCHES.forEach((name) => document.removeEventListener(name, touch));
+    document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
+    view?.end();
+    state.end();
+    forgetMember(member);
+    root.replaceChildren();
+  };
+}

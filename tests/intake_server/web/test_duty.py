@@ -1,0 +1,81 @@
+"""What the client page says about who is on duty, from the organisation's hours."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from intake_server.settings import SettingsError, load_settings
+from triage.duty import DAYS
+
+
+@pytest.fixture
+async def set_hours(hotline):
+    async def run_again(*lines):
+        page = msgspec.structs.replace(
+            hotline.settings.page, hours=lines, time_zone="Europe/Berlin"
+        )
+        await hotline.stop()
+        hotline.settings = msgspec.structs.replace(hotline.settings, page=page)
+        await hotline.start()
+
+    return run_again
+
+
+def the_day_after_tomorrow(hotline):
+    return DAYS[(hotline.clock.now() + timedelta(days=2)).weekday()]
+
+
+async def test_without_hours_the_page_claims_nothing(browser):
+    screen = await browser.visit()
+    assert "is here now" not in screen.words
+    screen = await browser.write("Hello", danger="1")
+    assert "Come back later" in screen.texts["phrase-wait"]
+    assert "phrase-danger" not in screen.texts
+
+
+async def test_within_the_hours_somebody_is_there(browser, set_hours):
+    await set_hours("mon-sun 00:00-24:00")
+    screen = await browser.visit()
+    assert screen.texts["duty"] == "Someone is here now."
+    screen = await browser.write("Hello", danger="1")
+    assert "phrase-danger" not in screen.texts
+
+
+async def test_outside_them_it_says_when_and_whom_to_call(hotline, browser, set_hours):
+    await set_hours(f"{the_day_after_tomorrow(hotline)} 20:00-21:00")
+    screen = await browser.visit()
+    assert screen.texts["duty"].startswith("Nobody is here now. Back on ")
+    assert screen.texts["duty"].endswith("at 20:00 (Berlin).")
+    assert len(screen.texts["duty"].split()) <= 10
+    screen = await browser.write("Hello")
+    assert "We are back on " in screen.texts["phrase-wait"]
+    assert "phrase-danger" not in screen.texts
+    screen = await browser.submit("kept-form", "look")
+    assert "No new answer yet. We are back on " in screen.words
+    await browser.visit()
+    screen = await browser.write("Now", danger="1")
+    assert "Call 112 or Other help, 0800 000 000." in screen.texts["phrase-danger"]
+
+
+async def test_the_page_changes_with_the_hour(hotline, browser, set_hours):
+    await set_hours(f"{the_day_after_tomorrow(hotline)} 00:00-24:00")
+    assert "Nobody is here" in (await browser.visit()).texts["duty"]
+    hotline.clock.ahead += timedelta(days=2)
+    assert (await browser.visit()).texts["duty"] == "Someone is here now."
+
+
+async def test_sixty_words_in_every_form(hotline, browser, set_hours):
+    for line in ("mon-sun 00:00-24:00", f"{the_day_after_tomorrow(hotline)} 20:00-21:00"):
+        await set_hours(line)
+        screen = await browser.visit()
+        before = screen.words.split(screen.texts["text-hint"])[0]
+        shown = f"Leave {before} What is happening?".split()
+        assert len([word for word in shown if any(letter.isalpha() for letter in word)]) <= 60
+
+
+def test_hours_that_cannot_be_read_are_explained(tmp_path):
+    config = tmp_path / "havenline.toml"
+    config.write_text('[page]\nhours = ["9 to 5"]\n')
+    with pytest.raises(SettingsError, match="mon-fri 09:00-17:00"):
+        load_settings(config=config)
