@@ -6,6 +6,7 @@ for the operator, and for health.
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,6 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-import triage.screening
 from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
 from intake_server.caretaker.health import Health
 from intake_server.caretaker.listener import Listener
@@ -25,12 +25,11 @@ from intake_server.caretaker.work import Work
 from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.process import CannotStart, beside, run_process
+from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
 from triage.screening.engine import screen
 from triage.screening.findings import Screening
-from triage.screening.rule_files import RulesRefusedError, load_rules
-from triage.screening.taxonomy import TaxonomyRefusedError, read_taxonomy
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import Peer, Refused, socket_name
@@ -39,8 +38,6 @@ from vault.private_files import FILE_MODE, mode_in
 from vault.sealing import SignKeys
 from vault.wraps import caretaker_keys
 
-SHIPPED: Final = Path(triage.screening.__path__[0])
-OWN_RULES: Final = "indicators"  # a folder in the data folder, with an organisation's own files
 _KEEPER_PATIENCE: Final = 60.0
 _PAUSE: Final = 0.2
 
@@ -132,15 +129,15 @@ async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
 
 def _rules(own: Path) -> Rules:
     """The shipped rules and an organisation's own, read and checked."""
-    files = [*sorted((SHIPPED / "rules").glob("*.toml")), *sorted(own.glob("*.toml"))]
     try:
-        texts = {f"{file.parent.name}/{file.name}": file.read_text("utf-8") for file in files}
-        taxonomy = read_taxonomy((SHIPPED / "taxonomy.json").read_text(encoding="utf-8"))
-        rules = load_rules(taxonomy, texts)
-    except (RulesRefusedError, TaxonomyRefusedError) as refused:
-        raise CannotStart(f"the rules of screening cannot be used:\n{refused}") from None
-    except (OSError, UnicodeDecodeError):
-        raise CannotStart(f"a file of rules in {own} cannot be read as UTF-8 text") from None
+        rules = read_rules(own)
+    except RulesUnusable as wrong:
+        raise CannotStart(str(wrong)) from None
+
+    # The rules stay for the life of the process: going through them at each collection of garbage
+    # would hold up a message for a tenth of a second.
+    gc.collect()
+    gc.freeze()
 
     def look(text: str, language_hint: str) -> Screening:
         return screen(text, rules, language_hints=[language_hint] if language_hint else [])

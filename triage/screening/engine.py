@@ -4,6 +4,9 @@
 where in the original text it stands, which rule found it and on which source it rests. It puts
 messages in order for people; it rejects nothing and decides about nobody.
 
+Every language reads every message (``reading``), so a wrong guess at the language costs nothing
+and mixed messages work.
+
 Not screened, and therefore urgency 1, are messages without words and messages in a language that
 the rules do not know, unless a rule found something all the same. Of a very long message the
 first ``LONGEST_SCREENED`` characters are read; it is then never below 1.
@@ -15,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from triage.screening.findings import UNKNOWN_LANGUAGE, Screening, Why
-from triage.screening.match import matches
-from triage.screening.rules import Pack, Rule, RuleSet
-from triage.screening.weigh import Reading, Weighed, weigh
-from triage.screening.words import tokens
+from triage.screening.reading import Reading, read_all, read_by
+from triage.screening.rules import Rule, RuleSet, WordList, starting
+from triage.screening.weigh import Weighed, weigh
+from triage.screening.words import read_words
 
 __all__ = ["LONGEST_SCREENED", "FailedExample", "failed_examples", "screen"]
 
@@ -39,7 +42,7 @@ def screen(text: str | None, rules: RuleSet, *, language_hints: Sequence[str] = 
     read = (text or "")[:LONGEST_SCREENED]
     if not _has_words(read):
         return Screening(screened=False, urgency=1, why=Why.NO_TEXT, version=rules.version)
-    readings = [_read(read, pack) for pack in rules.packs]
+    readings = read_all(read_words(read), rules.packs, rules.index)
     language = _language(readings, language_hints)
     weighed = weigh(readings, rules.taxonomy)
     outcome = _outcome(weighed, language, rules.version)
@@ -50,11 +53,6 @@ def screen(text: str | None, rules: RuleSet, *, language_hints: Sequence[str] = 
 
 def _has_words(text: str) -> bool:
     return any(unicodedata.category(character)[0] == "L" for character in text)
-
-
-def _read(text: str, pack: Pack) -> Reading:
-    words = tokens(text, pack.vocabulary)
-    return Reading(pack, words, matches(words, pack))
 
 
 def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
@@ -76,6 +74,7 @@ def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
 def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
     """Guess the language by the share of frequent words; ``und`` if none is frequent enough."""
     best, name = 0.0, UNKNOWN_LANGUAGE
+    readings = [reading for reading in readings if WordList.COMMON in reading.matcher.hits]
     for reading in readings:
         hinted = reading.pack.language in hints
         share = _share(reading)
@@ -87,11 +86,9 @@ def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
 def _share(reading: Reading) -> float:
     """Return which share of the words is frequent in the language or was understood by a rule."""
     understood = {place for match in reading.matches for place in range(match.first, match.after)}
-    counted = known = 0
-    for place, word in enumerate(reading.words):
-        if word.is_word:
-            counted += 1
-            known += place in understood or not reading.pack.common.isdisjoint(word.forms)
+    understood |= reading.matcher.places(WordList.COMMON)
+    counted = sum(word.is_word for word in reading.words)
+    known = sum(reading.words[place].is_word for place in understood)
     return known / counted if counted else 0.0
 
 
@@ -109,11 +106,11 @@ def failed_examples(rules: RuleSet) -> list[FailedExample]:
     failed: list[FailedExample] = []
     for pack in rules.packs:
         for rule in pack.rules:
-            alone = replace(pack, rules=(rule,))
+            alone = replace(pack, rules=(rule,), starting=starting((rule,)))
             for examples, should_match in ((rule.hits, True), (rule.misses, False)):
                 failed += [
                     FailedExample(rule, example, should_match)
                     for example in examples
-                    if bool(_read(example, alone).matches) is not should_match
+                    if bool(read_by(alone, read_words(example)).matches) is not should_match
                 ]
     return failed

@@ -7,6 +7,7 @@ keys sorted, no spaces, no character escaped that need not be. Shape, version 1:
                    "category": "debt_bondage",
                    "end": 48,
                    "explanation": "...",      English; the desk may translate by rule id
+                   "guess": true,             only where it rests on a spelling guess
                    "instrument": "ILO11",     key of "sources" in taxonomy.json
                    "item": "9 debt bondage",
                    "rule": "en.debt.work_off",
@@ -100,6 +101,7 @@ class Why(StrEnum):
     DANGER = "danger"
     SELF_HARM = "self_harm"
     CHILD_AT_RISK = "child_at_risk"
+    GUESSED = "guessed"
     STRONG_SIGN = "strong_sign"
     SEVERAL_SIGNS = "several_signs"
     ONE_SIGN = "one_sign"
@@ -122,6 +124,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.DANGER: "Words that tell of danger now.",
         Why.SELF_HARM: "Words that tell of wanting to die or of hurting oneself.",
         Why.CHILD_AT_RISK: "May be under 18, with violence, confinement or sexual use now.",
+        Why.GUESSED: "May tell of danger: a word is misspelt, so read it soon.",
         Why.STRONG_SIGN: "A strong sign in a present situation.",
         Why.SEVERAL_SIGNS: "Several signs in a present situation.",
         Why.ONE_SIGN: "One sign.",
@@ -154,6 +157,8 @@ class Finding:
     item: str
     strength: Strength
     applies: Applies
+    guess: bool = False
+    """A word of it is spelt wrong, and only taken for the one that the rule looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +235,9 @@ def decode(data: bytes) -> Screening:
 
 
 def _finding_shape(finding: Finding) -> dict[str, object]:
+    guess = {"guess": True} if finding.guess else {}
     return {
+        **guess,
         "category": finding.category,
         "start": finding.start,
         "end": finding.end,
@@ -249,11 +256,8 @@ def _from_shape(shape: Mapping[str, object]) -> Screening:
     urgency = _number(shape["urgency"])
     if urgency > 3:  # noqa: PLR2004 -- the highest urgency there is
         raise ValueError
-    screened = shape["screened"]
-    if not isinstance(screened, bool):
-        raise TypeError
     return Screening(
-        screened=screened,
+        screened=_boolean(shape["screened"]),
         urgency=urgency,
         why=Why(_string(shape["why"])),
         findings=tuple(_finding(one) for one in _entries(shape["findings"])),
@@ -276,6 +280,7 @@ def _finding(shape: Mapping[str, object]) -> Finding:
         item=_string(shape["item"]),
         strength=Strength(_string(shape["strength"])),
         applies=Applies(_string(shape["applies"])),
+        guess=_boolean(shape.get("guess", False)),
     )
 
 
@@ -304,6 +309,12 @@ def _entries(value: object) -> list[Mapping[str, object]]:
             raise TypeError
         entries.append(one)
     return entries
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
 
 
 def _string(value: object) -> str:

@@ -11,21 +11,24 @@ Theory of operation
     comma, a conjunction or another person stands between: "I am not happy, he took my passport".
 4.  A rule reports at most ``MOST_MATCHES`` places. All loops are bounded by constants times the
     number of words, so a flood of words costs no more than its length.
+5.  Distances are in words; where a script is read in clusters, three of them are one word.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 from typing import Final
 
-from triage.screening.rules import Negation, Node, Pack, Rule
-from triage.screening.words import Token
+from triage.screening.rules import Negation, Pack, Rule, WordList
+from triage.screening.tree import Token, following
+from triage.screening.words import Word
 
-__all__ = ["MOST_MATCHES", "REACH", "Match", "matches"]
+__all__ = ["MOST_MATCHES", "REACH", "Hit", "Match", "Matcher", "concept_hits"]
 
 REACH: Final = 4
+_REACH_AFTER: Final = 3
 _ACTOR_REACH: Final = 4
 _BESIDE: Final = 3
 MOST_MATCHES: Final = 4
@@ -36,62 +39,88 @@ Hit = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule and the words it stands on: first, and the one after the last."""
+    """A rule and the words it stands on: first, and the one after the last.
+
+    ``guess``: one of the words is spelt wrong and only taken for what the rule looks for.
+    """
 
     rule: Rule
     first: int
     after: int
+    guess: bool = False
 
 
-def matches(words: Sequence[Token], pack: Pack) -> list[Match]:
-    """Return where the rules of one language match, by rule and then by place."""
-    reading = _Reading(words, pack)
-    count = sum(word.is_word or word.number is not None for word in words)
-    found: list[Match] = []
-    for rule in pack.rules:
-        if rule.longest_text is not None and count > rule.longest_text:
-            continue
-        found += reading.places(rule)
-    return found
+class Matcher:
+    """The concepts of one language found in one text, ready to be asked."""
 
-
-class _Reading:
-    """The concepts found in one text, ready to be asked."""
-
-    def __init__(self, words: Sequence[Token], pack: Pack) -> None:
+    def __init__(self, words: Sequence[Word], tokens: Sequence[Token | None], pack: Pack) -> None:
+        """``tokens``: what the language knows of each word."""
         self._words = words
+        self._tokens = tokens
         self._pack = pack
-        self._hits = _concept_hits(words, pack.tree)
+        self.hits = concept_hits(words, tokens)
         self._merged: dict[frozenset[str], list[Hit]] = {}
+        self._places: dict[WordList, frozenset[int]] = {}
 
-    def places(self, rule: Rule) -> list[Match]:
+    def matches(self) -> list[Match]:
+        """Return where the rules match, by rule and then by place."""
+        concepts = [name for name in self.hits if name in self._pack.starting]
+        numbers = {number for name in concepts for number in self._pack.starting[name]}
+        found: list[Match] = []
+        for number in sorted(numbers):
+            rule = self._pack.rules[number]
+            if rule.longest_text is None or self._count() <= rule.longest_text:
+                found += self._of_rule(rule)
+        return found
+
+    def places(self, which: WordList) -> frozenset[int]:
+        """Return the words that stand in one of the language's lists."""
+        if which not in self._places:
+            spans = self.hits.get(which, ())
+            self._places[which] = frozenset(
+                p for first, after in spans for p in range(first, after)
+            )
+        return self._places[which]
+
+    def _count(self) -> int:
+        """Return how many words and numbers the message has."""
+        counted = sum(word.is_word or word.number is not None for word in self._words)
+        return counted // self._pack.step
+
+    def _of_rule(self, rule: Rule) -> list[Match]:
         """Return the accepted places of one rule, none inside another."""
         if rule.needs and not self._merge(rule.needs):
             return []
-        if any(part.isdisjoint(self._hits) for part in rule.parts):
-            return []  # nothing of one part is there at all: most rules, for most messages
+        for part in rule.parts:
+            if part.isdisjoint(self.hits):
+                return []  # nothing of one part is there at all: most rules, for most messages
         orders = permutations(rule.parts) if rule.any_order else [rule.parts]
         spans = sorted({span for parts in orders for span in self._spans(rule, tuple(parts))})
         found: list[Match] = []
-        for first, after in spans:
+        for first, after, guess in spans:
             if found and after <= found[-1].after:
                 continue
-            found.append(Match(rule, first, after))
+            found.append(Match(rule, first, after, guess))
         return found[:MOST_MATCHES]
 
-    def _spans(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> Iterator[Hit]:
+    def _spans(
+        self, rule: Rule, parts: tuple[frozenset[str], ...]
+    ) -> Iterator[tuple[int, int, bool]]:
         accepted = 0
         for start in self._merge(parts[0]):
             chain = self._chain(rule, start, parts)
             if chain is not None and self._stands(rule, chain):
-                yield chain[0][0], chain[-1][1]
+                yield chain[0][0], chain[-1][1], any(map(self._is_guessed, chain))
                 accepted += 1
                 if accepted == MOST_MATCHES:
                     return
 
+    def _is_guessed(self, hit: Hit) -> bool:
+        return any(token is not None and token.guess for token in self._tokens[hit[0] : hit[1]])
+
     def _merge(self, concepts: frozenset[str]) -> list[Hit]:
         if concepts not in self._merged:
-            hits = {hit for concept in concepts for hit in self._hits.get(concept, ())}
+            hits = {hit for concept in concepts for hit in self.hits.get(concept, ())}
             self._merged[concepts] = sorted(hits)
         return self._merged[concepts]
 
@@ -102,7 +131,8 @@ class _Reading:
         for part in parts[1:]:
             hits = self._merge(part)
             place = bisect_left(hits, (chain[-1][1], 0))
-            if place == len(hits) or hits[place][0] - chain[-1][1] > rule.gap:
+            gap = rule.gap * self._pack.step
+            if place == len(hits) or hits[place][0] - chain[-1][1] > gap:
                 return None
             # Of the phrases that start at the nearest place, the longest says most.
             longest = bisect_right(hits, (hits[place][0], len(self._words) + 1)) - 1
@@ -118,11 +148,11 @@ class _Reading:
         if rule.by_others and self._writer_acts(first):
             return False
         begin, end = self._sentence(first)
-        beside_from, beside_to = max(begin, first - _BESIDE), min(end, after + _BESIDE)
+        beside = _BESIDE * self._pack.step
         return not (
             self._has(rule.unless, begin, end)
-            or self._has(rule.unless_before, beside_from, first)
-            or self._has(rule.unless_after, after, beside_to)
+            or self._has(rule.unless_before, max(begin, first - beside), first)
+            or self._has(rule.unless_after, after, min(end, after + beside))
             or self._follows(rule.unless_next, after)
         )
 
@@ -151,78 +181,83 @@ class _Reading:
         end = bisect_right(self._words, number, key=_sentence_of)
         return begin, end
 
+    def _is_person(self, place: int) -> bool:
+        return place in self.places(WordList.SELF_SUBJECTS) or place in self.places(
+            WordList.OTHER_SUBJECTS
+        )
+
     def _is_negated(self, chain: tuple[Hit, ...]) -> bool:
         for (_, left), (right, _) in pairwise(chain):
             if any(self._negates(place) for place in range(left, right)):
                 return True
         first = chain[0][0]
         # Who acts opens a clause of their own: only a word right before it can negate it.
-        people = self._pack.self_subjects | self._pack.other_subjects
-        starts_clause = not people.isdisjoint(self._words[first].written)
-        reach = 1 if starts_clause else REACH
-        return any(self._negates(place) for place in self._before(first, reach))
+        reach = 1 if self._is_person(first) else REACH
+        if any(self._negates(place) for place in self._before(first, reach * self._pack.step)):
+            return True
+        return self._is_negated_after(chain)
 
     def _negates(self, place: int) -> bool:
-        if not self._pack.negators.intersection(self._words[place].written):
+        negators = self.places(WordList.NEGATORS)
+        if place not in negators and place not in self.places(WordList.NEGATORS_AFTER):
             return False
-        if place + 1 == len(self._words):
-            return True
-        return self._pack.not_negating.isdisjoint(self._words[place + 1].forms)
+        return place + 1 not in self.places(WordList.NOT_NEGATING)
+
+    def _is_negated_after(self, chain: tuple[Hit, ...]) -> bool:
+        negators, after = self.places(WordList.NEGATORS_AFTER), chain[-1][1]
+        if not negators:
+            return False
+        clause = self._words[after - 1].clause
+        breaks = self.places(WordList.BREAKS)
+        last = min(len(self._words), after + _REACH_AFTER * self._pack.step)
+        for place in range(after, last):
+            if self._words[place].clause != clause or place in breaks or self._is_person(place):
+                return False
+            if place in negators:
+                return place + 1 not in self.places(WordList.NOT_NEGATING)
+        return False
 
     def _before(self, first: int, reach: int) -> Iterator[int]:
         """Go back from a match, to the nearest break or other person, at most ``reach`` words."""
-        stops = self._pack.breaks | self._pack.self_subjects | self._pack.other_subjects
+        breaks = self.places(WordList.BREAKS)
         clause = self._words[first].clause
         for place in range(first - 1, max(-1, first - 1 - reach), -1):
-            word = self._words[place]
-            if word.clause != clause or not stops.isdisjoint(word.written):
+            if self._words[place].clause != clause or place in breaks or self._is_person(place):
                 return
             yield place
 
     def _writer_acts(self, first: int) -> bool:
         """Say whether the nearest person before the match, in its clause, is the writer."""
+        others = self.places(WordList.OTHER_SUBJECTS)
         clause = self._words[first].clause
-        for place in range(first - 1, max(-1, first - 1 - _ACTOR_REACH), -1):
-            word = self._words[place]
-            if word.clause != clause or not self._pack.other_subjects.isdisjoint(word.written):
+        reach = _ACTOR_REACH * self._pack.step
+        for place in range(first - 1, max(-1, first - 1 - reach), -1):
+            if self._words[place].clause != clause or place in others:
                 return False
-            if not self._pack.self_subjects.isdisjoint(word.written):
+            if place in self.places(WordList.SELF_SUBJECTS):
                 return True
         return False
 
 
-def _sentence_of(word: Token) -> int:
+def _sentence_of(word: Word) -> int:
     return word.sentence
 
 
-def _concept_hits(words: Sequence[Token], tree: Node) -> dict[str, list[Hit]]:
+def concept_hits(words: Sequence[Word], tokens: Sequence[Token | None]) -> Mapping[str, list[Hit]]:
+    """Return where phrases of each concept stand."""
     hits: defaultdict[str, list[Hit]] = defaultdict(list)
-    for first, word in enumerate(words):
-        nodes, place = [tree], first
-        while nodes and place < len(words) and words[place].sentence == word.sentence:
-            nodes = [after for node in nodes for after in _next(node, words[place])]
+    for first, token in enumerate(tokens):
+        if token is None:
+            continue
+        for concept in token.ends:
+            hits[concept].append((first, first + 1))
+        nodes, place = token.roots, first + 1
+        while nodes and place < len(words) and words[place].sentence == words[first].sentence:
+            next_token = tokens[place]
+            if next_token is None:
+                break
+            nodes = [after for node in nodes for after in following(node, next_token)]
             place += 1
             for concept in {concept for node in nodes for concept in node.concepts}:
                 hits[concept].append((first, place))
     return dict(hits)
-
-
-def _next(node: Node, word: Token) -> Iterator[Node]:
-    for form in word.forms:
-        if form in node.words:
-            yield node.words[form]
-    for written in word.written:
-        if written in node.exact:
-            yield node.exact[written]
-        yield from _by_prefix(node, written)
-    if word.number is not None:
-        for numbers, after in node.numbers.items():
-            if numbers.low <= word.number <= numbers.high:
-                yield after
-
-
-def _by_prefix(node: Node, written: str) -> Iterator[Node]:
-    if node.prefixes:
-        for length in range(1, len(written) + 1):
-            if written[:length] in node.prefixes:
-                yield node.prefixes[written[:length]]

@@ -4,15 +4,26 @@ A concept may hold another one by name (``<papers>``). Circles, unknown names an
 could never match are refused with the place and the remedy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from triage.screening.rules import Element, Exact, Node, NumberRange, Phrase, Prefix, add_phrase
-from triage.screening.words import LONGEST_WORD, fold
+from triage.screening.folding import fold, fold_cluster
+from triage.screening.tree import (
+    Element,
+    Exact,
+    Node,
+    NumberRange,
+    Phrase,
+    Prefix,
+    add_phrase,
+)
+from triage.screening.words import LONGEST_WORD, cluster_end, is_unspaced
 
-__all__ = ["Concepts", "PhraseError"]
+__all__ = ["Concepts", "PhraseError", "read_phrase"]
 
+_LIST: Final = "="
 _LONGEST_PHRASE: Final = 8
+_LONGEST_IN_CLUSTERS: Final = 40
 _SHORTEST_PREFIX: Final = 3
 _MOST_PHRASES: Final = 5_000
 
@@ -37,8 +48,8 @@ class Concepts:
         self._held: dict[str, list[str]] = {}
 
     def names(self) -> frozenset[str]:
-        """Return the names of all concepts."""
-        return frozenset(self._files)
+        """Return the names of all concepts that rules may name."""
+        return frozenset(name for name in self._files if not name.startswith(_LIST))
 
     def add(self, file: str, name: str, text: str) -> None:
         """Add a new concept."""
@@ -50,6 +61,14 @@ class Concepts:
         self._files[name] = file
         self._phrases[name], self._held[name] = [], []
         self._fill(name, text)
+
+    def add_list(self, file: str, name: str, words: Iterable[str], *, exact: bool) -> None:
+        """Add a list of the language as a concept; ``exact``: its words stand only as written."""
+        self._files[name], self._held[name] = file, []
+        self._phrases[name] = [
+            tuple(Exact(e) if exact and isinstance(e, str) else e for e in read_phrase(written))
+            for written in words
+        ]
 
     def extend(self, name: str, text: str) -> None:
         """Add phrases to a concept that exists."""
@@ -67,8 +86,20 @@ class Concepts:
                 reached.add(name)
                 waiting += [held for held in self._held[name] if held in self._files]
         for name, file in self._files.items():
-            if name not in reached:
+            if name not in reached and not name.startswith(_LIST):
                 yield file, name
+
+    def phrases(self, *, lists: bool = False) -> Iterator[Phrase]:
+        """Return all phrases as they were written, those of the language's lists if wanted."""
+        for name, phrases in self._phrases.items():
+            if lists or not name.startswith(_LIST):
+                yield from phrases
+
+    def listed(self) -> Iterator[Phrase]:
+        """Return the phrases of the language's lists alone."""
+        for name, phrases in self._phrases.items():
+            if name.startswith(_LIST):
+                yield from phrases
 
     def tree(self) -> Node:
         """Return the tree of all phrases."""
@@ -90,7 +121,7 @@ class Concepts:
             if written.startswith("<") and written.endswith(">"):
                 self._held[name].append(written[1:-1].strip())
             elif written:
-                self._phrases[name].append(_phrase(written))
+                self._phrases[name].append(read_phrase(written))
         if not self._phrases[name] and not self._held[name]:
             raise PhraseError(f'the concept "{name}" is empty', "add phrases or remove it")
 
@@ -107,14 +138,44 @@ class Concepts:
         return phrases
 
 
-def _phrase(written: str) -> Phrase:
+def read_phrase(written: str) -> Phrase:
+    """Return the elements of a phrase; raise ``PhraseError`` for what cannot stand in one."""
     words = written.replace("-", " ").split()
     if not 1 <= len(words) <= _LONGEST_PHRASE:
         raise PhraseError(
             f'the phrase "{written}" has too many words',
             f"at most {_LONGEST_PHRASE}: use several parts in find",
         )
-    return tuple(_element(word, written) for word in words)
+    phrase = tuple(element for word in words for element in _elements(word, written))
+    if len(phrase) > _LONGEST_IN_CLUSTERS:
+        raise PhraseError(f'the phrase "{written}" is too long', "use several parts in find")
+    return phrase
+
+
+def _elements(word: str, phrase: str) -> list[Element]:
+    """Return one element for a word, or for each cluster, number and Latin word in it."""
+    if word.isascii() or not any(map(is_unspaced, word)):
+        return [_element(word, phrase)]
+    if word[0] == "=" or word[-1] == "*":
+        raise PhraseError(
+            f'"{word}" in "{phrase}" has a sign that means nothing in this script',
+            "write it without = and *: it is found anywhere",
+        )
+    found: list[Element] = []
+    place = 0
+    while place < len(word):
+        end = place + 1
+        if is_unspaced(word[place]):
+            end = cluster_end(word, place)
+            found.append(fold_cluster(word[place:end]))
+        else:
+            while end < len(word) and not is_unspaced(word[end]):
+                end += 1
+            # A full stop in an abbreviation ("ป.5") is no word and, in a text, ends no sentence.
+            if bare := word[place:end].strip("."):
+                found.append(_element(bare, phrase))
+        place = end
+    return found
 
 
 def _element(word: str, phrase: str) -> Element:
@@ -141,8 +202,12 @@ def _element(word: str, phrase: str) -> Element:
 
 
 def _is_one_word(bare: str) -> bool:
-    """Letters with their marks, or a single sign such as an emoji."""
-    return len(bare) == 1 or not any(
-        character.isdecimal() or character.isspace() or character in "=*<>.,;:!?()[]|/"
-        for character in bare
+    """Letters with their marks and digits between them, or a single sign such as an emoji."""
+    return (
+        bare.isalpha()
+        or len(bare) == 1
+        or not (
+            bare.isdecimal()
+            or any(character.isspace() or character in "=*<>.,;:!?()[]|/" for character in bare)
+        )
     )

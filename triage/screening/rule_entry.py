@@ -7,7 +7,15 @@ from triage.screening.findings import Flag, Route, Strength
 from triage.screening.rules import Negation, Rule, Signal
 from triage.screening.taxonomy import Taxonomy
 
-__all__ = ["WrongError", "as_string", "as_strings", "as_table", "read_rule", "split"]
+__all__ = [
+    "LONGEST_EXPLANATION",
+    "WrongError",
+    "as_string",
+    "as_strings",
+    "as_table",
+    "read_rule",
+    "split",
+]
 
 T = TypeVar("T")
 
@@ -15,7 +23,7 @@ _MOST_PARTS: Final = 5
 _MOST_PARTS_ANY_ORDER: Final = 3
 _WIDEST_GAP: Final = 12
 _LONGEST_ID: Final = 80
-_LONGEST_EXPLANATION: Final = 200
+LONGEST_EXPLANATION: Final = 200
 
 _TARGETS: Final = ("category", "flag", "route", "signal")
 _NAME_KEYS: Final = ("needs", "unless", "unless_before", "unless_after", "unless_next")
@@ -115,10 +123,10 @@ class _Entry:
 
     def _explanation(self, category: str | None) -> str:
         text = as_string("explain", self._table.get("explain", ""))
-        if len(text) > _LONGEST_EXPLANATION or (category is not None and not text.strip()):
+        if len(text) > LONGEST_EXPLANATION or (category is not None and not text.strip()):
             raise WrongError(
                 "the explanation is missing or too long",
-                f"say in one plain sentence, up to {_LONGEST_EXPLANATION} letters, what was found",
+                f"say in one plain sentence, up to {LONGEST_EXPLANATION} letters, what was found",
             )
         return text
 

@@ -6,11 +6,15 @@ shipped one and holds its ``[words]``, later ones add to it::
     schema = 1
     language = "en"
 
+    reviewed_by = ""                who, native, has read the file; empty: nobody yet
+
     [words]                         only in the first file of a language
-    morphology = "english"          or "none"
+    morphology = "english"          or none, simplemma, arabic, characters
+    lemmas = "es"                   simplemma's code of the language, with "simplemma"
+    spellings = "german"            or serbian, cyrillic: other ways to write the language
     common = "the, and, my"         frequent words, by which the language is recognised
-    negators = "not, nobody"        further lists: not_negating, breaks, self_subjects,
-                                    other_subjects, writer, beside_writer
+    negators = "not, nobody"        further lists: negators_after, not_negating, breaks,
+                                    self_subjects, other_subjects, writer, beside_writer
     [words.spelling]                how people write: pls = "please"
     [words.irregular]               base form = "its forms": take = "took, taken"
     [words.numbers]                 fifteen = 15
@@ -23,6 +27,9 @@ shipped one and holds its ``[words]``, later ones add to it::
 
     off = ["en.rule.id"]            at the top of a later file: rules of earlier files not wanted
 
+    [explain]                       in later files: an explanation in your own words or language
+    "en.papers.held" = "Jemand anders hat die Papiere."
+
     [[rule]]
     id = "en.papers.taken"
     category = "document_retention"      or flag, route, signal
@@ -30,6 +37,8 @@ shipped one and holds its ``[words]``, later ones add to it::
     explain = "Somebody took papers."
     hits = ["he took my passport"]       examples that must be found, and
     misses = ["i lost my passport"]      some that must not
+
+``RULES.md`` says what the morphologies do and how to write a file for a language.
 
 A phrase is words; ``=word`` stands only as written, ``word*`` for any ending, ``5..17`` for a
 number, ``<name>`` alone for all phrases of another concept. There are no regular expressions.
@@ -42,11 +51,22 @@ Further keys of a rule: ``gap`` (0-12), ``order`` ("fixed", "any"), ``negation``
 import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
-from triage.screening.phrases import Concepts, PhraseError
+from triage.screening.index import WordIndex
+from triage.screening.pack_builder import (
+    LISTS,
+    WORD_KEYS,
+    LanguageParts,
+    build_pack,
+    dictionary_of,
+    inflected,
+)
+from triage.screening.phrases import PhraseError
 from triage.screening.rule_entry import (
+    LONGEST_EXPLANATION,
     WrongError,
     as_string,
     as_table,
@@ -55,28 +75,19 @@ from triage.screening.rule_entry import (
 )
 from triage.screening.rules import Pack, Rule, RuleSet
 from triage.screening.taxonomy import Taxonomy
-from triage.screening.words import EnglishEndings, Morphology, NoMorphology, Vocabulary, fold
 
-__all__ = ["ENGINE_VERSION", "RuleProblem", "RulesRefusedError", "load_rules"]
+__all__ = ["ENGINE_VERSION", "RuleProblem", "RulesRefusedError", "inflected_words", "load_rules"]
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 
 _SCHEMA: Final = 1
 _LONGEST_FILE: Final = 1_000_000
 _MOST_RULES: Final = 2_000
 
-_FILE_KEYS: Final = frozenset({"schema", "language", "words", "concepts", "extend", "off", "rule"})
-_WORD_LISTS: Final = (
-    "common",
-    "negators",
-    "not_negating",
-    "breaks",
-    "self_subjects",
-    "other_subjects",
-    "writer",
-    "beside_writer",
+_NO_FORMS: Final[Mapping[str, str]] = MappingProxyType({})
+_FILE_KEYS: Final = frozenset(
+    {"schema", "language", "reviewed_by", "words", "concepts", "extend", "off", "explain", "rule"}
 )
-_WORD_KEYS: Final = frozenset({*_WORD_LISTS, "morphology", "spelling", "irregular", "numbers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +113,37 @@ class RulesRefusedError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def load_rules(taxonomy: Taxonomy, files: Mapping[str, str]) -> RuleSet:
+def load_rules(
+    taxonomy: Taxonomy, files: Mapping[str, str], forms: Mapping[str, str] = _NO_FORMS
+) -> RuleSet:
     """Return the rules in these files; raise ``RulesRefusedError`` with every problem found.
 
     ``files`` maps a name to its text, in order: shipped files first, an organisation's after.
+    ``forms`` maps a language of simplemma to the text of its shipped file of forms; words that
+    it lacks are looked up in simplemma's dictionary, which takes seconds.
     """
-    loader = _Loader(taxonomy)
+    loader = _Loader(taxonomy, forms)
     for name, text in files.items():
         loader.read(name, text)
     packs = loader.packs()
     if loader.problems:
         raise RulesRefusedError(loader.problems)
-    return RuleSet(taxonomy, packs, f"{ENGINE_VERSION}+{_digest(taxonomy, files)}")
+    index = WordIndex([pack.lexicon for pack in packs])
+    return RuleSet(taxonomy, packs, index, f"{ENGINE_VERSION}+{_digest(taxonomy, files)}")
+
+
+def inflected_words(taxonomy: Taxonomy, files: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
+    """Return the words of the rules whose forms a dictionary can give, by simplemma's code."""
+    loader = _Loader(taxonomy, _NO_FORMS)
+    for name, text in files.items():
+        loader.read(name, text)
+    if loader.problems:
+        raise RulesRefusedError(loader.problems)
+    return {
+        lemmas: inflected(language.concepts.phrases(), language.words)
+        for language in loader.languages()
+        if language.words is not None and (lemmas := dictionary_of(language.words))
+    }
 
 
 def _digest(taxonomy: Taxonomy, files: Mapping[str, str]) -> str:
@@ -125,23 +155,12 @@ def _digest(taxonomy: Taxonomy, files: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-class _Language:
-    """What the files of one language add up to."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.lists: dict[str, frozenset[str]] = {}
-        self.vocabulary: Vocabulary | None = None
-        self.concepts = Concepts()
-        self.rules: dict[str, Rule] = {}
-        self.switched_off: list[Rule] = []
-
-
 class _Loader:
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(self, taxonomy: Taxonomy, forms: Mapping[str, str]) -> None:
         self.problems: list[RuleProblem] = []
         self._taxonomy = taxonomy
-        self._languages: dict[str, _Language] = {}
+        self._forms = forms
+        self._languages: dict[str, LanguageParts] = {}
         self._misread = False
 
     def read(self, file: str, text: str) -> None:
@@ -162,6 +181,10 @@ class _Loader:
             except WrongError as wrong:
                 self._say(file, where, wrong)
 
+    def languages(self) -> Iterable[LanguageParts]:
+        """Return what was read, language by language."""
+        return self._languages.values()
+
     def packs(self) -> tuple[Pack, ...]:
         """Check what only shows when all is read, and put each language together."""
         self._misread = bool(self.problems)
@@ -174,18 +197,24 @@ class _Loader:
     def _say(self, file: str, where: str, wrong: WrongError) -> None:
         self.problems.append(RuleProblem(file, where, wrong.problem, wrong.remedy))
 
-    def _language(self, table: Mapping[str, object]) -> _Language:
+    def _language(self, table: Mapping[str, object]) -> LanguageParts:
         if table.get("schema") != _SCHEMA:
             raise WrongError("the schema is missing or not known", f"write schema = {_SCHEMA}")
         name = table.get("language")
         if not isinstance(name, str) or not name.isalpha() or not name.islower():
             raise WrongError("the language is missing", 'write for example language = "en"')
-        return self._languages.setdefault(name, _Language(name))
+        language = self._languages.setdefault(name, LanguageParts(name))
+        language.reviewed_by = as_string(
+            "reviewed_by", table.get("reviewed_by", language.reviewed_by)
+        )
+        return language
 
-    def _part(self, file: str, language: _Language, place: tuple[str, str], part: object) -> None:
+    def _part(
+        self, file: str, language: LanguageParts, place: tuple[str, str], part: object
+    ) -> None:
         kind, name = place
         if kind == "words":
-            self._words(language, as_table(part))
+            self._words(file, language, as_table(part))
         elif kind == "off":
             rule = language.rules.pop(name, None)
             if rule is None:
@@ -195,6 +224,8 @@ class _Loader:
             language.concepts.add(file, name, as_string(name, part))
         elif kind == "extend":
             language.concepts.extend(name, as_string(name, part))
+        elif kind == "explain":
+            self._translate(language, name, as_string(name, part))
         elif kind == "rule":
             added = read_rule(file, as_table(part), self._taxonomy)
             if added.id in language.rules:
@@ -203,19 +234,27 @@ class _Loader:
         else:
             raise WrongError(f'"{kind}" is not in the right form', "see how rule files are written")
 
-    def _words(self, language: _Language, table: Mapping[str, object]) -> None:
-        if language.vocabulary is not None:
-            raise WrongError("an earlier file of this language has [words]", "remove it here")
-        for key in sorted(set(table) - _WORD_KEYS):
-            raise WrongError(f'"{key}" is not known', "remove it")
-        language.lists = {
-            key: frozenset(fold(word) for word in split(as_string(key, table.get(key, ""))))
-            for key in _WORD_LISTS
-        }
-        language.vocabulary = _vocabulary(table)
+    def _translate(self, language: LanguageParts, name: str, text: str) -> None:
+        if name not in language.rules:
+            raise WrongError("no earlier file has this rule", "correct or remove it")
+        if not text.strip() or len(text) > LONGEST_EXPLANATION:
+            raise WrongError(
+                "the explanation is empty or too long", f"up to {LONGEST_EXPLANATION} letters"
+            )
+        language.rules[name] = replace(language.rules[name], explain=text)
 
-    def _pack(self, language: _Language) -> Pack | None:
-        if language.vocabulary is None:
+    def _words(self, file: str, language: LanguageParts, table: Mapping[str, object]) -> None:
+        if language.words is not None:
+            raise WrongError("an earlier file of this language has [words]", "remove it here")
+        for key in sorted(set(table) - WORD_KEYS):
+            raise WrongError(f'"{key}" is not known', "remove it")
+        language.words = table
+        for which in LISTS:
+            words = split(as_string(which.name.lower(), table.get(which.name.lower(), "")))
+            language.concepts.add_list(file, which.value, words, exact=which.is_exact)
+
+    def _pack(self, language: LanguageParts) -> Pack | None:
+        if language.words is None:
             wrong = WrongError("no file of this language has [words]", "add it to the first")
             self._say(language.name, "words", wrong)
             return None
@@ -224,19 +263,14 @@ class _Loader:
         if len(self.problems) > before:
             return None
         try:
-            tree = language.concepts.tree()
+            return build_pack(language, self._forms)
         except PhraseError as wrong:
-            self._say(wrong.file, "concepts", WrongError(str(wrong), wrong.remedy))
-            return None
-        return Pack(
-            language=language.name,
-            vocabulary=language.vocabulary,
-            tree=tree,
-            rules=tuple(language.rules.values()),
-            **language.lists,
-        )
+            self._say(wrong.file or language.name, "concepts", WrongError(str(wrong), wrong.remedy))
+        except WrongError as wrong:
+            self._say(language.name, "words", wrong)
+        return None
 
-    def _check_together(self, language: _Language) -> None:
+    def _check_together(self, language: LanguageParts) -> None:
         before = len(self.problems)
         if len(language.rules) > _MOST_RULES:
             wrong = WrongError(f"more than {_MOST_RULES} rules", "join some with a|b")
@@ -261,7 +295,7 @@ class _Loader:
             wrong = WrongError(f'"{name}" is both looked for and excluded', "remove one")
             self._say(rule.file, rule.id, wrong)
 
-    def _check_unused(self, language: _Language) -> None:
+    def _check_unused(self, language: LanguageParts) -> None:
         rules = [*language.rules.values(), *language.switched_off]
         used = {name for rule in rules for name in _named(rule)}
         for file, name in language.concepts.unused(used):
@@ -302,7 +336,7 @@ def _parts(table: Mapping[str, object]) -> Iterator[tuple[str, str, object]]:
         yield from (("off", str(name), name) for name in off)
     else:
         yield "malformed off", "off", off
-    for kind in ("concepts", "extend"):
+    for kind in ("concepts", "extend", "explain"):
         held = table.get(kind, {})
         if isinstance(held, dict):
             yield from ((kind, name, phrases) for name, phrases in held.items())
@@ -315,29 +349,3 @@ def _parts(table: Mapping[str, object]) -> Iterator[tuple[str, str, object]]:
             yield "rule", name if isinstance(name, str) else f"rule {number}", rule
     else:
         yield "malformed rule", "rule", rules
-
-
-def _vocabulary(table: Mapping[str, object]) -> Vocabulary:
-    irregular = {
-        fold(form): fold(base)
-        for base, forms in as_table(table.get("irregular", {})).items()
-        for form in split(as_string(base, forms))
-    }
-    kinds: Mapping[str, Morphology] = {
-        "english": EnglishEndings(irregular),
-        "none": NoMorphology(),
-    }
-    kind = table.get("morphology")
-    if not isinstance(kind, str) or kind not in kinds:
-        raise WrongError("the morphology is not known", f"use one of {', '.join(kinds)}")
-    numbers = as_table(table.get("numbers", {}))
-    if not all(type(number) is int and number >= 0 for number in numbers.values()):
-        raise WrongError("[words.numbers] needs numbers", "write for example fifteen = 15")
-    return Vocabulary(
-        morphology=kinds[kind],
-        spelling={
-            fold(written): fold(as_string(written, meant))
-            for written, meant in as_table(table.get("spelling", {})).items()
-        },
-        numbers={fold(word): int(str(number)) for word, number in numbers.items()},
-    )

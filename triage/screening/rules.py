@@ -5,27 +5,23 @@ other words between one part and the next, and says one thing about it. ``rule_f
 from TOML and checks them; nothing here opens a file.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from triage.screening.findings import Flag, Route, Strength
+from triage.screening.index import WordIndex
+from triage.screening.lexicon import Lexicon
 from triage.screening.taxonomy import Taxonomy
-from triage.screening.words import Vocabulary
 
 __all__ = [
-    "Element",
-    "Exact",
     "Negation",
-    "Node",
-    "NumberRange",
     "Pack",
-    "Phrase",
-    "Prefix",
     "Rule",
     "RuleSet",
     "Signal",
-    "add_phrase",
+    "WordList",
+    "starting",
 ]
 
 
@@ -52,59 +48,6 @@ class Signal(StrEnum):
     """No sign, and still not mere information."""
     LAUGHTER = "laughter"
     JOKE = "joke"
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """A word that must stand as written, not in another form."""
-
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """Any word that starts like this."""
-
-    start: str
-
-
-@dataclass(frozen=True, slots=True)
-class NumberRange:
-    """A number from ``low`` to ``high``, in digits or words."""
-
-    low: int
-    high: int
-
-
-Element = str | Exact | Prefix | NumberRange
-Phrase = tuple[Element, ...]
-
-
-@dataclass(slots=True)
-class Node:
-    """A place in the tree of phrases; ``concepts`` are those of which a phrase ends here."""
-
-    words: dict[str, "Node"] = field(default_factory=dict)
-    exact: dict[str, "Node"] = field(default_factory=dict)
-    prefixes: dict[str, "Node"] = field(default_factory=dict)
-    numbers: dict[NumberRange, "Node"] = field(default_factory=dict)
-    concepts: set[str] = field(default_factory=set)
-
-
-def add_phrase(root: Node, phrase: Phrase, concept: str) -> None:
-    """Put one phrase of a concept into the tree."""
-    node = root
-    for element in phrase:
-        match element:
-            case Exact(word):
-                node = node.exact.setdefault(word, Node())
-            case Prefix(start):
-                node = node.prefixes.setdefault(start, Node())
-            case NumberRange():
-                node = node.numbers.setdefault(element, Node())
-            case str():
-                node = node.words.setdefault(element, Node())
-    node.concepts.add(concept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,28 +88,58 @@ class Rule:
     misses: tuple[str, ...] = ()
 
 
+@unique
+class WordList(StrEnum):
+    """Lists of a language that rules use without naming them; each is a concept of this name.
+
+    ``NEGATORS`` turn what follows into its opposite, unless one of ``NOT_NEGATING`` comes next
+    ("not only"); ``NEGATORS_AFTER`` what stands before them. ``BREAKS`` end the reach of a
+    negator. ``SELF_SUBJECTS`` and ``OTHER_SUBJECTS`` are the words for who acts, ``WRITER`` those
+    that place the writer in the story, and ``BESIDE_WRITER`` those that do so right before it.
+    ``COMMON`` are frequent words, by which a language is recognised.
+    """
+
+    COMMON = "=common"
+    NEGATORS = "=negators"
+    NEGATORS_AFTER = "=negators_after"
+    NOT_NEGATING = "=not_negating"
+    BREAKS = "=breaks"
+    SELF_SUBJECTS = "=self_subjects"
+    OTHER_SUBJECTS = "=other_subjects"
+    WRITER = "=writer"
+    BESIDE_WRITER = "=beside_writer"
+
+    @property
+    def is_exact(self) -> bool:
+        """Say whether its words stand only as written, not in forms that rules know as well."""
+        return self is not WordList.COMMON
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """Everything for one language. The sets of words are folded.
+    """Everything for one language.
 
-    ``negators`` turn what follows into its opposite, unless followed by one of ``not_negating``
-    ("not only"). ``breaks`` end the reach of a negator. ``self_subjects`` and ``other_subjects``
-    are the words for who acts, ``writer`` those that place the writer in the story, and
-    ``beside_writer`` those of them that do so when they stand right before it.
+    ``step`` is how many of its words make one word as rules count: 3 where they are clusters.
+    ``starting`` holds, for each concept, the numbers of the rules that it may start.
+    ``reviewed_by`` names who, native, has read the rules; empty where nobody has.
     """
 
     language: str
-    vocabulary: Vocabulary
-    common: frozenset[str]
-    negators: frozenset[str]
-    not_negating: frozenset[str]
-    breaks: frozenset[str]
-    self_subjects: frozenset[str]
-    other_subjects: frozenset[str]
-    writer: frozenset[str]
-    beside_writer: frozenset[str]
-    tree: Node
+    lexicon: Lexicon
     rules: tuple[Rule, ...]
+    starting: Mapping[str, tuple[int, ...]]
+    step: int = 1
+    reviewed_by: str = ""
+
+
+def starting(rules: Sequence[Rule]) -> Mapping[str, tuple[int, ...]]:
+    """Return for each concept the numbers of the rules that one of its phrases may start."""
+    found: dict[str, list[int]] = {}
+    for number, rule in enumerate(rules):
+        first = frozenset().union(*rule.parts) if rule.any_order else rule.parts[0]
+        for concept in first:
+            found.setdefault(concept, []).append(number)
+    return {concept: tuple(numbers) for concept, numbers in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +148,7 @@ class RuleSet:
 
     taxonomy: Taxonomy
     packs: tuple[Pack, ...]
+    index: WordIndex
     version: str
 
     def explanations(self) -> Mapping[str, str]:

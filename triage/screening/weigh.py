@@ -8,12 +8,13 @@ Theory of operation
 3.  Urgency 1: one sign, a plea, a situation that is over, an impression of somebody else, abuse
     by a partner; and everything about which nothing could be said.
 4.  Urgency 0 needs words that say why: information, press, study, advertising, joke, probing.
-    Silence of the rules is never a 0.
+    Silence of the rules is never a 0, nor are the words of somebody who may be under 18.
 5.  Words in a press, study or advertising text are quoted ones, unless the writer stands in the
     story. Danger and self-harm are never taken for quoted.
 6.  A situation is past when the words say that it is over and nothing says that it goes on.
     Danger makes it present, unless the writer says to be safe now. Self-harm is always present.
-7.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
+7.  What rests on a spelling guess makes no urgency 3 by itself: danger is then 2.
+8.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
     together with laughter.
 """
 
@@ -31,15 +32,17 @@ from triage.screening.findings import (
     Why,
 )
 from triage.screening.match import Match
-from triage.screening.rules import Pack, Signal
+from triage.screening.reading import Reading
+from triage.screening.rules import Signal, WordList
 from triage.screening.taxonomy import Kind, Taxonomy
-from triage.screening.words import Token
 
-__all__ = ["MOST_FINDINGS", "Reading", "Weighed", "weigh"]
+__all__ = ["MOST_FINDINGS", "Weighed", "weigh"]
 
 MOST_FINDINGS: Final = 24
 _MOST_ROUTES: Final = 8
 _WRITER_REACH: Final = 2
+_GUESSED: Final = 2
+_GUESS: Final = "Spelling guess."
 _DANGER: Final = "immediate_danger"
 _SELF_HARM: Final = "self_harm"
 _NEVER_JOKED_AWAY: Final = frozenset(
@@ -52,15 +55,6 @@ _ROUTES_BY_RANK: Final = (
     (Route.SPAM_OR_PRANK, Why.SPAM_OR_PRANK),
     (Route.INFORMATION, Why.INFORMATION),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the rules of one language found in one text."""
-
-    pack: Pack
-    words: Sequence[Token]
-    matches: Sequence[Match]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +93,27 @@ def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
             signals.discard(Signal.DISTRESS)
     kept = _flags(flags, signals, signs, hits)
     findings = _findings(signs, taxonomy, minor=Flag.MINOR in kept)
-    categories = {finding.category for finding in findings}
-    if Flag.PAST not in kept:
-        danger = _danger(categories, kept, signals, taxonomy)
-    else:
-        danger = Why.SELF_HARM if _SELF_HARM in categories else None
-    if danger is not None:
-        urgency, why = 3, danger
-    else:
-        urgency, why = _calmer(findings, kept, signals, named, taxonomy)
+    urgency, why = _urgency(findings, kept, signals, named, taxonomy)
     if urgency == 0:
         kept.clear()
     return Weighed(urgency, why, findings, tuple(sorted(kept)), routes)
+
+
+def _urgency(
+    findings: Sequence[Finding],
+    flags: set[Flag],
+    signals: set[Signal],
+    routes: set[Route],
+    taxonomy: Taxonomy,
+) -> tuple[int, Why]:
+    sure = {finding.category for finding in findings if not finding.guess}
+    if (danger := _danger(sure, flags, signals, taxonomy)) is not None:
+        return 3, danger
+    urgency, why = _calmer(findings, flags, signals, routes, taxonomy)
+    every = {finding.category for finding in findings}
+    if urgency < _GUESSED and _danger(every, flags, signals, taxonomy) is not None:
+        return _GUESSED, Why.GUESSED
+    return urgency, why
 
 
 def _placed(reading: Reading) -> list[_Hit]:
@@ -127,16 +130,18 @@ def _placed(reading: Reading) -> list[_Hit]:
 
 def _names_writer(reading: Reading, match: Match) -> bool:
     """Say whether the writer stands in the match, or right before it without another between."""
-    words, pack = reading.words, reading.pack
-    for place in range(match.first, match.after):
-        if not pack.writer.isdisjoint(words[place].written):
+    words, places = reading.words, reading.matcher.places
+    writer = places(WordList.WRITER)
+    if any(place in writer for place in range(match.first, match.after)):
+        return True
+    beside, breaks = places(WordList.BESIDE_WRITER), places(WordList.BREAKS)
+    others = places(WordList.OTHER_SUBJECTS)
+    reach = _WRITER_REACH * reading.pack.step
+    for place in range(match.first - 1, max(-1, match.first - 1 - reach), -1):
+        if place in beside:
             return True
-    for place in range(match.first - 1, max(-1, match.first - 1 - _WRITER_REACH), -1):
-        written = words[place].written
-        if not pack.beside_writer.isdisjoint(written):
-            return True
-        others = words[place].clause != words[match.first].clause
-        if others or not (pack.breaks | pack.other_subjects).isdisjoint(written):
+        other_clause = words[place].clause != words[match.first].clause
+        if other_clause or place in breaks or place in others:
             return False
     return False
 
@@ -155,7 +160,7 @@ def _routes(hits: Sequence[_Hit]) -> tuple[RouteFound, ...]:
 def _signs(hits: Sequence[_Hit]) -> list[_Hit]:
     """Return hits that are signs, of each category none that lies inside or across another."""
     signs = [hit for hit in hits if hit.match.rule.category is not None]
-    signs.sort(key=lambda hit: (_weight(hit), hit.start - hit.end, hit.start))
+    signs.sort(key=lambda hit: (hit.match.guess, _weight(hit), hit.start - hit.end, hit.start))
     kept: list[_Hit] = []
     taken: dict[str | None, list[_Hit]] = {}
     for hit in signs:
@@ -219,11 +224,12 @@ def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tupl
                 start=hit.start,
                 end=hit.end,
                 rule=rule.id,
-                explanation=rule.explain,
+                explanation=f"{rule.explain} {_GUESS}" if hit.match.guess else rule.explain,
                 instrument=rule.instrument,
                 item=rule.item,
                 strength=strength,
                 applies=applies,
+                guess=hit.match.guess,
             )
         )
     # Where there are too many, those that weigh most are kept.
@@ -240,6 +246,8 @@ def _danger(
     categories: set[str], flags: set[Flag], signals: set[Signal], taxonomy: Taxonomy
 ) -> Why | None:
     """Return why it is urgency 3 now, if it is (rule 1)."""
+    if Flag.PAST in flags:
+        return Why.SELF_HARM if _SELF_HARM in categories else None
     if _DANGER in categories:
         return Why.DANGER
     if _SELF_HARM in categories:
@@ -266,7 +274,7 @@ def _calmer(
     if Route.PARTNER_ABUSE in routes:
         return 1, Why.PARTNER_ABUSE
     zero = next((why for route, why in _ROUTES_BY_RANK if route in routes), None)
-    if zero is None or Signal.DISTRESS in signals:
+    if zero is None or Signal.DISTRESS in signals or Flag.MINOR in flags:
         return 1, Why.NO_SIGN
     return 0, zero
 

@@ -1,248 +1,234 @@
-"""From a text to words that rules can be compared with.
+"""From a text to words that rules can be compared with, once for all languages.
 
 Theory of operation
 -------------------
 1.  Each word keeps the place where it stands in the original text, so that what is shown as
     evidence is exactly what was written.
-2.  A word is compared in several forms: as written (folded), with drawn-out letters shortened,
-    with its spelling mended, and in its base forms. Folding is NFKC, case folding, and dropping
-    accents, apostrophes and invisible signs.
-3.  The work is linear in the length of the text. A word longer than ``LONGEST_WORD`` is no word:
-    it gets no forms and matches nothing, so a flood of combining signs costs nothing.
-4.  Signs that end a sentence part sentences; commas, line ends, brackets and dashes part
-    clauses. Marks and joiners belong to the word they stand in. Emoji are words of one sign.
+2.  A word is compared in several spellings: as written (folded), and as it may be meant
+    (``folding``). What a language makes of it is the business of ``lexicon``.
+3.  Scripts without spaces are read in clusters: a letter with what stands above, below and under
+    it. Each cluster is a word of its own; a space beside one parts clauses.
+4.  The work is linear in the length of the text. A word longer than ``LONGEST_WORD`` is no word:
+    it gets no spellings and matches nothing, so a flood of combining signs costs nothing.
+5.  Signs that end a sentence part sentences, but not a full stop before a digit; commas, line
+    ends, brackets and dashes part clauses. Marks and joiners belong to the word they stand in.
+    Emoji are words of one sign.
+6.  Single digits inside a word belong to it (``h3lp``, ``sa3edni``); at its edge they are a
+    number and may also belong to it (``3andi``, ``5euro``).
 """
 
+import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from itertools import groupby
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Final
 
-__all__ = [
-    "LONGEST_WORD",
-    "EnglishEndings",
-    "Morphology",
-    "NoMorphology",
-    "Token",
-    "Vocabulary",
-    "fold",
-    "tokens",
-]
+from triage.screening.folding import APOSTROPHES, fold, fold_cluster, further_spellings
+from triage.screening.respelling import roman_key
+from triage.screening.zawgyi import Placed, is_zawgyi, to_unicode
+
+__all__ = ["LONGEST_WORD", "Word", "as_word", "cluster_end", "is_unspaced", "read_words"]
 
 LONGEST_WORD: Final = 64
 _MOST_DIGITS: Final = 9
-_SENTENCE_ENDS: Final = frozenset(".!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f")
+_LONGEST_ELIDED: Final = 2
+_SENTENCE_ENDS: Final = frozenset(".!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f\u104b\u17d4\u17d5")
 _CLAUSE_ENDS: Final = frozenset(
-    "\n\r;:,()[]{}/|*\u060c\u061b\u3001\uff0c\uff1b\u2013\u2014\u0022\u201c\u201d\u00ab\u00bb"
+    "\n\r;:,()[]{}/|*\u060c\u061b\u3001\uff0c\uff1b\u2013\u2014\u0022\u201c\u201d\u00ab\u00bb\u104a"
 )
-_APOSTROPHES: Final = frozenset("'\u2019\u2018\u02bc\u02b9\u00b4`\uff07")
-_INSIDE_NUMBERS: Final = frozenset(".,\u066b\u066c")
-# Latin, Greek and Cyrillic accents and Arabic vowel signs; Indic and Thai vowels are letters.
-_ACCENTS: Final = (range(0x0300, 0x0370), range(0x064B, 0x0660))
+_ARABIC_SEPARATORS: Final = frozenset("\u066b\u066c")
+_FOR_LETTERS: Final = frozenset("@$")
+_BURMESE: Final = re.compile("[\u1000-\u109f]")
+_UNSPACED: Final = (("\u0e01", "\u0eff"), ("\u1000", "\u109f"), ("\u1780", "\u17ff"))
+_STACKERS: Final = frozenset("\u1039\u17d2")
 
 
-class Morphology(Protocol):
-    """What a language does to its words: from a folded word to the base forms it may have."""
+@dataclass(slots=True)
+class Word:
+    """One word, cluster, number or sign.
 
-    def bases(self, word: str) -> tuple[str, ...]:
-        """Return possible base forms; wrong guesses are harmless if they are no words."""
-        ...
-
-
-class NoMorphology:
-    """For languages whose words do not change, or whose forms are written out in the rules."""
-
-    def bases(self, word: str) -> tuple[str, ...]:  # noqa: ARG002 -- the protocol's shape
-        """Return nothing beyond the word itself."""
-        return ()
-
-
-class EnglishEndings:
-    """English: a list of irregular forms, and the regular endings -s, -ed, -ing."""
-
-    def __init__(self, irregular: Mapping[str, str]) -> None:
-        self._irregular = dict(irregular)
-
-    def bases(self, word: str) -> tuple[str, ...]:
-        """Return the bases that ``word`` may come from, the irregular one first."""
-        found = [self._irregular[word]] if word in self._irregular else []
-        for ending in ("ing", "ed", "s"):
-            if word.endswith(ending) and not word.endswith("ss"):
-                found += _stems(word[: -len(ending)], ending)
-        return tuple(found)
-
-
-_SHORTEST_STEM: Final = 3
-
-
-def _stems(stem: str, ending: str) -> list[str]:
-    if len(stem) < _SHORTEST_STEM:
-        return []
-    found = [stem]
-    if ending == "s":
-        if stem.endswith("ie"):
-            found.append(stem[:-2] + "y")
-        elif stem.endswith("e"):
-            found.append(stem[:-1])
-        return found
-    found.append(stem + "e")
-    if stem[-1] == stem[-2]:
-        found.append(stem[:-1])
-    if ending == "ed" and stem.endswith("i"):
-        found.append(stem[:-1] + "y")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What a language's rule file says about words: all keys and values folded."""
-
-    morphology: Morphology
-    spelling: Mapping[str, str]
-    numbers: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word, number or sign.
-
-    ``written`` holds the word as written, folded, with its shortened and mended spellings;
-    ``forms`` those and the base forms.
+    ``spellings`` holds the word as written, folded, and what else it may be; none for a number
+    and for what is too long to be a word; ``roman`` its key as a romanised word. ``number`` is
+    its value in digits.
     """
 
     start: int
     end: int
-    written: tuple[str, ...]
-    forms: tuple[str, ...]
+    spellings: tuple[str, ...]
     number: int | None
     sentence: int
     clause: int
     is_word: bool
+    is_cluster: bool = False
+    roman: str = ""
+
+    @property
+    def is_digit(self) -> bool:
+        """Say whether it is a single digit."""
+        return self.number is not None and self.end == self.start + 1
 
 
-class _Class(Enum):
-    LETTER = auto()
-    DIGIT = auto()
-    MARK = auto()
-    APOSTROPHE = auto()
-    SYMBOL = auto()
-    SENTENCE = auto()
-    CLAUSE = auto()
-    OTHER = auto()
+def is_unspaced(character: str) -> bool:
+    """Say whether a letter belongs to a script that is written without spaces."""
+    return character > "\u0e00" and any(low <= character <= high for low, high in _UNSPACED)
 
 
-def _class_of(character: str) -> _Class:
-    if character in _SENTENCE_ENDS:
-        return _Class.SENTENCE
-    if character in _CLAUSE_ENDS:
-        return _Class.CLAUSE
-    if character in _APOSTROPHES:
-        return _Class.APOSTROPHE
-    category = unicodedata.category(character)
-    if category[0] == "L":
-        return _Class.LETTER
-    if category[0] == "M" or category == "Cf":
-        return _Class.MARK
-    if category == "Nd":
-        return _Class.DIGIT
-    return _Class.SYMBOL if category == "So" else _Class.OTHER
+# What a character is, as one letter, so that texts can be read by their classes: L letter, U letter
+# of an unspaced script, M mark, V sign that puts a letter under another, D digit 0 to 9, N digit of
+# another script, A apostrophe, F sign for a letter, P full stop, C comma, S other end of a
+# sentence, B other end of a clause, J separator in numbers, Y symbol, Z space, O other.
+_BY_CATEGORY: Final = {
+    **dict.fromkeys(("Lu", "Ll", "Lt", "Lm", "Lo"), "L"),
+    **dict.fromkeys(("Mn", "Mc", "Me", "Cf"), "M"),
+    **dict.fromkeys(("Zs", "Zl", "Zp"), "Z"),
+    "Nd": "N",
+    "So": "Y",
+}
 
 
-def fold(word: str) -> str:
-    """Return the form in which words are compared (rule 2)."""
-    spread = unicodedata.normalize("NFKD", word).casefold()
-    return unicodedata.normalize(
-        "NFC",
-        "".join(
-            character
-            for character in spread
-            if character not in _APOSTROPHES
-            and not any(ord(character) in accents for accents in _ACCENTS)
-            and unicodedata.category(character) != "Cf"
-        ),
+def _class_of(character: str) -> str:
+    for kind, members in (
+        ("P", "."),
+        ("C", ","),
+        ("S", _SENTENCE_ENDS),
+        ("B", _CLAUSE_ENDS),
+        ("A", APOSTROPHES),
+        ("F", _FOR_LETTERS),
+        ("J", _ARABIC_SEPARATORS),
+        ("V", _STACKERS),
+        ("D", "0123456789"),
+    ):
+        if character in members:
+            return kind
+    kind = _BY_CATEGORY.get(unicodedata.category(character), "O")
+    return "U" if kind == "L" and is_unspaced(character) else kind
+
+
+_PLANES: Final = 0x20000
+_CLASSES: Final = "".join(_class_of(chr(point)) for point in range(_PLANES))
+_BEYOND: Final = re.compile("[^A-Z]")
+_THINGS: Final = re.compile(
+    r"(?P<word>L(?:[LM]|[AFD](?=L))*)"
+    r"|(?P<cluster>U(?:M|VU?)*)"
+    r"|(?P<number>[DN](?:[DN]|[PCJ](?=[DN]))*)"
+    r"|(?P<symbol>Y)"
+    r"|(?P<sentence>S|P(?![DN]))"
+    r"|(?P<clause>[CB])"
+    r"|(?P<space>(?<=[UMV])Z)"
+)
+"""Every part takes each character once, so reading is linear in the length of the text."""
+
+
+def classes_of(text: str) -> str:
+    """Return a letter for each character that says what it is."""
+    classes = text.translate(_CLASSES)
+    return classes if classes.isascii() else _BEYOND.sub("L", classes)
+
+
+def read_words(text: str) -> list[Word]:
+    """Return the words of a text in order; Burmese in Zawgyi is read as what it means."""
+    if _BURMESE.search(text) and is_zawgyi(text):
+        placed = to_unicode(text)
+        return [_moved(word, placed) for word in _Reader(placed.text).words()]
+    return _Reader(text).words()
+
+
+def _moved(word: Word, placed: Placed) -> Word:
+    start, end = placed.span(word.start, word.end)
+    return replace(word, start=start, end=end)
+
+
+class _Reader:
+    """Goes through one text, thing by thing."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._classes = classes_of(text)
+        self._found: list[Word] = []
+        self._sentence = 0
+        self._clause = 0
+
+    def words(self) -> list[Word]:
+        for thing in _THINGS.finditer(self._classes):
+            kind, (start, end) = thing.lastgroup, thing.span()
+            if kind == "word":
+                self._word(start, end)
+            elif kind == "cluster":
+                spelt = (
+                    (fold_cluster(self._text[start:end]),) if end - start <= LONGEST_WORD else ()
+                )
+                self._add(start, end, spelt, is_word=True, is_cluster=True)
+            elif kind == "number":
+                self._add(start, end, (), _value(self._text[start:end]))
+            elif kind == "symbol":
+                self._add(start, end, (self._text[start],))
+            elif kind == "sentence":
+                self._sentence, self._clause = self._sentence + 1, self._clause + 1
+            elif kind == "clause" or (self._found and self._found[-1].is_cluster):
+                self._clause += 1
+        return self._found
+
+    def _cluster(self, start: int, end: int) -> None:
+        fits = end - start <= LONGEST_WORD
+        spelt = (fold_cluster(self._text[start:end]),) if fits else ()
+        self._add(start, end, spelt, is_word=True, is_cluster=True)
+
+    def _word(self, start: int, end: int) -> None:
+        """Add a word, with single digits beside it in further spellings (rule 6)."""
+        if end - start > LONGEST_WORD:
+            self._add(start, end, (), is_word=True)
+            return
+        folded = fold(self._text[start:end])
+        spellings = (folded, *further_spellings(folded), *self._elided(start, end))
+        if self._classes[end : end + 1] == "D" and self._classes[end + 1 : end + 2] != "D":
+            spellings = (*spellings, folded + self._text[end])
+        if self._found and self._found[-1].end == start and self._found[-1].is_digit:
+            start -= 1
+            spellings = (*spellings, self._text[start] + folded)
+        self._add(start, end, spellings, is_word=True, roman=roman_key(folded))
+
+    def _elided(self, start: int, end: int) -> tuple[str, ...]:
+        """Return the word behind an elided one: ``argent`` in ``l'argent``, ``il`` in ``qu'il``."""
+        place = self._classes.find("A", start, end)
+        if place < 0:
+            return ()
+        before, behind = fold(self._text[start:place]), fold(self._text[place + 1 : end])
+        is_elided = len(before) <= _LONGEST_ELIDED or before.endswith("qu")
+        return (behind,) if is_elided and len(behind) > 1 else ()
+
+    def _add(
+        self,
+        start: int,
+        end: int,
+        spellings: tuple[str, ...],
+        number: int | None = None,
+        *,
+        is_word: bool = False,
+        is_cluster: bool = False,
+        roman: str = "",
+    ) -> None:
+        place = (self._sentence, self._clause)
+        self._found.append(Word(start, end, spellings, number, *place, is_word, is_cluster, roman))
+
+
+def as_word(folded: str) -> Word:
+    """Return a word that stands alone, or a cluster; for what is known before any text is."""
+    cluster = is_unspaced(folded[0])
+    roman = "" if cluster else roman_key(folded)
+    return Word(
+        0, len(folded), (folded,), None, 0, 0, is_word=True, is_cluster=cluster, roman=roman
     )
 
 
-def tokens(text: str, vocabulary: Vocabulary) -> list[Token]:
-    """Return the words of a text in order."""
-    found: list[Token] = []
-    sentence = clause = place = 0
-    while place < len(text):
-        kind = _class_of(text[place])
-        end = place + 1
-        if kind is _Class.LETTER:
-            end = _word_end(text, end)
-            found.append(_word(text, place, end, sentence, clause, vocabulary))
-        elif kind is _Class.DIGIT:
-            end, number = _read_number(text, place)
-            found.append(Token(place, end, (), (), number, sentence, clause, is_word=False))
-        elif kind is _Class.SYMBOL:
-            forms = (text[place],)
-            found.append(Token(place, end, forms, forms, None, sentence, clause, is_word=False))
-        elif kind is _Class.SENTENCE:
-            sentence, clause = sentence + 1, clause + 1
-        elif kind is _Class.CLAUSE:
-            clause += 1
-        place = end
-    return found
+def cluster_end(text: str, place: int) -> int:
+    """Return the end of the cluster that starts at ``place``."""
+    found = _THINGS.match(classes_of(text), place)
+    return found.end() if found and found.lastgroup == "cluster" else place + 1
 
 
-def _word_end(text: str, place: int) -> int:
-    """Return the end of the word that started before ``place``, trailing marks included."""
-    while place < len(text):
-        kind = _class_of(text[place])
-        if kind in {_Class.LETTER, _Class.MARK}:
-            place += 1
-        elif (
-            kind is _Class.APOSTROPHE
-            and place + 1 < len(text)
-            and _class_of(text[place + 1]) is _Class.LETTER
-        ):
-            place += 2
-        else:
-            break
-    return place
-
-
-def _read_number(text: str, place: int) -> tuple[int, int | None]:
-    """Return the end of the number at ``place`` and its whole value, separators dropped."""
-    digits: list[str] = []
-    while place < len(text):
-        kind = _class_of(text[place])
-        if kind is _Class.DIGIT:
-            if len(digits) <= _MOST_DIGITS:
-                digits.append(str(unicodedata.digit(text[place])))
-        elif not (
-            text[place] in _INSIDE_NUMBERS
-            and place + 1 < len(text)
-            and _class_of(text[place + 1]) is _Class.DIGIT
-        ):
-            break
-        place += 1
-    return place, int("".join(digits)) if len(digits) <= _MOST_DIGITS else None
-
-
-def _word(
-    text: str, start: int, end: int, sentence: int, clause: int, vocabulary: Vocabulary
-) -> Token:
-    written: tuple[str, ...] = ()
-    forms: tuple[str, ...] = ()
-    number = None
-    if end - start <= LONGEST_WORD:
-        written = _spellings(fold(text[start:end]), vocabulary)
-        bases = (base for word in written for base in vocabulary.morphology.bases(word))
-        forms = tuple(dict.fromkeys((*written, *bases)))
-        number = next((vocabulary.numbers[f] for f in forms if f in vocabulary.numbers), None)
-    return Token(start, end, written, forms, number, sentence, clause, is_word=True)
-
-
-def _spellings(folded: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    found = [folded]
-    runs = [(letter, len(list(run))) for letter, run in groupby(folded)]
-    if any(length > 2 for _, length in runs):  # noqa: PLR2004 -- no word has three equal letters
-        found.append("".join(letter * min(length, 2) for letter, length in runs))
-        found.append("".join(letter for letter, _ in runs))
-    found += [vocabulary.spelling[word] for word in found if word in vocabulary.spelling]
-    return tuple(dict.fromkeys(found))
+def _value(written: str) -> int | None:
+    """Return the whole value of a number, separators dropped, or nothing if it is very long."""
+    if len(written) > 2 * _MOST_DIGITS:
+        return None
+    digits = [unicodedata.digit(character, None) for character in written]
+    kept = [str(digit) for digit in digits if digit is not None]
+    return int("".join(kept)) if len(kept) <= _MOST_DIGITS else None

@@ -74,32 +74,37 @@ def test_places_move_with_the_text(rules, text):
     ],
 )
 def test_a_megabyte_costs_no_more_than_its_screened_part(rules, unit, monkeypatch):
-    calls = Counter()
-    original = words._class_of
+    done = Counter()
+    classes_of, step = words.classes_of, match.following
 
-    def counted(character):
-        calls["read"] += 1
-        return original(character)
+    def reading(text):
+        done["characters"] += len(text)
+        return classes_of(text)
 
-    monkeypatch.setattr(words, "_class_of", counted)
+    def stepping(node, token):
+        done["steps"] += 1
+        return step(node, token)
+
+    monkeypatch.setattr(words, "classes_of", reading)
+    monkeypatch.setattr(match, "following", stepping)
     found = screen(unit * (1_000_000 // len(unit)), rules)
     assert found.urgency >= 1
-    # Each character is looked at a bounded number of times: as itself and as its neighbour's next.
-    assert calls["read"] <= 4 * LONGEST_SCREENED
+    assert done["characters"] <= LONGEST_SCREENED
+    assert done["steps"] <= 4 * LONGEST_SCREENED
 
 
 @pytest.mark.parametrize("unit", ["he hit me ", "took my passport ", "i owe him money until paid "])
 def test_work_grows_with_the_length_and_not_faster(rules, unit, monkeypatch):
     def steps(length):
         calls = Counter()
-        original = match._next
+        original = match.following
 
         def counted(node, word):
             calls["steps"] += 1
             return original(node, word)
 
         with monkeypatch.context() as patched:
-            patched.setattr(match, "_next", counted)
+            patched.setattr(match, "following", counted)
             screen((unit * length)[:LONGEST_SCREENED], rules)
         return calls["steps"]
 

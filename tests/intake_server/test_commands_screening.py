@@ -1,0 +1,178 @@
+"""`havenline screen` and `havenline indicators`, on English rules alone where all would be slow."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from intake_server import commands_screening
+from intake_server.cli import main
+from intake_server.screening_rules import (
+    RulesUnusable,
+    read_rules,
+    rule_texts,
+    shipped_taxonomy,
+    word_forms,
+)
+from triage.screening.forms import read_forms
+from triage.screening.rule_files import inflected_words
+
+OWN = """
+schema = 1
+language = "en"
+off = ["en.papers.taken"]
+[explain]
+"en.papers.held" = "Papers are with somebody else."
+[concepts]
+local = "chit fund"
+[[rule]]
+id = "local.debt"
+category = "debt_bondage"
+find = ["local"]
+explain = "A debt that is common here."
+hits = ["the chit fund"]
+misses = ["the pension fund"]
+"""
+
+
+def english(own=None):
+    return read_rules(own, languages={"en"})
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command on English and own rules alone: reading all languages takes seconds."""
+    monkeypatch.setattr(commands_screening, "read_rules", english)
+
+    def call(*words):
+        return CliRunner().invoke(main, [*words, "--data", str(tmp_path)])
+
+    return call
+
+
+def with_own(folder, text=OWN):
+    (folder / "indicators").mkdir()
+    (folder / "indicators" / "en-local.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_file_is_screened_line_by_line_and_broken_lines_are_named(tmp_path, run):
+    lines = [
+        b'{"id": "a", "text": "\xf0\x9f\x98\x90 he took my passport"}',
+        b'{"id": "b", "text": "\xff"}',
+        b'{"id": "c", "text": ',
+        b"",
+        b"[1]",
+        b'{"id": "d", "text": 4}',
+        b"[" * 100_000,
+        b'{"id": 7, "text": null}',
+        b'{"id": "e", "text": "im 14 and my uncle hits me"}',
+        b'{"id": "f", "text": "half a pair \\ud83d took my passport"}',
+    ]
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
+    out = tmp_path / "out.jsonl"
+    result = run("screen", str(tmp_path / "in.jsonl"), "--out", str(out))
+    assert result.exit_code == 1
+    for said in (
+        "line 2: byte 22 is not UTF-8",
+        "line 3: not JSON",
+        "line 5: no object",
+        "line 6:",
+    ):
+        assert said in result.output
+    assert "line 7: not JSON" in result.output
+    read = {row["id"]: row for row in map(json.loads, out.read_text().splitlines())}
+    assert list(read) == ["a", 7, "e", "f"]
+    assert read["a"]["categories"] == ["document_retention"]
+    assert read["a"]["evidence"] == [{"category": "document_retention", "start": 5, "end": 21}]
+    assert read[7] == {
+        "id": 7,
+        "categories": [],
+        "urgency": 1,
+        "is_minor": False,
+        "third_party": False,
+        "evidence": [],
+    }
+    assert (read["e"]["urgency"], read["e"]["is_minor"]) == (3, True)
+
+
+def test_a_whole_file_ends_well(tmp_path, run):
+    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "help"}\n')
+    result = run("screen", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl"))
+    assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize("words", [(), ("in.jsonl",), ("in.jsonl", "--explain", "help")])
+def test_what_is_missing_is_said(run, words):
+    result = run("screen", *words)
+    assert result.exit_code == 2
+    assert "--explain" in result.output
+
+
+def test_a_text_is_explained_for_a_person(run):
+    result = run("screen", "--explain", "she keeps my passport and i am 15")
+    assert result.exit_code == 0
+    for said in (
+        "Urgency 2",
+        '"she keeps my passport"',
+        "ILO11",
+        "en.papers",
+        "under 18",
+        "may be wrong",
+    ):
+        assert said in result.output
+
+
+def test_check_says_who_has_read_the_rules(run):
+    result = run("indicators", "check")
+    assert result.exit_code == 0
+    assert "read by nobody native yet" in result.output
+
+
+def test_check_names_examples_that_fail(tmp_path, run):
+    with_own(tmp_path, OWN.replace("the pension fund", "my chit fund"))
+    result = run("indicators", "check")
+    assert result.exit_code == 1
+    assert "local.debt" in result.output
+    assert "should not be" in result.output
+
+
+def test_a_mistake_in_an_own_file_is_named_with_file_rule_and_remedy(tmp_path, run):
+    with_own(tmp_path, OWN.replace("debt_bondage", "debts"))
+    result = run("indicators", "check")
+    assert result.exit_code == 1
+    assert "indicators/en-local.toml, local.debt" in result.output
+    assert "use one of" in result.output
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    with_own(tmp_path)
+    (tmp_path / "indicators" / "z.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(RulesUnusable, match=r"z\.toml cannot be read"):
+        read_rules(tmp_path / "indicators", languages={"en"})
+
+
+def test_diff_tells_what_own_files_change(tmp_path, run):
+    assert "change no shipped rule" in run("indicators", "diff").output
+    with_own(tmp_path)
+    assert run("indicators", "diff").output.splitlines() == [
+        "- en.papers.taken: silenced",
+        "+ local.debt: added by indicators/en-local.toml",
+        "~ en.papers.held: explained as: Papers are with somebody else.",
+    ]
+
+
+def test_a_rule_is_explained(run):
+    result = run("indicators", "explain", "en.papers.held")
+    assert result.exit_code == 0
+    for said in ("Somebody else keeps the papers.", "captor", "A negation blocks it.", "Found:"):
+        assert said in result.output
+    unknown = run("indicators", "explain", "papers")
+    assert unknown.exit_code == 1
+    assert "en.papers.taken" in unknown.output
+
+
+def test_the_shipped_forms_hold_all_words_of_the_shipped_rules():
+    """`havenline indicators forms` writes them anew; without them a start takes seconds longer."""
+    shipped = word_forms()
+    for lemmas, words in inflected_words(shipped_taxonomy(), rule_texts()).items():
+        assert words - read_forms(shipped.get(lemmas, "")).words == frozenset(), lemmas

@@ -1,0 +1,72 @@
+"""Which languages may know a word, by its first letters.
+
+Asking seventeen languages for each word would be most of the work of screening, and nearly all of
+them would say no. So their first letters are put together once, and only those are asked that have
+a word which starts so. What they say of the most frequent words is kept.
+"""
+
+from collections.abc import Sequence
+
+from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
+from triage.screening.tree import Token
+from triage.screening.words import Word, as_word
+
+__all__ = ["WordIndex"]
+
+
+class WordIndex:
+    """The first letters of the words of several languages."""
+
+    def __init__(self, lexicons: Sequence[Lexicon]) -> None:
+        """The languages are named by their place in ``lexicons``."""
+        self._heads = _together([lexicon.heads for lexicon in lexicons])
+        self._roman = _together([lexicon.roman_heads for lexicon in lexicons])
+        self._respelt = [
+            (number, lexicon) for number, lexicon in enumerate(lexicons) if lexicon.is_respelt
+        ]
+        self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
+
+        self._lexicons = lexicons
+        usual = {one for lexicon in lexicons for one in lexicon.usual}
+        self._usual = {one: self._asked(as_word(one)) for one in usual}
+
+    def known(self, word: Word) -> Sequence[tuple[int, Token]]:
+        """Return what each language that knows a word knows of it."""
+        if len(word.spellings) == 1 and word.spellings[0] in self._usual:
+            return self._usual[word.spellings[0]]
+        return self._asked(word)
+
+    def _asked(self, word: Word) -> list[tuple[int, Token]]:
+        found: list[tuple[int, Token]] = []
+        for number in self.who_may_know(word):
+            token = self._lexicons[number].token(word)
+            if token is not None:
+                found.append((number, token))
+        return found
+
+    def who_may_know(self, word: Word) -> set[int]:
+        """Return the numbers of the languages that may know a word."""
+        found: set[int] = set()
+        for one in word.spellings:
+            found.update(self._heads.get(one[:HEAD], ()), self._heads.get(one[:SHORT_HEAD], ()))
+        if word.roman:
+            key = word.roman
+            found.update(
+                self._roman.get(key[: HEAD + 1], ()), self._roman.get(key[: SHORT_HEAD + 1], ())
+            )
+        if word.is_cluster:
+            return found
+        for number, lexicon in self._respelt:
+            if number not in found and lexicon.knows_respelt(word):
+                found.add(number)
+        if "\u0600" <= word.spellings[0] < "\u0700":
+            found.update(self._arabic)
+        return found
+
+
+def _together(heads: Sequence[frozenset[str]]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for number, known in enumerate(heads):
+        for head in known:
+            found[head] = (*found.get(head, ()), number)
+    return found

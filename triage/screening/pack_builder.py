@@ -1,0 +1,228 @@
+"""From the parts of a language's files to what messages are compared with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from triage.screening.arabic import ArabicAffixes
+from triage.screening.dictionary import LANGUAGES, forms_of
+from triage.screening.folding import fold
+from triage.screening.forms import NO_ENDING, DictionaryForms, WordForms, read_forms
+from triage.screening.guesses import MOST_FORMS_GUESSED, SHORTEST_GUESSED, Guesses
+from triage.screening.lexicon import (
+    HEAD,
+    EnglishEndings,
+    Lexicon,
+    Morphology,
+    NoMorphology,
+    Vocabulary,
+)
+from triage.screening.phrases import Concepts, read_phrase
+from triage.screening.respelling import RESPELLINGS, USUAL, romanised, unchanged
+from triage.screening.rule_entry import WrongError, as_string, as_table, split
+from triage.screening.rules import Pack, Rule, WordList, starting
+from triage.screening.tree import Exact, Phrase, Prefix
+from triage.screening.words import is_unspaced
+
+__all__ = ["LISTS", "WORD_KEYS", "LanguageParts", "build_pack", "dictionary_of", "inflected"]
+
+LISTS: Final = tuple(WordList)
+WORD_KEYS: Final = frozenset(
+    {
+        *(which.name.lower() for which in LISTS),
+        *("morphology", "lemmas", "spellings", "spelling", "irregular", "numbers"),
+    }
+)
+_MORPHOLOGIES: Final = ("english", "none", "simplemma", "arabic", "characters")
+_CLUSTERS_A_WORD: Final = 3
+_SHORTEST_INFLECTED: Final = 3
+_SEVERAL: Final = 2
+_SHORTEST_IN_CLUSTERS: Final = 3
+_NOT_INFLECTED: Final = (
+    WordList.NEGATORS,
+    WordList.NOT_NEGATING,
+    WordList.BREAKS,
+    WordList.SELF_SUBJECTS,
+    WordList.WRITER,
+    WordList.BESIDE_WRITER,
+)
+
+
+class LanguageParts:
+    """What the files of one language add up to."""
+
+    def __init__(self, name: str) -> None:
+        """Start with nothing; ``words`` is the ``[words]`` table of the first file."""
+        self.name = name
+        self.reviewed_by = ""
+        self.words: Mapping[str, object] | None = None
+        self.concepts = Concepts()
+        self.rules: dict[str, Rule] = {}
+        self.switched_off: list[Rule] = []
+
+
+def build_pack(language: LanguageParts, forms: Mapping[str, str]) -> Pack:
+    """Put a language together; raise ``WrongError`` or ``PhraseError`` for what is wrong."""
+    table = language.words or {}
+    kind = _morphology(table)
+    elements = frozenset(e for phrase in language.concepts.phrases(lists=True) for e in phrase)
+    plain = frozenset(element for element in elements if isinstance(element, str))
+    exact = frozenset(element.word for element in elements if isinstance(element, Exact))
+    known = _known_forms(kind, table, forms, inflected(language.concepts.phrases(), table))
+    rules = tuple(language.rules.values())
+    tree = language.concepts.tree()
+    return Pack(
+        language=language.name,
+        lexicon=Lexicon(
+            _vocabulary(language.name, kind, table, plain, known),
+            plain | exact,
+            frozenset(element.start for element in elements if isinstance(element, Prefix)),
+            _guesses(known),
+            tree,
+            _usual(language.concepts),
+        ),
+        rules=rules,
+        starting=starting(rules),
+        step=_CLUSTERS_A_WORD if kind == "characters" else 1,
+        reviewed_by=language.reviewed_by,
+    )
+
+
+def _usual(concepts: Concepts) -> frozenset[str]:
+    """Return the words of the language's lists: most words of most messages."""
+    elements = {element for phrase in concepts.listed() for element in phrase}
+    words = {element.word if isinstance(element, Exact) else element for element in elements}
+    return frozenset(word for word in words if isinstance(word, str))
+
+
+def _morphology(table: Mapping[str, object]) -> str:
+    kind = table.get("morphology")
+    if not isinstance(kind, str) or kind not in _MORPHOLOGIES:
+        raise WrongError("the morphology is not known", f"use one of {', '.join(_MORPHOLOGIES)}")
+    lemmas = as_string("lemmas", table.get("lemmas", ""))
+    if kind == "simplemma" and lemmas not in LANGUAGES:
+        raise WrongError("simplemma needs lemmas", 'write its code, for example lemmas = "es"')
+    return kind
+
+
+def dictionary_of(table: Mapping[str, object]) -> str:
+    """Return simplemma's code of a language, empty where no dictionary is used."""
+    kind = table.get("morphology")
+    return "en" if kind == "english" else as_string("lemmas", table.get("lemmas", ""))
+
+
+def inflected(phrases: Iterator[Phrase], table: Mapping[str, object]) -> frozenset[str]:
+    """Return the words whose forms are wanted: not the small ones that lists name, nor shorter."""
+    small = {
+        fold(word)
+        for which in _NOT_INFLECTED
+        for phrase in split(as_string(which.name.lower(), table.get(which.name.lower(), "")))
+        for word in phrase.split()
+    }
+    return frozenset(
+        element
+        for phrase in phrases
+        for element in phrase
+        if isinstance(element, str)
+        and len(element) >= _SHORTEST_INFLECTED
+        and element.isalpha()
+        and element not in small
+    )
+
+
+def _known_forms(
+    kind: str, table: Mapping[str, object], forms: Mapping[str, str], words: frozenset[str]
+) -> tuple[WordForms, ...]:
+    """Return the shipped forms, and those of words that they lack."""
+    lemmas = dictionary_of(table)
+    if not lemmas:
+        return ()
+    shipped = read_forms(forms.get(lemmas, ""))
+    if kind != "simplemma":
+        return (shipped,)
+    missing = words - shipped.words
+    return (shipped, forms_of(lemmas, missing)) if missing else (shipped,)
+
+
+def _guesses(known: tuple[WordForms, ...]) -> Guesses | None:
+    near = {word: real for source in known for word, real in source.guessable.items()}
+    if not near:
+        return None
+    forms: dict[str, set[str]] = {word: {word} for word in near}
+    for source in known:
+        for stem, entries in source.stems.items():
+            for word, endings in entries:
+                if word in near:
+                    forms[word].update(stem + end.strip(NO_ENDING) for end in endings.split())
+    words: dict[str, list[str]] = {}
+    for word in sorted(forms):
+        for form in forms[word] if len(forms[word]) <= MOST_FORMS_GUESSED else {word}:
+            if len(form) >= SHORTEST_GUESSED:
+                words.setdefault(form, []).append(word)
+    return Guesses(words, (one for real in near.values() for one in real))
+
+
+def _vocabulary(
+    name: str,
+    kind: str,
+    table: Mapping[str, object],
+    plain: frozenset[str],
+    known: tuple[WordForms, ...],
+) -> Vocabulary:
+    spellings = as_string("spellings", table.get("spellings", "")) or USUAL.get(name, "none")
+    if spellings not in {*RESPELLINGS, "cyrillic"}:
+        known_ways = ", ".join((*RESPELLINGS, "cyrillic"))
+        raise WrongError('"spellings" is not known', f"use one of {known_ways}, or leave it out")
+    roman = romanised(name) if spellings == "cyrillic" else None
+    heads: frozenset[str] = frozenset()
+    morphology: Morphology = NoMorphology()
+    if kind == "english":
+        morphology = EnglishEndings()
+        heads = frozenset(word[: HEAD - 1] for word in plain if len(word) == HEAD)  # deny, denies
+    elif kind == "arabic":
+        morphology = ArabicAffixes(plain)
+    elif kind == "simplemma":
+        found = DictionaryForms(*known, roman=roman)
+        morphology, heads = found, found.heads()
+    irregular = {
+        fold(form): fold(base)
+        for base, written in as_table(table.get("irregular", {})).items()
+        for form in split(as_string(base, written))
+    }
+    numbers = _numbers(table)
+    return Vocabulary(
+        morphology=morphology,
+        spelling={
+            fold(written): fold(as_string(written, meant))
+            for written, meant in as_table(table.get("spelling", {})).items()
+        },
+        irregular=irregular,
+        numbers={parts[0]: number for parts, number in numbers.items() if len(parts) == 1},
+        number_phrases=_phrases(numbers),
+        heads=heads,
+        respelling=RESPELLINGS.get(spellings, unchanged),
+        roman=roman,
+        affixes=kind == "arabic",
+    )
+
+
+def _numbers(table: Mapping[str, object]) -> dict[tuple[str, ...], int]:
+    """Return the numbers by their folded words, or by the clusters of these."""
+    numbers = as_table(table.get("numbers", {}))
+    if not all(type(number) is int and number >= 0 for number in numbers.values()):
+        raise WrongError("[words.numbers] needs numbers", "write for example fifteen = 15")
+    return {
+        tuple(str(element) for element in read_phrase(written)): int(str(number))
+        for written, number in numbers.items()
+    }
+
+
+def _phrases(
+    numbers: Mapping[tuple[str, ...], int],
+) -> dict[str, list[tuple[tuple[str, ...], int]]]:
+    """Return numbers of several words, by the first of them, the longest first."""
+    found: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    for parts, number in sorted(numbers.items(), key=lambda one: -len(one[0])):
+        shortest = _SHORTEST_IN_CLUSTERS if is_unspaced(parts[0][0]) else _SEVERAL
+        if len(parts) >= shortest:
+            found.setdefault(parts[0], []).append((parts, number))
+    return found

@@ -1,0 +1,158 @@
+"""What every language makes of one message.
+
+1.  Each language reads the whole message by its own rules.
+2.  A word of six letters or more that none of them knows may be spelt wrong. The languages that
+    know most of the other words are asked what it was meant to be.
+3.  What one language finds is dropped where another reads that sentence better and knows all the
+    words of the hit: relatives share words but not their negations, and who knows the sentence
+    best has judged those words already. Words of one language amid another's are kept: the better
+    reader does not know them. Only where a language knows nothing of a whole sentence but the
+    one word of its hit, and another reads most of it, the word is taken for a chance likeness.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from triage.screening.guesses import SHORTEST_GUESSED
+from triage.screening.index import WordIndex
+from triage.screening.match import Match, Matcher
+from triage.screening.rules import Pack
+from triage.screening.tree import Token
+from triage.screening.words import Word
+
+__all__ = ["Reading", "read_all", "read_by"]
+
+_LIKELY: Final = 0.6
+_CLEARLY_BETTER: Final = 1.25
+_SEVERAL: Final = 4
+_MOST_OF: Final = 0.6
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the rules of one language found in one text.
+
+    ``covered`` are the places in the text where words start that belong to some phrase of the
+    language's rules or lists, and ``by_sentence`` how many of them each sentence has.
+    """
+
+    pack: Pack
+    words: Sequence[Word]
+    tokens: Sequence[Token | None]
+    matcher: Matcher
+    matches: list[Match]
+    covered: frozenset[int] = frozenset()
+    by_sentence: Counter[int] = field(default_factory=Counter)
+
+
+def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
+    """Return what one language alone makes of a text."""
+    own = pack.lexicon.merged(words)
+    return _reading(pack, own, pack.lexicon.tokens(own))
+
+
+def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> list[Reading]:
+    """Return what all languages make of a text, in the order of the packs."""
+    known = _known(words, packs, index)
+    _guess(packs, words, known)
+    readings: list[Reading] = []
+    spelt = {word.spellings[0] for word in words if word.spellings}
+    for number in sorted(known):
+        pack = packs[number]
+        if pack.lexicon.starts_number(spelt):
+            readings.append(read_by(pack, words))
+        else:
+            readings.append(_reading(pack, words, known[number]))
+    for reading in readings:
+        if reading.matches:
+            reading.matches = [
+                match for match in reading.matches if not _judged(reading, match, readings)
+            ]
+    return readings
+
+
+def _known(
+    words: Sequence[Word], packs: Sequence[Pack], index: WordIndex
+) -> dict[int, list[Token | None]]:
+    """Return what each language that knows some word knows of each."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    numbers: list[int] = []
+    for place, word in enumerate(words):
+        if word.number is not None:
+            numbers.append(place)
+        elif word.spellings:
+            places.setdefault(word.spellings, []).append(place)
+    known: dict[int, list[Token | None]] = {}
+    for there in places.values():
+        for number, token in index.known(words[there[0]]):
+            if number not in known:
+                known[number] = [None] * len(words)
+            for place in there:
+                known[number][place] = token
+    for number, tokens in known.items():
+        for place in numbers:
+            tokens[place] = packs[number].lexicon.of_number(words[place].number)
+    return known
+
+
+def _reading(pack: Pack, words: Sequence[Word], tokens: Sequence[Token | None]) -> Reading:
+    matcher = Matcher(words, tokens, pack)
+    places = {
+        p for spans in matcher.hits.values() for first, after in spans for p in range(first, after)
+    }
+    return Reading(
+        pack,
+        words,
+        tokens,
+        matcher,
+        matcher.matches(),
+        frozenset(words[place].start for place in places),
+        Counter(words[place].sentence for place in places),
+    )
+
+
+def _guess(
+    packs: Sequence[Pack], words: Sequence[Word], known: dict[int, list[Token | None]]
+) -> None:
+    """Fill in spelling guesses for words that no language knows (rule 2)."""
+    unknown = [
+        place
+        for place, word in enumerate(words)
+        if word.is_word
+        and not word.is_cluster
+        and word.end - word.start >= SHORTEST_GUESSED
+        and all(tokens[place] is None for tokens in known.values())
+    ]
+    counts = {
+        number: sum(token is not None for token in known.get(number, ()))
+        for number, pack in enumerate(packs)
+        if unknown and pack.lexicon.guesses is not None
+    }
+    most = max(counts.values(), default=0)
+    for number, count in counts.items():
+        if count >= _LIKELY * most:
+            for place in unknown:
+                token = packs[number].lexicon.guess(words[place])
+                if token is not None:
+                    known.setdefault(number, [None] * len(words))[place] = token
+
+
+def _judged(reading: Reading, match: Match, readings: Sequence[Reading]) -> bool:
+    """Say whether the hit is rather another language's (rule 3)."""
+    words = reading.words[match.first : match.after]
+    spoken = {word.start for word in words} & reading.covered
+    sentence = words[0].sentence
+    own = reading.by_sentence[sentence]
+    most = max(other.by_sentence[sentence] for other in readings)
+    if own == 1 and most >= _SEVERAL and not words[0].is_cluster:
+        length = sum(word.is_word and word.sentence == sentence for word in reading.words)
+        if most >= _MOST_OF * length:
+            return True
+    return any(
+        other is not reading
+        and other.by_sentence[sentence] > own * _CLEARLY_BETTER
+        and spoken <= other.covered
+        for other in readings
+    )
