@@ -14,7 +14,7 @@ pytestmark = [
 SECRET = "the blue door behind the laundry"
 SECURITY = {name: value for name, value in HEADERS.items() if name != "X-Robots-Tag"}
 NEVER = ("set-cookie", "etag", "last-modified", "server")
-DESK_KEEPS = {"desk-colours", "desk-keys", "desk-fingerprint"}
+DESK_KEEPS = {"desk-colours", "desk-keys", "desk-fingerprint", "desk-head"}
 
 KEPT = """async () => [
   document.cookie, localStorage.length, sessionStorage.length,
