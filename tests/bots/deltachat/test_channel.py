@@ -71,6 +71,7 @@ async def test_nothing_that_was_said_stays_on_the_disk(bench, monkeypatch):
     assert (await taker.next()).text == "CANARY-TEXT two"
 
 
+@pytest.mark.long
 async def test_a_killed_core_loses_and_doubles_nothing(bench):
     taker = Taker()
     await bench.channel.start(taker.take)

@@ -7,8 +7,12 @@ from bots import conformance
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-LONG = (conformance.texts_arrive_as_they_were_written, conformance.replies_reach_only_their_address)
-"""Dozens of mails each; `test_whole.py` and `make proof` go the same ways."""
+LONG = (
+    conformance.texts_arrive_as_they_were_written,
+    conformance.replies_reach_only_their_address,
+    conformance.an_outage_loses_nothing,
+)
+"""Dozens of mails each, or a core that takes its time to try again; `make proof` runs them."""
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,7 @@ async def test_an_edit_arrives_as_a_message_of_its_own(bench):
 
 
 @pytest.mark.proof
+@pytest.mark.long
 async def test_three_hundred_messages_and_thirty_restarts_lose_and_double_nothing(bench):
     desk, person, _ = await bench.in_contact()
     bench.server.behaviour.copies = 2
