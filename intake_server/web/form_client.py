@@ -122,9 +122,12 @@ class FormClient:
         public = await self._public()
         if token.start_key != public.start_key:
             raise StaleKeys
-        phrase, create, arriving = await self._in_thread(
-            lambda: self._sealed_first(public, hashed_phrase(token.phrase), token, promise, words)
-        )
+        with self.work.arrival():
+            phrase, create, arriving = await self._in_thread(
+                lambda: self._sealed_first(
+                    public, hashed_phrase(token.phrase), token, promise, words
+                )
+            )
         try:
             await self.work.first(create, arriving, token.conversation_id)
         except StaleKeys:

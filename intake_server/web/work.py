@@ -149,7 +149,7 @@ class Work:
         Raises NotOpen, StaleKeys, TooMany, MalformedRequest, Unavailable. StaleKeys is also what
         the keeper's refusal of an id becomes that it has forgotten.
         """
-        with self._arrival(), _calm():
+        with self.arrival(), _calm():
             epoch = (await self.keys.current()).roster.epoch.number
             try:
                 made = await self.keeper.create(create)
@@ -212,7 +212,7 @@ class Work:
 
     async def send(self, tag: bytes, proof: Proof, arriving: Arriving) -> Stored:
         """Store a further message; raises Refused, TooMany, MalformedRequest, Unavailable."""
-        with self._arrival(), _calm():
+        with self.arrival(), _calm():
             found = await self.keeper.find(tag)
             async with self.budgets.turn(found.conversation_id):
                 spent = self.budgets.spent(found.conversation_id, danger=arriving.danger)
@@ -277,7 +277,8 @@ class Work:
                 ToScreen(reference.packed, conversation_id, arriving.message_id, arriving.copy)
             )
 
-    def _arrival(self) -> contextlib.AbstractContextManager[None]:
+    def arrival(self) -> contextlib.AbstractContextManager[None]:
+        """Mark the time in which a message is on its way: screening stands back meanwhile."""
         return contextlib.nullcontext() if self.screening is None else self.screening.arrival()
 
     def _made_up_dates(self) -> tuple[int, int]:
