@@ -14,7 +14,7 @@ from bots.matrix.client import Client
 from bots.matrix.keys import KeyRing
 from tests.bots.matrix.bench import PICKLE_KEY, Desk, until
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mautrix")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning:mautrix")]
 
 CANARY = "a canary of forty letters, sung to nobody"
 

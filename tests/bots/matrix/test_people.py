@@ -8,7 +8,7 @@ from bots.channel import ChannelHealth, ChannelRefused, ChannelUnavailable, Refu
 from bots.matrix import client
 from tests.bots.matrix.bench import Desk, until
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mautrix")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning:mautrix")]
 
 
 async def test_one_account_on_three_devices_is_one_person_and_all_read(bench):
