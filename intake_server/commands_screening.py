@@ -62,7 +62,9 @@ def screen_command(
 
 def _rules_in_force(folder: Path | None, config: Path | None) -> RuleSet:
     try:
-        return read_rules(settings_of(folder, config).data.folder / OWN_RULES)
+        settings = settings_of(folder, config)
+        languages = settings.screening.languages
+        return read_rules(settings.data.folder / OWN_RULES, languages or None)
     except RulesUnusable as wrong:
         raise click.ClickException(str(wrong)) from None
 

@@ -183,6 +183,7 @@ class ScreeningSettings(_Section, frozen=True):
     """`on`: arriving text is screened; `off`: strict end-to-end encryption."""
 
     mode: Literal["on", "off"] = "on"
+    languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
 
 
 class LoopbackSettings(_Section, frozen=True):

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -66,7 +66,8 @@ async def serving(
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="screening"))
         screener = None
         if settings.screening.mode == "on":
-            rules = await asyncio.to_thread(_rules, data.folder / OWN_RULES)
+            languages = settings.screening.languages
+            rules = await asyncio.to_thread(_rules, data.folder / OWN_RULES, languages)
             screener = Screener(rules, signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
@@ -127,10 +128,10 @@ async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
     return database
 
 
-def _rules(own: Path) -> Rules:
-    """The shipped rules and an organisation's own, read and checked."""
+def _rules(own: Path, languages: Collection[str]) -> Rules:
+    """The shipped rules, of these languages or of all, and an organisation's own, checked."""
     try:
-        rules = read_rules(own)
+        rules = read_rules(own, languages or None)
     except RulesUnusable as wrong:
         raise CannotStart(str(wrong)) from None
 

@@ -35,6 +35,8 @@ organisation = "Test House"
 exit_url = "http://127.0.0.1:{exit}/"
 hours = ["{day} 20:00-21:00"]
 signposts = [{{ name = "Other House", telephone = "+00 000" }}]
+[screening]
+languages = ["en"]
 [channels.loopback]
 enabled = true
 [safety]

@@ -35,7 +35,7 @@ misses = ["the pension fund"]
 """
 
 
-def english(own=None):
+def english(own=None, _languages=None):
     return read_rules(own, languages={"en"})
 
 
