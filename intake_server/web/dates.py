@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import (
+    format_datetime,
     format_skeleton,
     format_time,
     get_timezone_location,
@@ -46,7 +47,7 @@ class Dates:
 
     def weekday(self, at: datetime) -> str:
         """Monday."""
-        return format_skeleton("EEEE", at, tzinfo=self.zone, locale=self.locale)
+        return format_datetime(at, "EEEE", tzinfo=self.zone, locale=self.locale)
 
     def is_today(self, at: datetime, now: datetime) -> bool:
         """Whether `at` falls on the same day as `now`, here."""
