@@ -39,10 +39,11 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
   });
   const oldest = el("p", { class: "oldest meta" });
   const bandRows = el("div", { class: "band", role: "group", "aria-label": t("queue.reserved") });
-  const nobody = el("p", { class: "band-empty meta" }, t("queue.band_empty"));
+  // Words stand beside the list of choices and not in it: a screen reader passes them over there.
+  const nobody = el("p", { class: "band band-empty meta", hidden: true }, t("queue.band_empty"));
   const spacer = el("div", { class: "rows" });
   const empty = el("div", { class: "empty", hidden: true });
-  const scroller = el("div", { class: "scroller", onscroll: () => draw() }, spacer, empty);
+  const scroller = el("div", { class: "scroller", onscroll: () => draw() }, spacer);
   const list = el("div", { class: "list", role: "listbox", tabindex: 0 }, bandRows, scroller);
   const more = button("", showFresh, "more", { hidden: true });
   const element = el(
@@ -50,6 +51,8 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
     { class: "queue", "aria-label": t("queue.list_label") },
     el("div", { class: "tabs" }, tabs.queue, tabs.mine, filter),
     oldest,
+    nobody,
+    empty,
     list,
     more,
   );
@@ -141,7 +144,9 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
     oldest.textContent = waits.length ? t("queue.oldest", { waits: t.list(waits) }) : "";
     more.hidden = fresh.length === 0;
     more.textContent = t("queue.new_below", { count: fresh.length });
-    bandRows.hidden = !isQueue;
+    bandRows.hidden = band.length === 0;
+    nobody.hidden = !isQueue || band.length > 0;
+    list.setAttribute("role", everything().length ? "listbox" : "group");
     drawEmpty();
   }
 
@@ -183,7 +188,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
         isActive: id === active,
         isOpen: id === openId(),
       });
-    place(bandRows, band.length ? band.map(option) : [nobody]);
+    place(bandRows, band.map(option));
     const { first, last } = windowOf(scroller.scrollTop, scroller.clientHeight, height, ids.length);
     spacer.style.blockSize = `${ids.length * height}px`;
     spacer.style.paddingBlockStart = `${first * height}px`;

@@ -109,6 +109,10 @@ async def test_every_screen_of_the_desk(desk, mira, zoe):
         await looks.take(desk.page, name, DESK_WIDTHS)
 
     await look("the list")
+    await desk.page.locator("input[type=search]").fill("nobody is called this")
+    await desk.shows(t("queue.filter_clear"))
+    await look("nobody found")
+    await desk.button("queue.filter_clear").click()
     await desk.open(to_text(zoe.conversation))
     await look("not taken")
     await desk.take(to_text(mira.conversation))

@@ -96,7 +96,7 @@ async def test_two_processes_with_one_key_read_each_others_forms(data, new_brows
     assert browser.phrase == phrase
     for one in (first, second):
         said = await one.stop()
-        assert one.process.returncode == 0
+        assert one.process.returncode == 0, said
         assert "process_stopped" in said
         assert "Hello" not in said
 
