@@ -44,6 +44,7 @@ class _Shown(msgspec.Struct, frozen=True):
     refused: dict[str, int]
     limited_seconds: int
     alarms: tuple[str, ...]
+    why: str = ""  # what a person must do before it can start
 
 
 class _Health(msgspec.Struct, frozen=True):
@@ -74,6 +75,9 @@ def channels(
         click.echo("No channel is switched on. Add one: havenline channels add deltachat")
     else:
         click.echo("\n".join(_table(shown)))
+        for one in shown:
+            if one.why:
+                click.echo(f"\n{one.name} does not start: {one.why}")
     if not all(one.connected and not one.alarms for one in shown):
         raise click.exceptions.Exit(1)
 

@@ -14,12 +14,15 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bots.channel import ChannelCannotStart
+
 FILE_NAME: Final = "account.json"
 _PATIENCE: Final = 30.0
+_ADD: Final = "Sign in: havenline channels add matrix"
 _LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
 
 
-class AccountError(Exception):
+class AccountError(ChannelCannotStart):
     """The account cannot be used; the text says what to do. Never quotes a token or password."""
 
 
@@ -40,11 +43,11 @@ def read_account(folder: Path) -> Account:
         values = json.loads(file.read_text(encoding="utf-8"))
         account = Account(**values)
     except FileNotFoundError:
-        raise AccountError(f"{file} is missing. Sign in to the homeserver first.") from None
+        raise AccountError(f"{file} is missing. {_ADD}") from None
     except (OSError, ValueError, TypeError):
-        raise AccountError(f"{file} cannot be read. Sign in to the homeserver again.") from None
+        raise AccountError(f"{file} cannot be read. {_ADD}") from None
     if not all(isinstance(value, str) and value for value in asdict(account).values()):
-        raise AccountError(f"{file} is not complete. Sign in to the homeserver again.")
+        raise AccountError(f"{file} is not complete. {_ADD}")
     check_homeserver(account.homeserver)
     return account
 

@@ -69,6 +69,10 @@ class Webhook:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def close(self) -> None:
+        """Close the socket that was handed in: nothing waits in it any more."""
+        self._listener.close()
+
     async def _visit(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Take
     ) -> None:

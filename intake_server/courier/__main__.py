@@ -7,7 +7,7 @@ servers.
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
-from intake_server.courier.channels import FolderRefused, Making, make_channels
+from intake_server.courier.channels import Making, channels_of
 from intake_server.courier.inbound import Inbound
+from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.screening import Screening
@@ -49,6 +50,7 @@ class Courier:
     inbound: Inbound
     outbound: Outbound
     channels: dict[str, Channel]
+    joining: Sequence[Joining]
     started: float
     keeper_down: bool = False
 
@@ -83,6 +85,7 @@ class Courier:
             "refused": {reason.value: count for reason, count in state.refused.items()},
             "limited_seconds": int(state.limited_seconds),
             "alarms": sorted(state.alarms),
+            "why": next((one.why for one in self.joining if one.name == name), ""),
         }
 
 
@@ -115,16 +118,17 @@ async def serving(
 
         answers = _answers(settings)
         policy = retention_policy(settings)
-        made = _channels(Making(settings, policy, keys, clock, log, answers.nobody_read))
-        channels = {channel.name: channel for channel in made}
+        joining = channels_of(Making(settings, policy, keys, clock, log, answers.nobody_read))
+        channels: dict[str, Channel] = {}
         speech = Speech(answers, settings.channels.vanish_days, log)
         inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
-        courier = Courier(inbound, outbound, channels, clock.monotonic())
+        courier = Courier(inbound, outbound, channels, joining, clock.monotonic())
         stack.push_async_callback(speech.stop)
-        for channel in channels.values():
-            await channel.start(partial(inbound.take, channel))
-            stack.push_async_callback(channel.stop)
+        for one in joining:
+            stack.push_async_callback(one.stop)
+        handler = partial(partial, inbound.take)
+        await asyncio.gather(*(one.start(channels, handler) for one in joining))
         stack.push_async_callback(outbound.stop)
         await stack.enter_async_context(beside(outbound.run(), _announcing(courier, keeper, keys)))
         health = await serve_health(
@@ -152,13 +156,6 @@ def _answers(settings: Settings) -> Answers:
     try:
         return read_answers(settings.data.courier_dir, settings.page.language)
     except AnswersError as error:
-        raise CannotStart(str(error)) from None
-
-
-def _channels(it: Making) -> list[Channel]:
-    try:
-        return make_channels(it)
-    except FolderRefused as error:
         raise CannotStart(str(error)) from None
 
 
