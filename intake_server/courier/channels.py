@@ -137,7 +137,7 @@ def _webhook(it: Making) -> "Webhook | None":
             f"port {port} of channels.signal.webhook_port cannot be opened ({error.strerror}). End "
             "what listens there, or choose another port in both places."
         ) from None
-    return Webhook(listener, webhook_path(it.keys))
+    return Webhook(listener, webhook_path(it.keys), is_lent=False)
 
 
 def webhook_path(keys: OwnKeys) -> str:

@@ -1,0 +1,60 @@
+"""From a person's phone to a counsellor and back, over a real Synapse, with the courier at work."""
+
+import asyncio
+
+import pytest
+
+from intake_server.settings import MatrixSettings
+from tests.bots import whole
+from tests.bots.matrix.homeserver import PASSWORD
+from tests.bots.matrix.phone import Phone
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mautrix"),
+    pytest.mark.long,
+]
+
+
+@pytest.fixture
+async def stage(short_dir):
+    stage = await whole.raised(short_dir, matrix=MatrixSettings(enabled=True))
+    yield stage
+    await stage.fall()
+
+
+async def added(stage, homeserver):
+    """Add the channel as an operator does; the account's name."""
+    user = await homeserver.new_person()
+    secret = stage.folder / "pw"
+    secret.write_text(f"{PASSWORD}\n")
+    code, said, wrong = await whole.havenline(
+        *("channels", "add", "matrix", "--homeserver", homeserver.url, "--user", user),
+        *("--password-file", str(secret)),
+        data=stage.folder,
+    )
+    assert code == 0, wrong
+    secret.unlink()
+    assert f"matrix:u/{user}:hotline.test?action=chat" in said
+    return f"@{user}:hotline.test"
+
+
+async def connected(courier):
+    async with asyncio.timeout(30):
+        while not courier.channels["matrix"].health().connected:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+
+
+async def test_a_person_is_heard_answered_and_forgotten(stage, homeserver):
+    hotline = await added(stage, homeserver)
+    courier = await stage.with_courier()
+    await connected(courier)
+    person = await Phone(homeserver, hotline).sign_in(await homeserver.new_person())
+    try:
+        await whole.heard_answered_and_forgotten(stage, courier, person, "matrix")
+    finally:
+        await person.sign_out()
+    await stage.dismiss_all()
+    assert whole.left_in(stage.folder, PASSWORD, person.client.mxid) == []
+    assert not any(one.encode() in homeserver.on_disk() for one in whole.CANARIES)
+    assert "CANARY" not in stage.lines.getvalue()
+    assert person.client.mxid not in stage.lines.getvalue()

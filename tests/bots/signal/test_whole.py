@@ -1,0 +1,49 @@
+"""From a person's phone to a counsellor and back, over the stand-in, with the courier at work."""
+
+import asyncio
+
+import pytest
+
+from intake_server.courier.channels import webhook_path
+from intake_server.courier.own_keys import OwnKeys
+from intake_server.settings import SignalSettings
+from tests.bots import whole
+from tests.bots.matrix.homeserver import free_port
+from tests.bots.signal.bench import SignalPerson
+from tests.bots.signal.stand_in import ACCOUNT, StandIn
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+async def server():
+    server = StandIn()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def stage(short_dir, server):
+    signal = SignalSettings(enabled=True, url=server.url, number=ACCOUNT, webhook_port=free_port())
+    stage = await whole.raised(short_dir, signal=signal)
+    server.webhook = (
+        f"http://127.0.0.1:{signal.webhook_port}{webhook_path(OwnKeys.of(stage.courier_seed))}"
+    )
+    yield stage
+    await stage.fall()
+
+
+async def test_a_person_is_heard_answered_and_forgotten(stage, server):
+    courier = await stage.with_courier()
+    async with asyncio.timeout(20):
+        while not courier.channels["signal"].health().connected:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    person = SignalPerson(server, server.somebody(number="+4915559990000"))
+    await whole.heard_answered_and_forgotten(stage, courier, person, "signal")
+    assert len(person.somebody.deleted) == 4  # every sentence of ours, on the other side too
+    await stage.dismiss_all()
+    uuid, number = person.somebody.uuid, person.somebody.number
+    assert whole.left_in(stage.folder, uuid, number, "a profile's name") == []
+    assert uuid not in stage.lines.getvalue()
+    assert "CANARY" not in stage.lines.getvalue()

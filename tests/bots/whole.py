@@ -1,0 +1,70 @@
+"""A whole hotline with one real channel: what the whole tests of Matrix and Signal share."""
+
+import asyncio
+import re
+import sys
+
+import msgspec
+
+from intake_server.settings import ChannelSettings
+from tests.intake_server.courier.stage import Stage
+
+CANARIES = ("CANARY-FIRST", "CANARY-SECOND", "CANARY-ANSWER")
+
+
+async def raised(folder, **channel) -> Stage:
+    """A set-up hotline with this channel switched on; the test calls the courier."""
+    stage = Stage(folder, screening="off")
+    stage.settings = msgspec.structs.replace(stage.settings, channels=ChannelSettings(**channel))
+    await stage.raise_curtain()
+    await stage.set_up()
+    return stage
+
+
+async def havenline(*arguments, data, typed=""):
+    """Run a command as an operator does: its exit code, and what it said on both streams."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "intake_server.cli", *arguments, "--data", str(data)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, wrong = await child.communicate(typed.encode())
+    return child.returncode, said.decode(), wrong.decode()
+
+
+async def heard_answered_and_forgotten(stage, courier, person, name) -> None:
+    """A person writes, twice, is answered, and erases everything."""
+    await person.say("CANARY-FIRST he locks the door")
+    assert (await person.hear()).startswith("Thank you. Your message has arrived.")
+    row = await stage.only_row()
+    assert (row.channel, row.state, row.urgency) == (name, "waiting", 1)
+    message = await stage.answer(row, "CANARY-ANSWER I am here")
+    assert await person.hear() == "CANARY-ANSWER I am here"
+    assert await stage.ended(row, message) == ("sent", None)
+    await person.say("CANARY-SECOND he is back")
+    texts = ["CANARY-FIRST he locks the door", "CANARY-SECOND he is back"]
+    async with asyncio.timeout(20):
+        while await stage.texts(row) != texts:
+            await asyncio.sleep(0.05)
+    (shown,) = courier.report(0.0)["channels"]
+    assert (shown["name"], shown["connected"], shown["queue"]) == (name, True, 0)
+    assert shown["last_delivery_seconds"] is not None
+    await person.say("/erase")
+    (number,) = re.findall(r"\b\d{4}\b", await person.hear())
+    await person.say(number)
+    assert await person.hear() == "Done."
+    assert await stage.rows() == []
+    await courier.inbound.speech.stop()
+
+
+def left_in(folder, *canaries) -> list[str]:
+    """Which of these stand in clear in a file of this folder, with the files' names."""
+    sought = (*CANARIES, *canaries)
+    return [
+        f"{one} in {file.relative_to(folder)}"
+        for file in folder.rglob("*")
+        if file.is_file()
+        for one in sought
+        if one.encode() in file.read_bytes()
+    ]
