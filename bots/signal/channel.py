@@ -15,6 +15,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from bots.box import Box
 from bots.channel import (
     ChannelHealth,
     ChannelRefused,
@@ -29,8 +30,8 @@ from bots.in_order import InOrder
 from bots.refusals import Refusals
 from bots.signal.api import Api, ApiDown, ApiLimited, ApiRefused, ApiSilent, SendAnswer
 from bots.signal.arrivals import Arrivals
-from bots.signal.journal import Box, Journal
-from bots.signal.set_up import read_invite
+from bots.signal.journal import Journal
+from bots.signal.set_up import read_invite, take_captcha
 from bots.signal.webhook import Webhook
 
 LIMITED_SECONDS: Final = 300  # to wait after a 429, which names no time
@@ -39,6 +40,7 @@ LONGEST: Final = 16_000
 DELETABLE_SECONDS: Final = 2 * 86_400
 """For so long apps let a message be deleted on the other side."""
 
+CAPTCHA_EVERY: Final = 3.0  # seconds between two looks for a captcha that an operator left
 _PRUNE_EVERY: Final = 3_600.0
 
 _REASONS: Final = {
@@ -85,6 +87,7 @@ class SignalChannel:
         self._telling: set[asyncio.Task[None]] = set()
         self._limited_until = 0
         self._challenges: tuple[str, ...] = ()
+        self._is_captcha_refused = False
 
     async def start(self, events: Handler) -> None:
         """Hand over what waits in the journal, then listen on both ways."""
@@ -167,6 +170,7 @@ class SignalChannel:
             alarms |= {"gap_suspected"} if arrivals.gap_suspected else set()
             alarms |= {"journal_damaged"} if arrivals.journal.damaged else set()
         alarms |= {"captcha_wanted"} if self._challenges else set()
+        alarms |= {"captcha_refused"} if self._is_captcha_refused else set()
         alarms |= {"no_webhook"} if self._webhook is None else set()
         return ChannelHealth(
             connected=arrivals is not None and arrivals.connected,
@@ -210,11 +214,24 @@ class SignalChannel:
     async def _run(self, arrivals: Arrivals) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(arrivals.run())
+            group.create_task(self._await_captcha())
             while True:
                 for name, _, _ in self._sent_records(older_than=DELETABLE_SECONDS):
                     with contextlib.suppress(OSError):
                         await self._sent.remove(name)
                 await asyncio.sleep(_PRUNE_EVERY)
+
+    async def _await_captcha(self) -> None:
+        """Take what an operator leaves; one that is not taken is an alarm until the next."""
+        while True:
+            captcha = await asyncio.to_thread(take_captcha, self._folder)
+            if captcha is not None:
+                try:
+                    await self.answer_captcha(captcha)
+                    self._is_captcha_refused = False
+                except (ChannelRefused, ChannelUnavailable):
+                    self._is_captcha_refused = True
+            await asyncio.sleep(CAPTCHA_EVERY)
 
     def _ready(self) -> Arrivals:
         if self._arrivals is None:

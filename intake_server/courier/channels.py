@@ -25,6 +25,7 @@ from intake_server.settings import Settings
 from triage.retention import URGENCIES, Policy, promise_for
 
 if TYPE_CHECKING:
+    from bots.matrix.identity import Place
     from bots.signal.webhook import Webhook
 
 MATRIX: Final = "matrix"  # by name: their modules are read only where they are switched on
@@ -84,18 +85,38 @@ async def _deltachat(it: Making) -> Channel:
 
 async def _matrix(it: Making) -> Channel:
     # Its libraries need much memory: only where it is switched on.
+    from bots.matrix import identity  # noqa: PLC0415 - only where it is switched on
     from bots.matrix.account import read_account  # noqa: PLC0415 - only where it is switched on
     from bots.matrix.channel import MatrixChannel  # noqa: PLC0415 - only where it is switched on
 
-    folder = private_folder(channel_folder(it.settings, MATRIX))
+    place = matrix_place(it.settings, it.keys)
+    if place.identity.is_file() and not identity.has_account(place.folder):
+        await identity.bring_back(place)
+        it.log.warning("channel_brought_back", channel=MATRIX)
+    account = read_account(place.folder)
     return MatrixChannel(
-        account=read_account(folder),
-        folder=folder,
-        pickle_key=it.keys.channel_key(MATRIX),
+        account=account,
+        folder=place.folder,
+        pickle_key=place.pickle_key,
+        is_identity_kept=not identity.is_spent(place, account),
         now=it.clock.unix,
         log=it.log,
         nobody_read=it.nobody_read,
         proxy=it.settings.channels.matrix.proxy or None,
+    )
+
+
+def matrix_place(settings: Settings, keys: OwnKeys) -> "Place":
+    """Where the Matrix account lies, and what seals it. Raises `FolderRefused`."""
+    from bots.matrix.identity import Place  # noqa: PLC0415 - only where it is switched on
+
+    folder = private_folder(channel_folder(settings, MATRIX))
+    return Place(
+        folder=folder,
+        identity=folder / IDENTITY_FILE,
+        box=keys.box_for(f"{MATRIX}-identity"),
+        pickle_key=keys.channel_key(MATRIX),
+        proxy=settings.channels.matrix.proxy,
     )
 
 

@@ -45,7 +45,7 @@ async def heard_answered_and_forgotten(stage, courier, person, name) -> None:
     await person.say("CANARY-SECOND he is back")
     texts = ["CANARY-FIRST he locks the door", "CANARY-SECOND he is back"]
     async with asyncio.timeout(20):
-        while await stage.texts(row) != texts:
+        while await stage.texts(row) != texts:  # noqa: ASYNC110 - it is in a database
             await asyncio.sleep(0.05)
     (shown,) = courier.report(0.0)["channels"]
     assert (shown["name"], shown["connected"], shown["queue"]) == (name, True, 0)

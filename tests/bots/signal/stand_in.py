@@ -37,7 +37,12 @@ FIELDS = {  # what a request's body may hold, by path
     "username": {"username": str},
     "settings": {"discoverable_by_number": bool, "share_number": bool},
     "rate-limit-challenge": {"challenge_token": str, "captcha": str},
+    "register": {"captcha": str, "use_voice": bool},
+    "verify": {"pin": str},
+    "pin": {"pin": str},
+    "profiles": {"name": str, "base64_avatar": str},
 }
+CODE = "123456"  # what Signal tells in its text or call
 
 
 @dataclass
@@ -105,6 +110,11 @@ class StandIn:
                 web.post(f"/v1/accounts/{number}/username", self._username),
                 web.put(f"/v1/accounts/{number}/settings", self._settings),
                 web.post(f"/v1/accounts/{number}/rate-limit-challenge", self._challenge),
+                web.post(f"/v1/register/{number}", self._register),
+                web.post(f"/v1/register/{number}/verify/{{code}}", self._verify),
+                web.post(f"/v1/accounts/{number}/pin", self._pin),
+                web.put(f"/v1/profiles/{number}", self._profile),
+                web.get("/v1/qrcodelink/raw", self._link),
             ]
         )
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -350,6 +360,41 @@ class StandIn:
             return refused("Invalid captcha given")
         self.captchas.append((wanted["challenge_token"], wanted["captcha"]))
         return web.Response(status=204)
+
+    async def _register(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "register")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted.get("captcha", "").startswith("signalcaptcha://"):
+            return refused("Captcha required for verification")
+        return web.Response(status=201)
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "verify")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if request.match_info["code"] != CODE:
+            return refused("Verify error: StatusCode: 403")
+        self.accounts.append(ACCOUNT)
+        return web.Response(status=201)
+
+    async def _pin(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "pin")
+        return wanted if isinstance(wanted, web.Response) else web.Response(status=201)
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "profiles")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted.get("name"):
+            return refused("Couldn't process request - profile name missing")
+        return web.Response(status=204)
+
+    async def _link(self, request: web.Request) -> web.Response:
+        if not request.query.get("device_name"):
+            return refused("Please provide a name for the device")
+        self.accounts.append(ACCOUNT)  # whoever scans it does so at once
+        return web.json_response({"device_link_uri": "sgnl://linkdevice?uuid=a&pub_key=b"})
 
     def _account_of(self, request: web.Request) -> None:
         if request.match_info["number"] != ACCOUNT:
