@@ -17,7 +17,7 @@ from bots.deltachat.channel import DeltaChat
 from bots.deltachat.core import Core, program
 
 SERVER = Path(__file__).with_name("mail_server.py")
-PATIENCE = 30.0
+PATIENCE = 120.0
 names = itertools.count(1)
 
 

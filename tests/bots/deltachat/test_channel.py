@@ -11,6 +11,7 @@ import pytest
 from bots.channel import Attachment, ChannelRefused, ChannelUnavailable, Refusal, RefusedBecause
 from bots.deltachat import channel as under_test
 from bots.deltachat.arriving import text_of
+from tests.bots.deltachat.post import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,13 +28,13 @@ class Taker:
         self.stored.put_nowait(incoming)
 
     async def next(self):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await self.stored.get()
 
 
 async def sent(channel, address, text, number=1):
     """Send as the courier does: again, as long as the network is not there."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await channel.send(address, text, bytes([number]) * 16)
@@ -46,7 +47,7 @@ def written(folder):
 
 
 async def until(is_so):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110 - the files of another process ring no bell
             await asyncio.sleep(0.05)
 
@@ -79,6 +80,7 @@ async def test_a_killed_core_loses_and_doubles_nothing(bench):
     await person.say("0")
     met = await taker.next()
     for number in range(1, 7):
+        await until(lambda: bench.channel._line is not None)  # between two cores there is none
         os.kill(bench.channel._line.session.core.pid, signal.SIGKILL)
         await person.say(str(number))
         await sent(bench.channel, met.address, f"answer {number}", number)
