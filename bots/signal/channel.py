@@ -9,6 +9,7 @@ through this server; and who has sent a message twice cannot be told from the ne
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,10 @@ LONGEST: Final = 16_000
 DELETABLE_SECONDS: Final = 2 * 86_400
 """For so long apps let a message be deleted on the other side."""
 
+ALIVE_EVERY: Final = 20.0  # seconds between two signs of life
+AWAY_SECONDS: Final = 60
+"""After so many seconds without one, messages may have been lost: nobody took them."""
+_ALIVE: Final = "alive"
 CAPTCHA_EVERY: Final = 3.0  # seconds between two looks for a captcha that an operator left
 _PRUNE_EVERY: Final = 3_600.0
 
@@ -104,6 +109,8 @@ class SignalChannel:
         )
         self._arrivals = arrivals
         arrivals.resume()
+        if await asyncio.to_thread(self._away_seconds) > AWAY_SECONDS:
+            arrivals.was_away()
         arrivals.order.start(events)
         if self._webhook is not None:
             await self._webhook.start(arrivals.take)
@@ -215,11 +222,31 @@ class SignalChannel:
         async with asyncio.TaskGroup() as group:
             group.create_task(arrivals.run())
             group.create_task(self._await_captcha())
+            group.create_task(self._stay_alive())
             while True:
                 for name, _, _ in self._sent_records(older_than=DELETABLE_SECONDS):
                     with contextlib.suppress(OSError):
                         await self._sent.remove(name)
                 await asyncio.sleep(_PRUNE_EVERY)
+
+    async def _stay_alive(self) -> None:
+        """Leave a sign of life, so that the next start knows for how long nobody listened."""
+        while True:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._touch)
+            await asyncio.sleep(ALIVE_EVERY)
+
+    def _touch(self) -> None:
+        file = self._folder / _ALIVE
+        file.touch(mode=0o600)
+        os.utime(file, (self._now(), self._now()))
+
+    def _away_seconds(self) -> int:
+        """For how long no channel ran on this folder; 0 where none ever did."""
+        try:
+            return self._now() - int((self._folder / _ALIVE).stat().st_mtime)
+        except OSError:
+            return 0
 
     async def _await_captcha(self) -> None:
         """Take what an operator leaves; one that is not taken is an alarm until the next."""

@@ -59,6 +59,7 @@ class Courier:
         states = {name: channel.health() for name, channel in self.channels.items()}
         alarms = [f"{name}_{alarm}" for name, state in states.items() for alarm in state.alarms]
         alarms += [f"{name}_unreachable" for name, state in states.items() if not state.connected]
+        alarms += [f"{name}_limited" for name, state in states.items() if state.limited_seconds]
         if self.keeper_down:
             alarms.append("keeper_down")
         if self.inbound.stuck_seconds > STUCK:

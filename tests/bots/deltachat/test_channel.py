@@ -90,6 +90,23 @@ async def test_a_killed_core_loses_and_doubles_nothing(bench):
     assert {one.address for one in said} == {met.address}
 
 
+@pytest.mark.long
+async def test_a_reply_goes_as_soon_as_the_mail_server_is_back(bench):
+    """Left to itself, the core would sleep for longer than anybody waits here."""
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    outgoing = bench.lines[1]
+    outgoing.cut()
+    sending = asyncio.create_task(bench.channel.send(met.address, "here", b"n" * 16))
+    await until(lambda: outgoing.refused > 0)
+    outgoing.mend()
+    await sending
+    assert await person.hear() == "here"
+
+
 async def test_a_lost_folder_comes_back_from_the_identity_with_the_same_invite(bench):
     invite = bench.invite
     shutil.rmtree(bench.folder / "state")

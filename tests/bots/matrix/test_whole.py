@@ -58,3 +58,16 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, homeserver):
     assert not any(one.encode() in homeserver.on_disk() for one in whole.CANARIES)
     assert "CANARY" not in stage.lines.getvalue()
     assert person.client.mxid not in stage.lines.getvalue()
+
+
+async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, homeserver):
+    hotline = await added(stage, homeserver)
+    killed = whole.Killed(stage, "[channels.matrix]\nenabled = true\n")
+    person = await Phone(homeserver, hotline).sign_in(await homeserver.new_person())
+    try:
+        standing = await whole.three_hundred_arrive_once_and_in_order(stage, killed, person)
+        assert standing == ["sent"] * whole.ANSWERS
+        said = await whole.heard(person, whole.ANSWERS + 1)
+    finally:
+        await person.sign_out()
+    assert said == [f"answer {number}" for number in range(whole.ANSWERS)]

@@ -55,6 +55,7 @@ class Behaviour:
     copies: int = 1  # of each event on the websocket
     drop_websocket: bool = False  # its writer is busy: the event is lost for it
     end_websocket_after: int | None = None  # events
+    waits_for_webhook: bool = False  # a socket held open by a supervisor: the event waits in it
     wrapped: bool = False  # the daemon wraps what it delivers once more
 
 
@@ -201,11 +202,17 @@ class StandIn:
                     continue
                 params = {"subscription": 0, "result": event} if self.behaviour.wrapped else event
                 line = {"jsonrpc": "2.0", "method": "receive", "params": params}
-                try:
-                    async with http.post(self.webhook, json=line) as answer:
-                        self.lost_for_webhook += answer.status not in {200, 201}
-                except aiohttp.ClientError:
-                    self.lost_for_webhook += 1
+                while not await self._post(http, line) and self.behaviour.waits_for_webhook:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.05)
+
+    async def _post(self, http: aiohttp.ClientSession, line: dict) -> bool:
+        try:
+            async with http.post(self.webhook, json=line) as answer:
+                taken = answer.status in {200, 201}
+        except aiohttp.ClientError:
+            taken = False
+        self.lost_for_webhook += not taken
+        return taken
 
     async def _broadcast(self, event: dict) -> None:
         for stream in list(self._sockets):

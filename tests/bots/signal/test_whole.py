@@ -47,3 +47,24 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server):
     assert whole.left_in(stage.folder, uuid, number, "a profile's name") == []
     assert uuid not in stage.lines.getvalue()
     assert "CANARY" not in stage.lines.getvalue()
+
+
+async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, server):
+    """Signal's server waits for nobody: what it says while no courier runs is lost, and told.
+
+    So the stand-in keeps its next event while nobody listens, as a socket that a supervisor holds
+    open does.
+    """
+    settings = stage.settings.channels.signal
+    killed = whole.Killed(
+        stage,
+        f'[channels.signal]\nenabled = true\nurl = "{settings.url}"\nnumber = "{ACCOUNT}"\n'
+        f"webhook_port = {settings.webhook_port}\n",
+    )
+    server.behaviour.waits_for_webhook = True
+    person = SignalPerson(server, server.somebody())
+    standing = await whole.three_hundred_arrive_once_and_in_order(stage, killed, person)
+    said = await whole.heard(person, whole.ANSWERS + 1)
+    sent = [f"answer {number}" for number, one in enumerate(standing) if one == "sent"]
+    assert [text for text in said if text in sent] == sent
+    assert len(said) == len(set(said))
