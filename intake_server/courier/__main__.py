@@ -7,6 +7,7 @@ servers.
 import asyncio
 import contextlib
 import sys
+import zoneinfo
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.channels import Making, channels_of
+from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
@@ -57,6 +59,18 @@ class Courier:
     def report(self, now: float) -> dict[str, object]:
         """What the health socket answers."""
         states = {name: channel.health() for name, channel in self.channels.items()}
+        alarms = self.alarms()
+        return {
+            "ok": not alarms,
+            "age_seconds": int(now - self.started),
+            "alarms": alarms,
+            "waiting": sum(state.waiting for state in states.values()),
+            "channels": [self._shown(name, state) for name, state in states.items()],
+        }
+
+    def alarms(self) -> list[str]:
+        """Constant words for all that a person must look at."""
+        states = {name: channel.health() for name, channel in self.channels.items()}
         alarms = [f"{name}_{alarm}" for name, state in states.items() for alarm in state.alarms]
         alarms += [f"{name}_unreachable" for name, state in states.items() if not state.connected]
         alarms += [f"{name}_limited" for name, state in states.items() if state.limited_seconds]
@@ -66,13 +80,7 @@ class Courier:
             alarms.append("messages_kept")
         if self.outbound.forged:
             alarms.append("reply_not_verified")
-        return {
-            "ok": not alarms,
-            "age_seconds": int(now - self.started),
-            "alarms": sorted(alarms),
-            "waiting": sum(state.waiting for state in states.values()),
-            "channels": [self._shown(name, state) for name, state in states.items()],
-        }
+        return sorted(alarms)
 
     def _shown(self, name: str, state: ChannelHealth) -> dict[str, object]:
         """One channel in counts, ages and constant words."""
@@ -128,10 +136,22 @@ async def serving(
         stack.push_async_callback(speech.stop)
         for one in joining:
             stack.push_async_callback(one.stop)
-        handler = partial(partial, inbound.take)
+        duty = Duty(
+            Enrolled(data.courier_dir, keys),
+            answers,
+            channels,
+            courier.alarms,
+            work.unclaimed_since,
+            settings.page.hours,
+            zoneinfo.ZoneInfo(settings.page.time_zone),
+            clock,
+            log,
+        )
+        handler = partial(partial, duty.before(inbound.take))
         await asyncio.gather(*(one.start(channels, handler) for one in joining))
         stack.push_async_callback(outbound.stop)
-        await stack.enter_async_context(beside(outbound.run(), _announcing(courier, keeper, keys)))
+        announcing = _announcing(courier, keeper, keys)
+        await stack.enter_async_context(beside(outbound.run(), announcing, duty.run()))
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
         )

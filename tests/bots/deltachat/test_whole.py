@@ -96,6 +96,7 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server, phone, mo
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, server, phone):
     invite = await added(stage, server)
     killed = whole.Killed(stage, "[channels.deltachat]\nenabled = true\n")

@@ -60,6 +60,7 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, homeserver):
     assert person.client.mxid not in stage.lines.getvalue()
 
 
+@pytest.mark.timeout(1200)
 async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, homeserver):
     hotline = await added(stage, homeserver)
     killed = whole.Killed(stage, "[channels.matrix]\nenabled = true\n")

@@ -49,6 +49,7 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server):
     assert "CANARY" not in stage.lines.getvalue()
 
 
+@pytest.mark.timeout(1200)
 async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, server):
     """Signal's server waits for nobody: what it says while no courier runs is lost, and told.
 
