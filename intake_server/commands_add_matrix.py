@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from intake_server.cli import place_options, settings_of
-from intake_server.courier.channels import MATRIX, FolderRefused, matrix_place
+from intake_server.courier.channels import (
+    MATRIX,
+    MATRIX_CANARY,
+    FolderRefused,
+    channel_folder,
+    matrix_place,
+    private_folder,
+)
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.new_channel import New, secret_from, tell
 from intake_server.seed import SeedError, own_seed
@@ -30,6 +37,7 @@ encrypted, closed rooms of two and leaves all others.
 @click.option("--homeserver", default="", help="Such as https://matrix.example.org.")
 @click.option("--user", default="", help="The account's name, with or without the server's.")
 @click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--canary", is_flag=True, help="Sign in a second account that only tests the way.")
 @click.option("--again", is_flag=True, help="Sign in anew where somebody is signed in already.")
 def add_matrix(
     *,
@@ -38,6 +46,7 @@ def add_matrix(
     homeserver: str,
     user: str,
     password_file: Path | None,
+    canary: bool,
     again: bool,
 ) -> None:
     """Sign in to the hotline's Matrix account; the invite and a poster follow."""
@@ -48,7 +57,26 @@ def add_matrix(
     user = user or click.prompt("Name of the account")
     password = secret_from(password_file, "Password")
     click.echo("Signing in. This can take a minute.", err=True)
+    if canary:
+        asyncio.run(_canary(settings, homeserver, user, password))
+        click.echo("It is signed in. Switch it on in your settings, and start Havenline anew:\n")
+        click.echo("[channels.matrix]\ncanary = true")
+        return
     tell(settings, asyncio.run(_signed_in(settings, homeserver, user, password, again=again)))
+
+
+async def _canary(settings: Settings, homeserver: str, user: str, password: str) -> None:
+    from bots.matrix import account  # noqa: PLC0415 - its libraries need long to load
+
+    os.umask(0o077)
+    try:
+        place = private_folder(channel_folder(settings, MATRIX_CANARY))
+        proxy = settings.channels.matrix.proxy
+        if (place / account.FILE_NAME).is_file():
+            raise click.ClickException(f"Remove {place} first: somebody is signed in there.")
+        await account.sign_in(homeserver, user, password, place, proxy=proxy)
+    except (FolderRefused, account.AccountError) as why:
+        raise click.ClickException(str(why)) from None
 
 
 async def _signed_in(

@@ -19,7 +19,8 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
-from intake_server.courier.channels import Making, channels_of
+from intake_server.courier.canary import Canaries
+from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
@@ -53,6 +54,7 @@ class Courier:
     outbound: Outbound
     channels: dict[str, Channel]
     joining: Sequence[Joining]
+    canaries: Canaries
     started: float
     keeper_down: bool = False
 
@@ -74,6 +76,7 @@ class Courier:
         alarms = [f"{name}_{alarm}" for name, state in states.items() for alarm in state.alarms]
         alarms += [f"{name}_unreachable" for name, state in states.items() if not state.connected]
         alarms += [f"{name}_limited" for name, state in states.items() if state.limited_seconds]
+        alarms += self.canaries.alarms()
         if self.keeper_down:
             alarms.append("keeper_down")
         if self.inbound.stuck_seconds > STUCK:
@@ -127,12 +130,15 @@ async def serving(
 
         answers = _answers(settings)
         policy = retention_policy(settings)
-        joining = channels_of(Making(settings, policy, keys, clock, log, answers.nobody_read))
+        making = Making(settings, policy, keys, clock, log, answers.nobody_read)
+        joining = channels_of(making)
+        every = settings.channels.canary_minutes * 60.0
+        canaries = Canaries(voices_of(making), every, keys, clock, log)
         channels: dict[str, Channel] = {}
         speech = Speech(answers, settings.channels.vanish_days, log)
         inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
-        courier = Courier(inbound, outbound, channels, joining, clock.monotonic())
+        courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
         for one in joining:
             stack.push_async_callback(one.stop)
@@ -147,11 +153,13 @@ async def serving(
             clock,
             log,
         )
-        handler = partial(partial, duty.before(inbound.take))
+        handler = partial(partial, canaries.before(duty.before(inbound.take)))
         await asyncio.gather(*(one.start(channels, handler) for one in joining))
         stack.push_async_callback(outbound.stop)
         announcing = _announcing(courier, keeper, keys)
-        await stack.enter_async_context(beside(outbound.run(), announcing, duty.run()))
+        await stack.enter_async_context(
+            beside(outbound.run(), announcing, duty.run(), canaries.run())
+        )
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
+from bots.canary import Voice
 from bots.channel import Channel, ChannelCannotStart
 from bots.deltachat.account import Identity
 from bots.deltachat.channel import DeltaChat
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MATRIX: Final = "matrix"  # by name: their modules are read only where they are switched on
 SIGNAL: Final = "signal"
+MATRIX_CANARY: Final = "matrix-canary"
 LOCAL: Final = "127.0.0.1"
 IDENTITY_FILE: Final = "identity.backup"
 _PRIVATE: Final = stat.S_IRWXU
@@ -118,6 +120,26 @@ def matrix_place(settings: Settings, keys: OwnKeys) -> "Place":
         pickle_key=keys.channel_key(MATRIX),
         proxy=settings.channels.matrix.proxy,
     )
+
+
+def voices_of(it: Making) -> dict[str, Voice]:
+    """Return the second accounts that write to the hotline, by channel."""
+    wanted, voices = it.settings.channels, dict[str, Voice]()
+    if wanted.signal.enabled and wanted.signal.canary_number:
+        from bots.signal.voice import SignalVoice  # noqa: PLC0415 - only where it is switched on
+
+        folder = channel_folder(it.settings, SIGNAL)
+        voices[SIGNAL] = SignalVoice(wanted.signal.url, wanted.signal.canary_number, folder)
+    if wanted.matrix.enabled and wanted.matrix.canary:
+        from bots.matrix.voice import MatrixVoice  # noqa: PLC0415 - only where it is switched on
+
+        voices[MATRIX] = MatrixVoice(
+            channel_folder(it.settings, MATRIX_CANARY),
+            it.keys.channel_key(MATRIX_CANARY),
+            channel_folder(it.settings, MATRIX),
+            wanted.matrix.proxy or None,
+        )
+    return voices
 
 
 async def _signal(it: Making) -> Channel:

@@ -50,12 +50,15 @@ async def heard_answered_and_forgotten(stage, courier, person, name) -> None:
     (shown,) = courier.report(0.0)["channels"]
     assert (shown["name"], shown["connected"], shown["queue"]) == (name, True, 0)
     assert shown["last_delivery_seconds"] is not None
+    assert left_in(stage.folder) == []  # not while the conversation lives either
     await person.say("/erase")
     (number,) = re.findall(r"\b\d{4}\b", await person.hear())
     await person.say(number)
     assert await person.hear() == "Done."
     assert await stage.rows() == []
-    await courier.inbound.speech.stop()
+    async with asyncio.timeout(60):
+        while courier.inbound.speech._speaking:  # noqa: ASYNC110 - until the channel forgot, too
+            await asyncio.sleep(0.05)
 
 
 class Killed:

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from intake_server.settings import MatrixSettings
+from intake_server.courier import canary
+from intake_server.settings import ChannelSettings, MatrixSettings
 from tests.bots import whole
 from tests.bots.matrix.homeserver import PASSWORD
 from tests.bots.matrix.phone import Phone
@@ -72,3 +74,35 @@ async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, ho
     finally:
         await person.sign_out()
     assert said == [f"answer {number}" for number in range(whole.ANSWERS)]
+
+
+async def test_a_canary_comes_the_whole_way_and_leaves_nothing(stage, homeserver, monkeypatch):
+    monkeypatch.setattr(canary, "TRY_AGAIN", 1.0)
+    monkeypatch.setattr(canary, "LOOK_EVERY", 0.2)
+    await added(stage, homeserver)
+    secret = stage.folder / "pw"
+    secret.write_text(f"{PASSWORD}\n")
+    code, said, wrong = await whole.havenline(
+        *("channels", "add", "matrix", "--canary", "--homeserver", homeserver.url),
+        *("--user", await homeserver.new_person(), "--password-file", str(secret)),
+        data=stage.folder,
+    )
+    assert code == 0, wrong
+    assert "canary = true" in said
+    channels = ChannelSettings(matrix=MatrixSettings(enabled=True, canary=True))
+    stage.settings = msgspec.structs.replace(stage.settings, channels=channels)
+    courier = await stage.with_courier()
+    state = courier.canaries._states
+    async with asyncio.timeout(60):
+        while "matrix" not in state or state["matrix"].missing_since is not None:
+            stage.clock.turn(0.2)
+            await asyncio.sleep(0.05)
+    assert await stage.rows() == []
+    assert b"canary" not in stage.files()
+    stage.clock.turn(1_800)
+    async with asyncio.timeout(60):
+        while state["matrix"].missing_since is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        while state["matrix"].missing_since is not None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert courier.alarms() == []

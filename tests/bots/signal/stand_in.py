@@ -42,6 +42,7 @@ FIELDS = {  # what a request's body may hold, by path
     "pin": {"pin": str},
     "profiles": {"name": str, "base64_avatar": str},
 }
+INVITE = "https://signal.me/#eu/abc"
 CODE = "123456"  # what Signal tells in its text or call
 
 
@@ -88,6 +89,7 @@ class StandIn:
         self._stamps = itertools.count(int(time.time() * 1000))
         self._numbers = itertools.count(1)
         self._events = 0
+        self.canary = self.somebody("+4915550002222")
 
     @property
     def url(self) -> str:
@@ -280,6 +282,9 @@ class StandIn:
         """It goes to Signal; what the caller hears of that is another matter."""
         kind, recipient = self.behaviour.send, wanted["recipients"][0]
         stamp = next(self._stamps)
+        if recipient == INVITE:  # from another account on this server
+            self.say(self.canary, wanted["message"], stamp=stamp)
+            return web.json_response([{"timestamp": str(stamp)}], status=201)
         failure = kind.removeprefix("failure:") if kind.startswith("failure:") else None
         if recipient not in self.people:
             failure = "UNREGISTERED_FAILURE"

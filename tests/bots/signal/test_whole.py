@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from intake_server.courier.channels import webhook_path
@@ -10,7 +11,7 @@ from intake_server.settings import SignalSettings
 from tests.bots import whole
 from tests.bots.matrix.homeserver import free_port
 from tests.bots.signal.bench import SignalPerson
-from tests.bots.signal.stand_in import ACCOUNT, StandIn
+from tests.bots.signal.stand_in import ACCOUNT, INVITE, StandIn
 
 pytestmark = pytest.mark.long
 
@@ -69,3 +70,32 @@ async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, se
     sent = [f"answer {number}" for number, one in enumerate(standing) if one == "sent"]
     assert [text for text in said if text in sent] == sent
     assert len(said) == len(set(said))
+
+
+async def test_a_canary_comes_the_whole_way_and_leaves_nothing(stage, server):
+    """And where it does not come, that is an alarm."""
+    server.accounts.append(server.canary.number)
+    signal = msgspec.structs.replace(
+        stage.settings.channels.signal, canary_number=server.canary.number
+    )
+    channels = msgspec.structs.replace(stage.settings.channels, signal=signal)
+    stage.settings = msgspec.structs.replace(stage.settings, channels=channels)
+    folder = stage.settings.data.courier_dir / "signal"
+    folder.mkdir(mode=0o700)
+    (folder / "invite.txt").write_text(INVITE)
+    courier = await stage.with_courier()
+    state = courier.canaries._states
+    async with asyncio.timeout(60):
+        while "signal" not in state or state["signal"].missing_since is not None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    assert courier.canaries.alarms() == []
+    assert await stage.rows() == []
+    assert server.canary.heard.empty()
+    assert b"canary" not in stage.files()
+    server.behaviour.send = "limited"
+    stage.clock.turn(1_800)
+    async with asyncio.timeout(60):
+        while state["signal"].missing_since is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    stage.clock.turn(181)
+    assert "signal_canary_silent" in courier.alarms()
