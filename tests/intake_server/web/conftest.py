@@ -133,7 +133,7 @@ class KeeperProcess:
             await self.process.wait()
 
     async def _answers(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(OSError):
                     await self.ask(Peer.WEB, Verb.HELLO)
@@ -210,7 +210,7 @@ class KeeperProcess:
         return Secret(seed.read_bytes())
 
 
-async def eventually(condition, seconds=20):
+async def eventually(condition, seconds=60):
     """Wait until `condition`, awaited or called, holds; what it says then."""
     async with asyncio.timeout(seconds):
         while True:
