@@ -234,7 +234,10 @@ class CaretakerProcess:
         self.process = None
 
     async def start(self):
+        config = self.data / "caretaker.toml"
+        config.write_text('[screening]\nlanguages = ["en"]\n')  # all of them take seconds to read
         command = [sys.executable, "-m", "intake_server.caretaker", "--data", str(self.data)]
+        command += ["--config", str(config)]
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stderr=subprocess.DEVNULL
         )
