@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +20,16 @@ from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
 from intake_server.caretaker.health import Health
 from intake_server.caretaker.listener import Listener
 from intake_server.caretaker.schedule import follow, last_report, sweeping
-from intake_server.caretaker.screening import Rules, Screener
+from intake_server.caretaker.screening import AnswerRules, Rules, Screener
 from intake_server.caretaker.sockets import OperatorSocket, ScreeningSocket
 from intake_server.caretaker.work import Work
 from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.process import CannotStart, beside, run_process
-from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules
+from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules, shipped_taxonomy
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
+from triage.guided_findings import screen_answers
 from triage.screening.engine import screen
 from triage.screening.findings import Screening
 from triage.screening.rules import RuleSet
@@ -68,7 +70,7 @@ async def serving(
         screener = None
         if settings.screening.mode == "on":
             rules = await _rules(thread, data.folder / OWN_RULES, settings.screening.languages)
-            screener = Screener(rules, signer, clock.unix)
+            screener = Screener(rules, _answer_rules(), signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
         for name, answer, mode in (
@@ -147,6 +149,14 @@ async def _rules(thread: ThreadPoolExecutor, own: Path, languages: Collection[st
         return screen(text, rules.result(), language_hints=hints)
 
     return look
+
+
+def _answer_rules() -> AnswerRules:
+    """What answers to optional questions amount to."""
+    try:
+        return partial(screen_answers, taxonomy=shipped_taxonomy())
+    except RulesUnusable as wrong:
+        raise CannotStart(str(wrong)) from None
 
 
 def _read(own: Path, languages: Collection[str] | None) -> RuleSet:
