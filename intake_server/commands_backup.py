@@ -24,11 +24,11 @@ from intake_server.logs import open_log, tame_interpreter
 from intake_server.restore import NotRestored, Restored, Tools, files_to_back_up
 from intake_server.restore import restore as bring_back
 from intake_server.settings import Settings
+from vault.backend import DatabaseFailed
 from vault.backup import BackupRefused, KeyFile, Passphrase, write_backup
 from vault.keeper_client import KeeperDown
 from vault.keeper_protocol import KeeperRefusal
 from vault.sealing import CannotOpen
-from vault.sqlite_file import DatabaseFailed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -15,10 +15,10 @@ import msgspec
 
 from intake_server import work
 from intake_server.database_state import Prepared
+from vault.backend import DatabaseFailed
 from vault.engine import Database
 from vault.meta import WrongPairing
 from vault.schema import migrate
-from vault.sqlite_file import DatabaseFailed
 
 
 async def prepare(url: str, pairing: bytes | None) -> Prepared:

@@ -23,9 +23,10 @@ from typing import Annotated, BinaryIO, Final
 import msgspec
 
 from vault import private_files, secretstream, tables
+from vault.backend import DatabaseFailed
 from vault.schema import copy_database
 from vault.sealing import CannotOpen, Secret, argon2id, derive, labelled, mac, random_bytes
-from vault.sqlite_file import DatabaseFailed, Role, connect, failure_of, schema_of
+from vault.sqlite_file import Role, connect, failure_of, schema_of
 
 DATABASE_NAME: Final = "database/havenline.sqlite3"
 """Where the database lies in a data folder, and what it is called in a backup."""

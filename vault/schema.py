@@ -19,8 +19,8 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from vault import private_files, tables
+from vault.backend import DatabaseFailed
 from vault.sqlite_file import (
-    DatabaseFailed,
     Role,
     check_place,
     connect,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from vault.engine import Database, _Session
+from vault.engine import Database
+from vault.engine_sqlite import SqliteWriter
 from vault.schema import migrate
-from vault.sqlite_file import Role
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ async def database(url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def c(path: Path) -> Iterator[Connection]:
     """A connection as work gets it, inside a transaction that is never committed."""
-    session = _Session.open(path, Role.WRITER)
-    session.raw.execute("BEGIN IMMEDIATE")
+    session = SqliteWriter(path)
+    session.begin()
     yield session.connection
     session.rollback()
     session.close()

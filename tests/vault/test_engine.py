@@ -19,7 +19,7 @@ from tests.vault.rows import (
     occurrences,
     sealed,
 )
-from vault import changes, conversations, engine, messages, meta
+from vault import changes, conversations, engine, engine_sqlite, messages, meta
 from vault.engine import Database, DatabaseBusy, DatabaseFailed, DatabaseFull
 from vault.sqlite_file import Role, connect, failure_of, settings_of
 
@@ -262,7 +262,7 @@ async def test_a_full_disk_is_said_and_nothing_of_it_is_stored(url, monkeypatch)
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
         return connection
 
-    monkeypatch.setattr(engine, "connect", connect_to_a_full_disk)
+    monkeypatch.setattr(engine_sqlite, "connect", connect_to_a_full_disk)
     database = await Database.open(url)
     results = await asyncio.gather(
         *(database.write(first_contact(new_conversation())) for _ in range(64)),
@@ -279,7 +279,7 @@ async def test_a_full_disk_is_said_and_nothing_of_it_is_stored(url, monkeypatch)
 
 
 async def test_a_database_held_for_too_long_is_said_to_be_busy(path, database, monkeypatch):
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(engine_sqlite, "BUSY_SECONDS", 0.02)
     holder = connect(path, Role.WRITER)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseBusy, match="try again"):
@@ -442,6 +442,6 @@ async def test_vacuum_gives_pages_back(path, database):
     await database.write(lambda c: conversations.delete(c, [new.id for new in many]))
     await database.checkpoint()
     before = path.stat().st_size
-    assert await database.vacuum() > engine.VACUUM_PAGES
+    assert await database.vacuum() > engine_sqlite.VACUUM_PAGES
     assert await database.checkpoint() is True
     assert path.stat().st_size < before / 4
