@@ -24,7 +24,7 @@ from vault.schema import migrate
 async def prepare(url: str, pairing: bytes | None) -> Prepared:
     """Make or upgrade the database and tell whose it is. Raises DatabaseFailed, WrongPairing."""
     migrated = await asyncio.to_thread(migrate, url)
-    database = await Database.open(url, readers=1)
+    database = await Database.open(url, "caretaker", readers=1)
     try:
         if pairing is not None:
             await work.pair(database, pairing)

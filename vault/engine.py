@@ -85,10 +85,11 @@ class Database:
         self._closed = False
 
     @staticmethod
-    async def open(url: str, process: Process = "caretaker", *, readers: int = 2) -> Database:
+    async def open(url: str, process: Process | None = None, *, readers: int = 2) -> Database:
         """Open an existing database of this version's schema and start its threads.
 
-        `process` says who opens it: on PostgreSQL, with whose rights.
+        `process` says who opens it: on PostgreSQL, with whose rights; None: as the owner, for the
+        operator's own commands.
         Raises DatabaseFailed: no database, open to other accounts, a setting that does not take,
         a schema that is older (`havenline up` upgrades it) or newer.
         """
@@ -192,9 +193,15 @@ class Database:
         return await waiter
 
 
-def backend_for(url: str, _process: Process) -> Backend:
+def backend_for(url: str, process: Process | None) -> Backend:
     """The database that this URL names; raises DatabaseFailed where it names none."""
-    return SqliteBackend(path_of(url))
+    if not url.startswith("postgresql:"):
+        return SqliteBackend(path_of(url))
+    # libpq with its TLS is 10 MB in memory: who uses SQLite does not load it.
+    from vault.engine_postgres import PostgresBackend  # noqa: PLC0415  # as said above
+    from vault.postgres_server import server_of  # noqa: PLC0415  # as said above
+
+    return PostgresBackend(server_of(url), process)
 
 
 # --- threads --------------------------------------------------------------------------------

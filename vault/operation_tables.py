@@ -23,6 +23,7 @@ from vault.columns import (
     Base,
     Risk,
     column,
+    next_number,
     one_of,
 )
 
@@ -82,6 +83,8 @@ class Change(Base):
         Risk.LOW,
         limits="1 and up",
         primary_key=True,
+        autoincrement=False,
+        default=next_number("changes", "number"),
         retention="24 hours",
     )
     # No foreign key: it would want an index, written with every change. What is forgotten is

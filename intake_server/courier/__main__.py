@@ -193,7 +193,7 @@ async def _announcing(courier: Courier, keeper: CourierKeeper, keys: OwnKeys) ->
 
 async def _database(settings: Settings) -> Database:
     try:
-        return await Database.open(settings.data.database_url)
+        return await Database.open(settings.data.database_url, "courier")
     except DatabaseFailed as failure:
         raise CannotStart(f"the database cannot be used: {failure}") from None
 

@@ -64,7 +64,7 @@ async def serving(
     async with contextlib.AsyncExitStack() as stack:
         page = _page(settings)
         try:
-            database = await Database.open(settings.data.database_url)
+            database = await Database.open(settings.data.database_url, "desk")
         except DatabaseFailed as failure:
             raise CannotStart(f"the database cannot be used: {failure}") from None
         stack.push_async_callback(database.close)
