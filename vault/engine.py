@@ -195,7 +195,7 @@ class Database:
 
 def backend_for(url: str, process: Process | None) -> Backend:
     """The database that this URL names; raises DatabaseFailed where it names none."""
-    if not url.startswith("postgresql:"):
+    if not url.startswith("postgresql"):
         return SqliteBackend(path_of(url))
     # libpq with its TLS is 10 MB in memory: who uses SQLite does not load it.
     from vault.engine_postgres import PostgresBackend  # noqa: PLC0415  # as said above

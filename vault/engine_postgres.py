@@ -174,10 +174,11 @@ class PostgresReader:
                 self.raw.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Close the connection."""
-        self.connection.invalidate()
-        self.connection.close()
+        """Close the connection; again does nothing."""
         self.raw.close()
+        if not self.connection.closed:
+            self.connection.invalidate()
+            self.connection.close()
 
 
 class PostgresWriter(PostgresReader):

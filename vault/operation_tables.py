@@ -120,7 +120,13 @@ class Meta(Base):
     )
 
     one: Mapped[int] = column(
-        "says that there is one row", COUNT, RUN, Risk.LOW, limits="1", primary_key=True
+        "says that there is one row",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1",
+        primary_key=True,
+        autoincrement=False,
     )
     pairing: Mapped[bytes | None] = column(
         "the slot file that this database belongs to", ID, RUN, Risk.LOW, nullable=True

@@ -47,7 +47,7 @@ def migrate(url: str) -> Migrated:
     Raises DatabaseFailed, with the database as it was: made by a newer version, not Havenline's,
     or the upgrade failed; then the message names the copy made before.
     """
-    if url.startswith("postgresql:"):
+    if url.startswith("postgresql"):
         from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
 
         return schema_postgres.migrate(url)

@@ -20,7 +20,9 @@ from vault.postgres_roles import grants
 from vault.postgres_server import Server, connect, failure_of, server_of
 
 _LOCK = "SELECT pg_advisory_xact_lock(5278)"  # two upgrades at once: the second finds it done
-_FOREIGN = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+_FOREIGN = (
+    "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
 
 
 def migrate(url: str) -> schema.Migrated:

@@ -253,7 +253,7 @@ def _changes() -> None:
 def _meta() -> None:
     op.create_table(
         "meta",
-        sa.Column("one", WHOLE, nullable=False),
+        sa.Column("one", WHOLE, autoincrement=False, nullable=False),
         sa.Column("pairing", sa.LargeBinary(length=16), nullable=True),
         sa.Column("commit_counter", WHOLE, nullable=False),
         sa.Column("prune_below", WHOLE, nullable=False),
