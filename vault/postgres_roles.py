@@ -62,7 +62,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             **_COMMIT,
             "conversations": (*_FIRST, "DELETE", f"UPDATE ({_STANDING}, last_number)"),
             "messages": (*_FIRST, "DELETE"),
-            "drafts": _CLEAR_AWAY,
+            "drafts": ("DELETE", "SELECT (conversation, staff)"),
             "outbox": _CLEAR_AWAY,
             "inbox": _CLEAR_AWAY,
             "addresses": _CLEAR_AWAY,

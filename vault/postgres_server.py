@@ -73,6 +73,21 @@ def server_of(url: str) -> Server:
     return Server(parsed.database, parsed.username or DEFAULT_OWNER, host, port, more)
 
 
+def where_is(server: Server, process: Process | None) -> dict[str, Any]:
+    """What libpq needs to know to connect as this process, or as the owner."""
+    role = server.role(process)
+    return {
+        **server.more,
+        "dbname": server.database,
+        "user": role,
+        "host": server.host,
+        "port": server.port,
+        "application_name": role,
+        "connect_timeout": _CONNECT_SECONDS,
+        "options": _OPTIONS,
+    }
+
+
 def connect(server: Server, process: Process | None) -> Raw:
     """Open a connection as this process, or as the owner; every statement is its own commit.
 
@@ -81,17 +96,7 @@ def connect(server: Server, process: Process | None) -> Raw:
     """
     role = server.role(process)
     try:
-        where: dict[str, Any] = {
-            **server.more,
-            "dbname": server.database,
-            "user": role,
-            "host": server.host,
-            "port": server.port,
-            "application_name": role,
-            "connect_timeout": _CONNECT_SECONDS,
-            "options": _OPTIONS,
-        }
-        raw = psycopg.connect(make_conninfo("", **where), autocommit=True)
+        raw = psycopg.connect(make_conninfo("", **where_is(server, process)), autocommit=True)
     except (psycopg.Error, UnicodeError):
         raise DatabaseFailed(
             f"PostgreSQL does not let {role} in: is it running, were the roles made with "

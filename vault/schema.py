@@ -41,8 +41,11 @@ class Migrated:
     after: str
 
 
-def migrate(url: str) -> Migrated:
+def migrate(url: str, *, upgrade: bool = True) -> Migrated:
     """Make the database if it is missing, or bring it to this version's schema.
+
+    Without `upgrade` tables in PostgreSQL that an older version made are refused: no copy is put
+    beside them, so `havenline upgrade` writes a backup first.
 
     Raises DatabaseFailed, with the database as it was: made by a newer version, not Havenline's,
     or the upgrade failed; then the message names the copy made before.
@@ -50,7 +53,7 @@ def migrate(url: str) -> Migrated:
     if url.startswith("postgresql"):
         from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
 
-        return schema_postgres.migrate(url)
+        return schema_postgres.migrate(url, upgrade=upgrade)
     path = path_of(url)
     is_new = not path.exists()
     if is_new:

@@ -25,7 +25,7 @@ _FOREIGN = (
 )
 
 
-def migrate(url: str) -> schema.Migrated:
+def migrate(url: str, *, upgrade: bool = True) -> schema.Migrated:
     """Make the tables if they are missing, or bring them to this version's schema.
 
     Where nothing is to be done, the owner is not needed: a process's own role sees that.
@@ -39,6 +39,11 @@ def migrate(url: str) -> schema.Migrated:
         before = schema_of(raw)
         if before is None and (raw.execute(_FOREIGN).fetchone() or (0,))[0]:
             raise DatabaseFailed("there are other tables in this database: give Havenline its own")
+    if before is not None and not upgrade and before < tables.SCHEMA:
+        raise DatabaseFailed(
+            f"it was made by an older version (schema {before}, this one needs {tables.SCHEMA}): "
+            "run `havenline upgrade FILE`, which writes a backup to FILE first"
+        )
     if before is not None and before > tables.SCHEMA:
         raise DatabaseFailed(
             "the database was made by a newer version of Havenline: install that version, "
@@ -59,6 +64,13 @@ def found_schema(server: Server) -> str | None:
     """The schema that is there, as a process sees it. Raises DatabaseFailed."""
     with contextlib.closing(connect(server, "caretaker")) as raw:
         return schema_of(raw)
+
+
+def older_schema(url: str) -> str | None:
+    """The schema of tables that an older version made; None for any other. Raises DatabaseFailed."""
+    with contextlib.closing(connect(server_of(url), None)) as raw:
+        found = schema_of(raw)
+    return found if found is not None and found < tables.SCHEMA else None
 
 
 def to_revision(server: Server, revision: str) -> None:

@@ -369,7 +369,7 @@ def _state(c: Connection, row: Conversation) -> ClientState:
     newest = row.last_number // STEP * STEP
     if row.read_up_to < newest and not row.answered:
         return "received"
-    if row.holder is not None and drafts.get(c, row.id, row.holder) is not None:
+    if row.holder is not None and drafts.is_begun(c, row.id, row.holder):
         return "answering"
     return "read"
 
