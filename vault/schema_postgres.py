@@ -67,7 +67,7 @@ def found_schema(server: Server) -> str | None:
 
 
 def older_schema(url: str) -> str | None:
-    """The schema of tables that an older version made; None for any other. Raises DatabaseFailed."""
+    """The schema of tables that an older version made; None for others. Raises DatabaseFailed."""
     with contextlib.closing(connect(server_of(url), None)) as raw:
         found = schema_of(raw)
     return found if found is not None and found < tables.SCHEMA else None

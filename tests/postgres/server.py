@@ -156,7 +156,15 @@ def running(folder: Path, more: str = FAST) -> Iterator[Server]:
     )
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(SETTINGS.format(folder=folder) + more)
-    with (folder / "log").open("wb") as log:
+    with started(folder) as server:
+        yield server
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    """Start a server on the files that lie in `folder` already, as after a crash."""
+    data = folder / "data"
+    with (folder / "log").open("ab") as log:
         child = subprocess.Popen(
             as_server(str(programs() / "postgres"), "-D", str(data)),
             stdin=subprocess.DEVNULL,
