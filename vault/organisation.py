@@ -67,9 +67,7 @@ def is_signed(saved: Saved, fingerprint: bytes, admins: SignedBy) -> bool:
     return any(verify(key, saved.signature, LABEL, part) for key in keys)
 
 
-def newest_signed(
-    versions: Sequence[Saved], fingerprint: bytes, admins: SignedBy
-) -> Saved | None:
+def newest_signed(versions: Sequence[Saved], fingerprint: bytes, admins: SignedBy) -> Saved | None:
     """The newest version that is signed; what is not is passed over."""
     for saved in sorted(versions, key=lambda each: -each.number):
         if is_signed(saved, fingerprint, admins):
