@@ -95,7 +95,10 @@ class OfficeApi:
             "reference": to_text(copy.reference.packed),
             "epoch": copy.epoch,
             "outer": to_text(copy.outer),
-            "envelopes": [to_text(one) for one in copy.envelopes],
+            "messages": [
+                {"number": one.number, "kind": one.kind, "envelope": to_text(one.envelope)}
+                for one in copy.messages
+            ],
         }
 
     async def open_copy(self, member: Member, raw: bytes) -> Answer:

@@ -24,6 +24,7 @@ from vault import organisation
 from vault.engine import Database
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference, Refused
+from vault.messages import StoredMessage
 from vault.organisation import Saved
 from vault.roster import Role
 
@@ -47,7 +48,7 @@ class Copy:
     reference: Reference
     epoch: int
     outer: bytes
-    envelopes: list[bytes]
+    messages: list[StoredMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class OfficeWork:
             Reference(row.slot, row.tag),
             row.epoch,
             row.outer_team,
-            [one.envelope for one in found.messages],
+            found.messages,
         )
 
     async def open_copy(self, member: bytes, asked: CopyOpen) -> bytes:
