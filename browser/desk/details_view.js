@@ -17,7 +17,7 @@ const linesOf = (text) => text.split("\n").map((line) => line.trim()).filter(Boo
 function choice(name, value, label, isChosen, isFixed = false) {
   const id = `${name}-${value}`;
   const box = el("input", { type: "radio", name, value, id, checked: isChosen, disabled: isFixed });
-  return { box, row: el("p", { class: "pick" }, box, el("label", { for: id }, label)) };
+  return { box, row: el("p", { class: "choose" }, box, el("label", { for: id }, label)) };
 }
 
 const chosenOf = (choices) => choices.find(({ box }) => box.checked)?.box.value ?? null;
@@ -140,7 +140,7 @@ function detailsForm({ t, now }, member, organisation, loaded, { dialog, onSaved
   });
   const tried = el("input", { type: "checkbox", id: "backup-tried" });
   const tick = (box, label) =>
-    el("p", { class: "pick" }, box, el("label", { for: box.id }, label));
+    el("p", { class: "choose" }, box, el("label", { for: box.id }, label));
 
   function changes() {
     return {

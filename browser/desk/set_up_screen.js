@@ -126,7 +126,7 @@ export function showSetUp(app, token, { onReady }) {
       const isFirst = mode === "trial";
       const box = el("input", { type: "radio", name: "mode", id, value: mode, checked: isFirst });
       const label = el("label", { for: id }, t(`setup.mode_${mode}`));
-      return { mode, box, row: el("p", { class: "pick" }, box, label) };
+      return { mode, box, row: el("p", { class: "choose" }, box, label) };
     });
     const go = () => {
       const { mode } = modes.find(({ box }) => box.checked);
