@@ -8,8 +8,8 @@ import { personOf } from "../roster/roster.js";
 const LABEL = "organisation";
 const SCHEMA = 1;
 
-/** What a signature covers. */
-const signedPart = (fingerprint, number, body) => pack(fingerprint, u32(number), body);
+/** @returns {Uint8Array} what a signature covers, its label apart */
+export const signedPart = (fingerprint, number, body) => pack(fingerprint, u32(number), body);
 
 /**
  * The next version of the details, signed.
