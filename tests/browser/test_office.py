@@ -47,6 +47,9 @@ async def test_an_admin_fills_in_what_is_missing_and_the_page_says_it(house, des
         await phone.visit()
         return CONTACT in await phone.seen()
 
+    told = house.stack.cli("check")
+    assert t("ready.contact_done") in told
+    assert t("ready.shelter_missing") in told
     await until(says_it, "the client page says what was filled in, without a restart")
     assert said_there("c56.trial") in await phone.page.locator("#trial").inner_text()
     await desk.button("details.title").click()

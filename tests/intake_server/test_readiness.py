@@ -121,7 +121,9 @@ def test_facts_come_from_settings_details_and_keeper():
     page = PageSettings(data_contact="Kim", must_tell=" ", hours=("mon 09:00-10:00",))
     details = Details(schema=1, made=NOW, mode="real", backup_tried=5)
     about = About(page, DEFAULT_POLICY, "real", 1, details)
-    facts = facts_of(Settings(), about, Standing(3, True, True, 7), NOW)
+    facts = facts_of(
+        Settings(), about, Standing(holders=3, on_paper=True, has_mirror=True, mirrored=7), NOW
+    )
     assert facts == Facts(
         now=NOW,
         is_trial=False,

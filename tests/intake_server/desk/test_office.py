@@ -119,7 +119,7 @@ async def test_for_real_the_page_waits_and_those_with_words_come_back(place, ana
         assert 'data-state="back"' in await response.text()
 
 
-async def put_grant(place, ana, member):
+async def put_grant(place, member):
     seed = place.hotline.team_seeds[0]
     await place.hotline.put_grant(place.hotline.first, member, 1, seed)
 
@@ -151,7 +151,7 @@ async def test_in_public_it_opens_with_the_last_required_line(public):
     )
     await place.hotline.append(EntryType.PERSON, person_payload(named))
     assert (await page(place))[0] == "closed"
-    await put_grant(place, ana, sheets)
+    await put_grant(place, sheets)
     assert (await page(place))[0] == "opening"
     answer, lines = await ready(place, ana)
     assert answer["open"]
