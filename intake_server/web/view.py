@@ -103,8 +103,12 @@ class Page:
 class Site:
     """Template, languages and what the organisation says of itself."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Read the template and the strings; raises StringsError."""
+    def __init__(self, settings: Settings, *, nobody_reads: bool = False) -> None:
+        """Read the template and the strings; raises StringsError.
+
+        `nobody_reads`: every page says so, because this is a demonstration.
+        """
+        self.nobody_reads = nobody_reads
         self.screening = settings.screening.mode == "on"
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
