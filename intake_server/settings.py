@@ -151,6 +151,7 @@ class PageSettings(_Section, frozen=True):
     emergency_number: str = "112"
     organisation: str = ""
     responsible: str = ""
+    data_contact: str = ""  # who answers questions about data, and how to reach them
     complain: str = ""
     must_tell: str = ""
     limits: str = ""
@@ -169,7 +170,12 @@ class PageSettings(_Section, frozen=True):
         DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
-        _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)
+        _check_lines(
+            title=self.title,
+            organisation=self.organisation,
+            responsible=self.responsible,
+            data_contact=self.data_contact,
+        )
         for name, text in (
             ("complain", self.complain),
             ("must_tell", self.must_tell),

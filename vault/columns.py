@@ -89,6 +89,8 @@ ENVELOPE: Final = Kind(
     "sealed envelope (docs/envelope.md, 0x01 and 0x02)",
     "563, 1075, 2099, 4147, 8243 or 16435 bytes",
 )
+PUBLIC: Final = Kind(LargeBinary(), "public text (JSON)", "2 to 32768 bytes")
+SIGNED: Final = Kind(LargeBinary(64), "Ed25519 signature", "64 bytes")
 COUNT: Final = Kind(WHOLE, "whole number", "0 and up")
 HOUR: Final = Kind(WHOLE, "whole number: hours since 1970", "0 to 4294967295")
 MINUTE: Final = Kind(WHOLE, "whole number: minutes since 1970", "0 to 4294967295")

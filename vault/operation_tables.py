@@ -16,8 +16,10 @@ from vault.columns import (
     HOUR,
     ID,
     ORDER,
+    PUBLIC,
     RUN,
     SEALED,
+    SIGNED,
     STAFF,
     WORD,
     Base,
@@ -42,6 +44,8 @@ CHANGES: Final = (
     "outbox",
 )
 
+_AUDIT: Final = "to tell clients who runs the hotline, and to show who changed what"
+_KEPT: Final = "as long as the hotline runs"
 _SHOW: Final = "to show staff what is new without their asking"
 
 
@@ -63,6 +67,41 @@ class Staff(Base):
         SEALED,
         STAFF,
         Risk.HIGH,
+    )
+
+
+class Organisation(Base):
+    """What the organisation says of itself, each version as an admin signed it."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("length(signer) = 16 AND length(signature) = 64", name="signed"),
+        CheckConstraint("length(body) BETWEEN 2 AND 32768", name="body"),
+    )
+
+    number: Mapped[int] = column(
+        "growing number of the version",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1 and up",
+        primary_key=True,
+        autoincrement=False,
+    )
+    signer: Mapped[bytes] = column(
+        "id of the admin who signed it", ID, STAFF, Risk.LOW, purpose=_AUDIT, retention=_KEPT
+    )
+    body: Mapped[bytes] = column(
+        "what the client page says of the organisation, its hours and signposts, and the rules "
+        "it runs by",
+        PUBLIC,
+        RUN,
+        Risk.LOW,
+        purpose=_AUDIT,
+    )
+    signature: Mapped[bytes] = column(
+        "the admin's signature over number and text", SIGNED, RUN, Risk.LOW
     )
 
 

@@ -27,14 +27,16 @@ from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
-from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.organisation_work import OrganisationView
+from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.screening_link import ScreeningLink
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
+from triage.retention import Policy
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
-from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+from vault.keeper_protocol import KeeperRefusal, NoRoot, Peer, Refused, socket_name
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
 STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
@@ -114,7 +116,7 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        policy = retention_policy(settings)
+        policy = await _policy(settings, roster, work.database)
         made = _channels(Making(settings, policy, keys, clock, log, answers.nobody_read))
         channels = {channel.name: channel for channel in made}
         speech = Speech(answers, settings.channels.vanish_days, log)
@@ -132,6 +134,17 @@ async def serving(
         )
         stack.callback(health.close)
         yield courier
+
+
+async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:
+    """What new conversations are promised: the file's, or an admin's choice as of this start."""
+    policy, own_file = retention_policy(settings), has_own_policy(settings)
+    view = OrganisationView(settings, policy, own_file=own_file)
+    try:
+        known = await roster.current()
+    except NoRoot:
+        return policy
+    return (await view.current(database, known.entries, known.roster.fingerprint)).policy
 
 
 def _keys(path: Path) -> OwnKeys:

@@ -29,6 +29,7 @@ from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from intake_server.web.budgets import Budgets, TooMany
 from intake_server.web.keys import KeySource, NotOpen
+from intake_server.web.opening import Opening
 from intake_server.web.screening import Screening, ToScreen
 from vault import changes, conversations, drafts, messages
 from vault.conversations import STEP, Conversation, NewConversation
@@ -138,6 +139,7 @@ class Work:
     keeper: WebKeeper
     database: Database
     keys: KeySource
+    opening: Opening
     screening: Screening | None
     budgets: Budgets
     clock: Clock
@@ -151,6 +153,8 @@ class Work:
         """
         with self.arrival(), _calm():
             epoch = (await self.keys.current()).roster.epoch.number
+            if not self.opening.is_open:
+                raise NotOpen
             try:
                 made = await self.keeper.create(create)
             except Refused:
