@@ -42,9 +42,9 @@ from vault.columns import (
     column,
     one_of,
 )
-from vault.operation_tables import Change, Meta, Staff
+from vault.operation_tables import Change, IndicatorCount, Meta, Staff
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0002"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -421,9 +421,10 @@ addresses: Final = _table(Address)
 staff: Final = _table(Staff)
 changes: Final = _table(Change)
 meta: Final = _table(Meta)
+indicator_counts: Final = _table(IndicatorCount)
 
 CONVERSATION_TABLES: Final = (conversations, messages, drafts, outbox, inbox, addresses)
-OPERATION_TABLES: Final = (staff, changes, meta)
+OPERATION_TABLES: Final = (staff, changes, meta, indicator_counts)
 
 OF_A_CONVERSATION: Final = CONVERSATION_TABLES[1:]
 """Tables whose rows go with their conversation."""
