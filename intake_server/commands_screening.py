@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from intake_server.cli import place_options, settings_of
+from intake_server.commands_learning import report
 from intake_server.screening_rules import (
     OWN_RULES,
     SHIPPED,
@@ -144,6 +145,9 @@ def _explained(text: str, found: Screening) -> Iterator[str]:
 @click.group()
 def indicators() -> None:
     """Look at the rules of screening, the shipped ones and your own."""
+
+
+indicators.add_command(report)
 
 
 @indicators.command()

@@ -6,7 +6,7 @@ rule or a language is computed from these shown numbers alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Report",
     "RuleLine",
     "Tally",
+    "Verdict",
     "report",
     "shown",
 ]
@@ -83,6 +84,18 @@ class Report:
     rules: tuple[RuleLine, ...]
     added: tuple[Added, ...]
     languages: tuple[LanguageLine, ...]
+
+    def shape(self) -> Mapping[str, object]:
+        """Return it as it stands in JSON."""
+        return {
+            "rules": [
+                asdict(line) | {"mostly_dismissed": line.mostly_dismissed} for line in self.rules
+            ],
+            "added": [asdict(line) for line in self.added],
+            "languages": [
+                asdict(line) | {"few_findings": line.few_findings} for line in self.languages
+            ],
+        }
 
 
 def shown(count: int) -> int | None:

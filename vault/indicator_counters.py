@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from triage.learning import Tally, Verdict
 from vault import tables
-
-Verdict = Literal["agreed", "dismissed", "added"]
 
 KEPT_MONTHS: Final = 24
 MOST_ROWS: Final = 20_000
@@ -43,16 +42,6 @@ class Decision:
         """Take names of rules and languages only, so that nothing else can be kept here."""
         if not _RULE.fullmatch(self.rule) or not _LANGUAGE.fullmatch(self.language):
             raise NotCountable
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How often something was decided."""
-
-    rule: str
-    language: str
-    verdict: Verdict
-    count: int
 
 
 _t: Final = tables.indicator_counts.c
@@ -97,10 +86,10 @@ def count(c: Connection, decisions: Iterable[Decision], now: int) -> None:
             c.execute(insert(tables.indicator_counts), row | {"count": 1})
 
 
-def totals(c: Connection, now: int, months: int) -> list[Counted]:
+def totals(c: Connection, now: int, months: int) -> list[Tally]:
     """The sums over the last `months` months, that of `now` among them; exact, not for showing."""
     first = month_of(now) - months + 1
     return [
-        Counted(rule, language, verdict, int(total))
+        Tally(rule, language, verdict, int(total))
         for rule, language, verdict, total in c.execute(_TOTALS, {"first": first})
     ]

@@ -20,6 +20,7 @@ from intake_server.desk.api import Api, Desk
 from intake_server.desk.bodies import LONGEST_BODY
 from intake_server.desk.events import Events
 from intake_server.desk.feed import Feed
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Members
 from intake_server.desk.pace import Pace
 from intake_server.desk.page import Page, client_page_url
@@ -82,6 +83,7 @@ async def serving(
             Requests(
                 Api(work, keeper, members, strangers, desk),
                 TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
+                IndicatorsApi(database, clock, settings.safeguarding),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

@@ -25,6 +25,7 @@ from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
 from intake_server.desk.bodies import LONGEST_BODY, read_token
 from intake_server.desk.events import Events
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
 from intake_server.desk.page import Page
 from intake_server.desk.refusals import (
@@ -82,10 +83,11 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: the desk's daily work, and what concerns the team itself."""
+    """What answers: the desk's daily work, what concerns the team itself, and the rules."""
 
     desk: Api
     team: TeamApi
+    indicators: IndicatorsApi
 
 
 class Routes:
@@ -110,7 +112,7 @@ class Routes:
         self._own_hosts = own_hosts
         self._clock = clock
         self._log = log
-        api, team = requests.desk, requests.team
+        api, team, rules = requests.desk, requests.team, requests.indicators
         posts = (
             Route("hello", Need.NOTHING, _open(api.hello)),
             Route("setup/keys", Need.NOTHING, _open(api.set_up_keys)),
@@ -145,6 +147,9 @@ class Routes:
             Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
             Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
+            Route("indicators/count", _COUNSELLOR, _known(rules.count)),
+            Route("indicators/report", _INVITING, _known(rules.report)),
+            Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.vault.rows import first_contact, new_conversation
+from triage.learning import Tally
 from vault import conversations, counts, indicator_counters, tables
-from vault.indicator_counters import Counted, Decision, NotCountable, count, month_of, totals
+from vault.indicator_counters import Decision, NotCountable, count, month_of, totals
 
 
 def at(year, month, day=1):
@@ -24,13 +25,13 @@ def test_each_decision_is_counted_in_its_month(c):
     count(c, [WRONG, RIGHT, WRONG], at(2026, 10, 31))
     count(c, [WRONG, ADDED], NOW)
     assert totals(c, NOW, 1) == [
-        Counted("debt_bondage", "es", "added", 1),
-        Counted("en.debt.work_off", "en", "dismissed", 1),
+        Tally("debt_bondage", "es", "added", 1),
+        Tally("en.debt.work_off", "en", "dismissed", 1),
     ]
     assert totals(c, NOW, 2) == [
-        Counted("debt_bondage", "es", "added", 1),
-        Counted("en.debt.work_off", "en", "agreed", 1),
-        Counted("en.debt.work_off", "en", "dismissed", 3),
+        Tally("debt_bondage", "es", "added", 1),
+        Tally("en.debt.work_off", "en", "agreed", 1),
+        Tally("en.debt.work_off", "en", "dismissed", 3),
     ]
 
 

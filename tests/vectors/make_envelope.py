@@ -31,6 +31,7 @@ COMBINATIONS = (
     (2, 4, 3, 1, 3),
     (2, 5, 3, 1, 4),
     (2, 6, 3, 2**32 - 1, 3),
+    (2, 7, 3, 2, 3),
 )
 TEXTS = (
     ("Can I talk to somebody?", ""),
@@ -40,6 +41,11 @@ TEXTS = (
     ("Calm today.", "Mara"),
     ("", "Mara"),
     ("\ufeffplease call back " * 60, "Mara"),
+    (
+        '{"category":"debt_bondage","end":9,"of":"AAAAAAAAAAAAAAAAAAAAAA",'
+        '"rule":"en.debt.work_off","said":"agreed","start":0,"v":1}',
+        "Mara",
+    ),
 )
 _STRUCT = struct.Struct(">3s16s16s16sQBBIQBBI")
 
@@ -157,7 +163,7 @@ def _not_verified():
 
 def _refused(good):
     layouts = {
-        "unknown direction": {"direction": 7},
+        "unknown direction": {"direction": 8},
         "direction 0": {"direction": 0},
         "unknown origin": {"origin": 5},
         "unknown format": {"format": 9},
@@ -185,7 +191,7 @@ def _refused(good):
         for why, changed in layouts.items()
     ]
     for case in cases:  # refused for what they are, not for a direction nobody asked for
-        case["set"]["directions"] = [1, 2, 3, 4, 5, 6]
+        case["set"]["directions"] = [1, 2, 3, 4, 5, 6, 7]
     content = _content()
     size = len(content["body"])
     made = {
