@@ -3,6 +3,7 @@
 import { button, el } from "./dom.js";
 import { newIdle } from "./idle.js";
 import { roundedWait } from "./order.js";
+import { newRulesView } from "./rules_view.js";
 import { newTeamState } from "./team_state.js";
 import { newTeamView } from "./team_view.js";
 import { ADMIN, SUPERVISOR } from "../roster/roster.js";
@@ -26,6 +27,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   const meets = Boolean(member.roles & (ADMIN | SUPERVISOR));
   const follow = () => (isRecovery ? state.follow().catch(onBroken) : undefined);
   const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
+  const rules = meets ? newRulesView({ t, api }) : null;
   const idle = newIdle(now());
   root.replaceChildren(
     el(
@@ -44,6 +46,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
         el("section", {}, el("h2", {}, t("office.numbers")), counts, urgencies),
         el("p", {}, t(isRecovery ? "recovery.inside" : "office.no_conversations")),
         view && el("section", {}, el("h2", {}, t("team.title")), view.element),
+        rules?.element,
       ),
     ),
   );
@@ -81,6 +84,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
 
   count();
   refresh();
+  rules?.look();
   const touch = () => idle.touch(now());
   TOUCHES.forEach((name) => document.addEventListener(name, touch, { passive: true }));
   const timer = setInterval(() => {

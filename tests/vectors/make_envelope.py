@@ -42,8 +42,10 @@ TEXTS = (
     ("", "Mara"),
     ("\ufeffplease call back " * 60, "Mara"),
     (
-        '{"category":"debt_bondage","end":9,"of":"AAAAAAAAAAAAAAAAAAAAAA",'
-        '"rule":"en.debt.work_off","said":"agreed","start":0,"v":1}',
+        (
+            '{"category":"debt_bondage","end":9,"of":"AAAAAAAAAAAAAAAAAAAAAA",'
+            '"rule":"en.debt.work_off","said":"agreed","start":0,"v":1}'
+        ),
         "Mara",
     ),
 )
