@@ -1,6 +1,7 @@
 // What the rules say about each message and what counsellors made of it: agree, not this, add.
 // Nothing here changes the urgency or what the client sees.
 
+import { SUPERVISOR } from "../roster/roster.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { sourceOf } from "./findings.js";
 import { keyOf } from "./judgements.js";
@@ -160,6 +161,9 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
   }
 
   function supervisor() {
+    if (desk.member.roles & SUPERVISOR) {
+      return el("p", {}, t("route.yours"));
+    }
     return desk.supervisors().length
       ? el("p", {}, button(t("route.to_supervisor"), onSupervisor))
       : el("p", {}, t("route.tell_supervisor"));
