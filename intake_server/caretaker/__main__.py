@@ -16,7 +16,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
-from intake_server.caretaker.health import Health
+from intake_server.caretaker.health import Alarm, Health
 from intake_server.caretaker.listener import Listener
 from intake_server.caretaker.schedule import follow, last_report, sweeping
 from intake_server.caretaker.screening import Rules, Screener
@@ -25,11 +25,12 @@ from intake_server.caretaker.work import Work
 from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.process import CannotStart, beside, run_process
-from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules
+from intake_server.screening_rules import OWN_RULES, RulesUnusable, SoundRules, read_sound_rules
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
 from triage.screening.engine import screen
 from triage.screening.findings import Screening
+from triage.screening.rules import RuleSet
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import Peer, Refused, socket_name
@@ -67,8 +68,9 @@ async def serving(
         screener = None
         if settings.screening.mode == "on":
             languages = settings.screening.languages
-            rules = await asyncio.to_thread(_rules, data.folder / OWN_RULES, languages)
-            screener = Screener(rules, signer, clock.unix)
+            read = await asyncio.to_thread(_rules, data.folder / OWN_RULES, languages)
+            _tell_refused(read, health, log)
+            screener = Screener(_looking(read.rules), signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
         for name, answer, mode in (
@@ -128,10 +130,10 @@ async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
     return database
 
 
-def _rules(own: Path, languages: Collection[str]) -> Rules:
-    """The shipped rules, of these languages or of all, and an organisation's own, checked."""
+def _rules(own: Path, languages: Collection[str]) -> SoundRules:
+    """The shipped rules, of these languages or of all, and an organisation's own that are sound."""
     try:
-        rules = read_rules(own, languages or None)
+        read = read_sound_rules(own, languages or None)
     except RulesUnusable as wrong:
         raise CannotStart(str(wrong)) from None
 
@@ -139,6 +141,19 @@ def _rules(own: Path, languages: Collection[str]) -> Rules:
     # would hold up a message for a tenth of a second.
     gc.collect()
     gc.freeze()
+    return read
+
+
+def _tell_refused(read: SoundRules, health: Health, log: FilteringBoundLogger) -> None:
+    """Raise the alarm for own files that are not used; screening goes on without them."""
+    health.own_rules_refused = {one.file: one.reason for one in read.refused}
+    health.set(Alarm.OWN_RULES_REFUSED, to=bool(read.refused))
+    if read.refused:
+        log.warning("own_rules_refused", count=len(read.refused))
+
+
+def _looking(rules: RuleSet) -> Rules:
+    """Screening by these rules."""
 
     def look(text: str, language_hint: str) -> Screening:
         return screen(text, rules, language_hints=[language_hint] if language_hint else [])
