@@ -251,7 +251,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     },
 
     async setUrgency(id, urgency) {
-      await api.post("/api/urgency", { conversation: id, urgency });
+      const seen = talks.get(id).conversation.thread.last();
+      await api.post("/api/urgency", { conversation: id, urgency, seen });
       rows.patch(id, { urgency, urgency_by: "hand" });
     },
 
