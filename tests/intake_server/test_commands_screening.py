@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from intake_server import commands_screening
 from intake_server.cli import main
+from intake_server.own_rules import read_sound_rules
 from intake_server.screening_rules import (
     RulesUnusable,
     read_rules,
-    read_sound_rules,
     rule_texts,
     shipped_taxonomy,
     word_forms,
