@@ -192,6 +192,26 @@ class ScreeningSettings(_Section, frozen=True):
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
 
 
+class SafeguardingSettings(_Section, frozen=True):
+    """What counsellors do where a client may be under 18: one text, or one for each country.
+
+    Countries are codes of ISO 3166-1, such as "DE".
+    """
+
+    text: str = ""
+    countries: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the codes and the lengths."""
+        for code, text in self.countries.items():
+            if not re.fullmatch(r"[A-Z]{2}", code):
+                raise ValueError('countries must be codes of two capital letters, such as "DE"')
+            if not text.strip() or len(text) > MAX_TEXT:
+                raise ValueError(f"the steps for {code} must have 1 to {MAX_TEXT} characters")
+        if len(self.text) > MAX_TEXT:
+            raise ValueError(f"text is longer than {MAX_TEXT} characters; shorten it")
+
+
 class LoopbackSettings(_Section, frozen=True):
     """The channel in memory, for tests and demonstration."""
 
@@ -313,6 +333,7 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
+    safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)

@@ -97,6 +97,8 @@ MINUTE: Final = Kind(WHOLE, "whole number: minutes since 1970", "0 to 4294967295
 WORD: Final = Kind(String(16), "word", "1 to 16 characters")
 CODE: Final = Kind(String(32), "word", "1 to 32 lower-case letters and _")
 FLAG: Final = Kind(Boolean(), "yes or no", "0, 1")
+MONTH: Final = Kind(WHOLE, "whole number: months since 1970", "0 to 9999")
+RULE: Final = Kind(String(80), "name of a rule", "1 to 80 ASCII characters without spaces")
 
 _GONE: Final = "until the conversation is forgotten; deleted and overwritten with it"
 _COUNSEL: Final = (
