@@ -186,6 +186,12 @@ class ScreeningSettings(_Section, frozen=True):
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
 
 
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
+
+
 class LoopbackSettings(_Section, frozen=True):
     """The channel in memory, for tests and demonstration."""
 
@@ -296,6 +302,7 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
+    guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)

@@ -1,6 +1,7 @@
 // The right: what the rules found and why, the urgency, and notes for the team. Notes have their
 // own field, their own button and their own way to the server; nothing of an answer passes here.
 
+import { answerQuote } from "./answers_view.js";
 import { button, el, newProblem, whileBusy } from "./dom.js";
 import { sourceOf } from "./findings.js";
 import { numberedFindings } from "./line_view.js";
@@ -107,9 +108,10 @@ export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
     count === 1 ? t("findings.sign_one") : t("findings.sign_count", { count });
 
   function signItem(finding, line, number) {
+    const quote = quoteOf(line.text, finding);
     const parts = {
       sign: t.sign(finding.category),
-      quote: el("bdi", {}, quoteOf(line.text, finding)),
+      quote: el("bdi", {}, line.isAnswers ? answerQuote(quote, t) : quote),
       source: sourceOf(finding),
       weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
     };

@@ -1,11 +1,13 @@
 // One conversation as it is read: envelopes in, lines out. What cannot be verified is shown as
 // such, what was repeated is dropped, what is missing is said.
 
+import { readAnswers } from "../envelope/answers.js";
 import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FINDING,
   findingId,
+  FORMAT_ANSWERS,
   FROM_CARETAKER,
   FROM_CLIENT,
   FROM_COURIER,
@@ -30,6 +32,9 @@ import { readScreening } from "./findings.js";
  * @property {boolean} earlier signed under an earlier epoch
  * @property {boolean} danger the client's tick
  * @property {string} text @property {string} name @property {number} timeMs
+ * @property {boolean} isAnswers to optional questions; `language` is the one they were asked in
+ * @property {Map<string, string> | null} answers null: none, or not readable
+ * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
  */
 
@@ -89,6 +94,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     text: "",
     name: "",
     timeMs: 0,
+    isAnswers: false,
+    answers: null,
+    language: "",
+    replaced: false,
     first: 0,
     last: 0,
   });
@@ -108,6 +117,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       lines.push({ ...plainLine(row), kind: "gap", first: counter - missing, last: counter - 1 });
     }
     const ours = envelope.direction === TEAM_TO_CLIENT;
+    const isAnswers = envelope.format === FORMAT_ANSWERS;
+    if (isAnswers && verified) {
+      lines.filter((line) => line.isAnswers).forEach((line) => (line.replaced = true));
+    }
     const line = {
       ...plainLine(row),
       id: toBase64Url(envelope.messageId),
@@ -116,8 +129,11 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       earlier: ours && envelope.epoch !== currentEpoch(rosterNow()).number,
       danger: envelope.danger,
       text: envelope.text,
-      name: envelope.name,
+      name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
+      isAnswers,
+      answers: isAnswers ? readAnswers(envelope.text) : null,
+      language: isAnswers ? envelope.name : "",
     };
     lines.push(line);
     return line;

@@ -30,6 +30,7 @@ from intake_server.pages import (
 from intake_server.settings import Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
+from intake_server.web.guided_pages import GuidedScreen
 from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
@@ -97,6 +98,8 @@ class Page:
     erase_problem: str = ""
     erased_at: str = ""
     retry: str = ""
+    guided: GuidedScreen | None = None
+    has_answered: bool = False
 
 
 class Site:
@@ -114,6 +117,7 @@ class Site:
         self.must_tell = page.must_tell
         self.limits = page.limits
         self.screening = settings.screening.mode == "on"
+        self.guided = settings.guided.questions
         self.signposts = tuple(_shown(post) for post in page.signposts)
         self.zone = zone
         self._hours = DutyHours.read(page.hours, zone)
@@ -177,6 +181,7 @@ class Site:
             ],
             "form_token": _TOKEN_PLACE,
             "zone": self.zone.key,
+            "guided": self.guided,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,
