@@ -12,6 +12,7 @@ PYTHON ?= python3
 DATA ?= ./data
 DIST ?= ./dist
 FLAGS ?=
+DEMO_PORT ?= 8080
 BIN := .venv/bin
 
 RUN_STAMP := .venv/.run-installed
@@ -29,6 +30,10 @@ help: ## show this list
 .PHONY: run
 run: $(RUN_STAMP) $(BUILD_STAMP) ## start the hotline on this machine, files in ./data (DATA=… FLAGS=…)
 	@exec $(BIN)/havenline up --data $(DATA) $(FLAGS)
+
+.PHONY: demo
+demo: $(RUN_STAMP) $(BUILD_STAMP) ## a hotline to look at: made-up people, throw-away data (DEMO_PORT=8080)
+	@exec $(BIN)/python -m demo --port $(DEMO_PORT)
 
 .PHONY: test
 test: test-tools lint test-browser test-python ## everything the continuous integration checks
@@ -58,6 +63,7 @@ build: $(BUILD_STAMP) ## bundle the browser code
 .PHONY: wheel
 wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dist (DIST=…)
 	rm -rf build/lib build/bdist.* $(DIST)/havenline-*.whl
+	$(BIN)/havenline indicators compile
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(DIST) .
 	cp requirements/run.txt $(DIST)/requirements.txt

@@ -193,9 +193,11 @@ export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
     });
     const off = rows.screening() === "off" && el("p", {}, t("findings.off"));
     found.replaceChildren(...[off, difference(numbered), ...parts].filter(Boolean));
-    const read = [...numbered.values()].findLast(({ finding }) => finding.screening?.version);
+    const read = [...numbered].findLast(
+      ([line, { finding }]) => !line.isAnswers && finding.screening?.version,
+    );
     version.textContent = read
-      ? t("findings.rules", { version: read.finding.screening.version })
+      ? t("findings.rules", { version: read[1].finding.screening.version })
       : "";
   }
 

@@ -2,6 +2,10 @@
 
 Joins its parts, listens, and ends in order. Several web processes share the form tokens' key by a
 descriptor that whoever starts them hands down; without it each makes its own.
+
+`--nobody-reads` is for the demonstration alone: every page says that nobody reads what is written,
+and nothing listens but on this machine. No setting switches it on, and `havenline` never hands it
+down, so that neither a live hotline can say it nor a demonstration forget to.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.pages import QuietServer, StringsError, load_static
@@ -68,15 +73,19 @@ async def serving(
     log: FilteringBoundLogger,
     *,
     token_key_from: int | None = None,
+    nobody_reads: bool = False,
 ) -> AsyncIterator[Served]:
     """Open what is needed, listen, and close everything in the opposite order.
 
-    `token_key_from` is the descriptor that hands down the form tokens' key. Raises CannotStart.
+    `token_key_from` is the descriptor that hands down the form tokens' key; `nobody_reads` makes
+    a demonstration of it. Raises CannotStart.
     """
+    if nobody_reads:
+        _refuse_public_demonstration(settings)
     token_key = _token_key(token_key_from)
     run_dir, started = settings.data.run_dir, clock.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        site = _site(settings)
+        site = _site(settings, nobody_reads=nobody_reads)
         try:
             database = await Database.open(settings.data.database_url)
         except DatabaseFailed as failure:
@@ -121,9 +130,18 @@ async def serving(
         yield Served(port, work)
 
 
-def _site(settings: Settings) -> Site:
+def _refuse_public_demonstration(settings: Settings) -> None:
+    """A demonstration is for who sits at this machine. Raises CannotStart."""
+    if settings.web.host not in LOOPBACK or settings.web.public_url is not None:
+        raise CannotStart(
+            "a demonstration, whose pages nobody reads, is for this machine alone: web.host must "
+            "be 127.0.0.1 and web.public_url must not be set"
+        )
+
+
+def _site(settings: Settings, *, nobody_reads: bool) -> Site:
     try:
-        return Site(settings, ZoneInfo(settings.page.time_zone))
+        return Site(settings, ZoneInfo(settings.page.time_zone), nobody_reads=nobody_reads)
     except StringsError as error:
         raise CannotStart(str(error)) from None
 
@@ -196,9 +214,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the web process; the answer is its exit code."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--token-key-fd", type=int)
+    parser.add_argument("--nobody-reads", action="store_true")
     options, others = parser.parse_known_args(arguments)
     keep_large_blocks()
-    return run_process("web", partial(serving, token_key_from=options.token_key_fd), others)
+    chosen = partial(
+        serving, token_key_from=options.token_key_fd, nobody_reads=options.nobody_reads
+    )
+    return run_process("web", chosen, others)
 
 
 if __name__ == "__main__":

@@ -105,9 +105,13 @@ class Page:
 class Site:
     """Template, languages and what the organisation says of itself."""
 
-    def __init__(self, settings: Settings, zone: ZoneInfo) -> None:
-        """Read the template and the strings; raises StringsError."""
+    def __init__(self, settings: Settings, zone: ZoneInfo, *, nobody_reads: bool = False) -> None:
+        """Read the template and the strings; raises StringsError.
+
+        `nobody_reads`: every page says so, because this is a demonstration.
+        """
         page = settings.page
+        self.nobody_reads = nobody_reads
         self.title = page.title
         self.exit_url = page.exit_url
         self.emergency = page.emergency_number

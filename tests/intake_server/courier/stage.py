@@ -57,7 +57,7 @@ class Stage(Hotline):
         self.settings = Settings(
             data=DataSettings(folder=folder),
             desk=DeskSettings(port=0),
-            screening=ScreeningSettings(mode=screening),
+            screening=ScreeningSettings(mode=screening, languages=("en",)),
             channels=ChannelSettings(loopback=LoopbackSettings(enabled=True)),
         )
         self._processes = contextlib.AsyncExitStack()
