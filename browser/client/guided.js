@@ -145,25 +145,29 @@ export async function watchGuided(page, talk, { byId, newWords, showState, while
     }
   }
 
-  /** It is not safe: at once the phrase and the way out; the answer goes meanwhile. */
+  /**
+   * It is not safe: at once the way out, and the phrase, folded away from whoever stands near; the
+   * answer goes meanwhile.
+   */
   function stop() {
     const told = make("p", "", { id: "guided-told" });
     told.setAttribute("role", "status");
-    const words = document.createElement("div");
+    const words = document.createElement("details");
     const leave = byId("leave");
     const away = make("a", leave.textContent, {
       className: "button main",
       href: leave.href,
       rel: "noreferrer",
     });
-    screen(t("g08.stop_here"), told, words, away, button(t("g08.to_messages"), done, "plain"));
+    screen(t("g08.stop_here"), told, away, words, button(t("g08.to_messages"), done, "plain"));
     const mine = run;
     const phrase = talk.phrase();
     if (phrase) {
       page.phraseLines(phrase).then((lines) => {
         if (mine === run) {
           lines.className = "notice";
-          words.replaceChildren(make("p", t("g08.words_alone")), lines);
+          const note = make("p", t("g08.words_alone"));
+          words.replaceChildren(make("summary", t("g08.show_words")), lines, note);
         }
       });
     }

@@ -19,6 +19,7 @@ from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.channels import FolderRefused, Making, make_channels
+from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
@@ -117,8 +118,10 @@ async def serving(
         policy = retention_policy(settings)
         made = _channels(Making(settings, policy, keys, clock, log, answers.nobody_read))
         channels = {channel.name: channel for channel in made}
-        speech = Speech(answers, settings.channels.vanish_days, log)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
+        guided = _guided(settings, clock)
+        offer = "" if guided is None else guided.words["offer"]
+        speech = Speech(answers, settings.channels.vanish_days, log, offer)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
         courier = Courier(inbound, outbound, channels, clock.monotonic())
         stack.push_async_callback(speech.stop)
@@ -132,6 +135,14 @@ async def serving(
         )
         stack.callback(health.close)
         yield courier
+
+
+def _guided(settings: Settings, clock: Clock) -> Guided | None:
+    """The optional questions; None where they are switched off."""
+    if not settings.guided.questions:
+        return None
+    language, words = read_words(settings.page.language)
+    return Guided(words, clock.monotonic, language)
 
 
 def _keys(path: Path) -> OwnKeys:

@@ -81,10 +81,12 @@ def review_screen(language: Language, answers: Answers, problem: str = "") -> Gu
 
 
 def unsafe_screen(language: Language, *, told: bool) -> GuidedScreen:
-    """Stop here: the phrase and the way out. `told`: whether the team was."""
-    keys = ("g08.team_knows" if told else "g08.team_unaware", "g08.words_open")
-    notes = tuple(language.text(key) for key in keys)
-    return GuidedScreen(kind="unsafe", title=language.text("g08.stop_here"), notes=notes)
+    """Stop here: the way out, and the phrase, folded away from whoever stands near.
+
+    `told`: whether the team was.
+    """
+    note = language.text("g08.team_knows" if told else "g08.team_unaware")
+    return GuidedScreen(kind="unsafe", title=language.text("g08.stop_here"), notes=(note,))
 
 
 def answers_so_far(text: str) -> dict[str, Answer]:
