@@ -263,10 +263,12 @@ class Inbound:
         self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
     ) -> bool:
         """Whether the message belongs to the optional questions, and was taken care of."""
-        guided = self.guided
+        guided, texts = self.guided, split(readable(incoming))
         if guided is None:
             return False
-        step = guided.read(tag, transport, incoming.text or "")
+        # A picture beside it, or new keys, are for the team to know of.
+        is_plain = texts_of(incoming) == texts
+        step = guided.read(tag, transport, "".join(texts)) if is_plain else None
         if step is None:
             guided.forget(tag)
             return False

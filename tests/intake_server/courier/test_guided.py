@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from bots.channel import ChannelUnavailable, Incoming
+from bots.channel import Attachment, ChannelUnavailable, Incoming
 from intake_server.courier.guided import (
     ASK_COMMAND,
     TAKE_BACK_COMMAND,
@@ -13,6 +13,7 @@ from intake_server.courier.guided import (
     Guided,
     read_words,
 )
+from intake_server.courier.parts import MARKS, NEW_KEYS
 from intake_server.settings import GuidedSettings, ScreeningSettings
 from triage.guided import QUESTIONS, UNSAFE, Answer
 from vault.engine import DatabaseFull
@@ -217,6 +218,21 @@ async def test_nobody_is_asked_before_the_team_knows_of_them(stage):
     assert await stage.texts(await stage.only_row()) == [ASK_COMMAND]
     await loopback.say("kim", "2")
     assert (await stage.texts(await stage.only_row()))[1:] == ["1 safe=no"]
+
+
+async def test_what_comes_with_more_than_a_digit_is_for_the_team(stage):
+    courier = await stage.with_courier()
+    channel = courier.channels["loopback"]
+    for text in ("hello", ASK_COMMAND):
+        await channel.say("kim", text)
+    for number, more in enumerate(
+        ({"identity_changed": True}, {"attachments": (Attachment.FILE,)})
+    ):
+        given = {"attachments": (), **more}
+        one = Incoming("kim", f"id-{number}", "1", at=stage.now(), **given)
+        await courier.inbound.take(channel, one)
+    texts = await stage.texts(await stage.only_row())
+    assert texts == ["hello", "1", NEW_KEYS, "1", MARKS[Attachment.FILE]]
 
 
 async def test_a_full_disk_loses_no_answers(stage):
