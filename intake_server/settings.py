@@ -212,6 +212,12 @@ class SafeguardingSettings(_Section, frozen=True):
             raise ValueError(f"text is longer than {MAX_TEXT} characters; shorten it")
 
 
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
+
+
 class LoopbackSettings(_Section, frozen=True):
     """The channel in memory, for tests and demonstration."""
 
@@ -334,6 +340,7 @@ class Settings(_Section, frozen=True):
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
     safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
+    guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
