@@ -15,8 +15,10 @@ from vault.columns import (
     HASH,
     HOUR,
     ID,
+    MONTH,
     ORDER,
     PUBLIC,
+    RULE,
     RUN,
     SEALED,
     SIGNED,
@@ -25,6 +27,7 @@ from vault.columns import (
     Base,
     Risk,
     column,
+    next_number,
     one_of,
 )
 
@@ -45,7 +48,11 @@ CHANGES: Final = (
 
 _AUDIT: Final = "to tell clients who runs the hotline, and to show who changed what"
 _KEPT: Final = "as long as the hotline runs"
+VERDICTS: Final = ("agreed", "dismissed", "added")
+
 _SHOW: Final = "to show staff what is new without their asking"
+_LEARN: Final = "to find rules that are mostly wrong and languages that are poorly understood"
+_COUNTED: Final = "24 months; names nobody, so it outlives what was counted (docs/decisions/0015)"
 
 
 class Staff(Base):
@@ -121,6 +128,8 @@ class Change(Base):
         Risk.LOW,
         limits="1 and up",
         primary_key=True,
+        autoincrement=False,
+        default=next_number("changes", "number"),
         retention="24 hours",
     )
     # No foreign key: it would want an index, written with every change. What is forgotten is
@@ -156,7 +165,13 @@ class Meta(Base):
     )
 
     one: Mapped[int] = column(
-        "says that there is one row", COUNT, RUN, Risk.LOW, limits="1", primary_key=True
+        "says that there is one row",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1",
+        primary_key=True,
+        autoincrement=False,
     )
     pairing: Mapped[bytes | None] = column(
         "the slot file that this database belongs to", ID, RUN, Risk.LOW, nullable=True
@@ -168,3 +183,67 @@ class Meta(Base):
         "changes up to this number go at the next pruning", COUNT, RUN, Risk.LOW
     )
     prune_hour: Mapped[int] = column("the hour from which that pruning is due", HOUR, RUN, Risk.LOW)
+
+
+class IndicatorCount(Base):
+    """How often counsellors agreed with a rule, dismissed it, or added a sign: no more than that.
+
+    No text, no conversation, no person and no day: a row is the same whoever was written about.
+    """
+
+    __tablename__ = "indicator_counts"
+    __table_args__ = (
+        CheckConstraint("month BETWEEN 0 AND 9999", name="month"),
+        CheckConstraint("length(rule) BETWEEN 1 AND 80", name="rule"),
+        CheckConstraint("length(language) BETWEEN 2 AND 16", name="language"),
+        CheckConstraint(one_of("verdict", VERDICTS), name="verdict"),
+        CheckConstraint("count > 0", name="count"),
+    )
+
+    month: Mapped[int] = column(
+        "the month in which it was counted",
+        MONTH,
+        RUN,
+        Risk.LOW,
+        primary_key=True,
+        autoincrement=False,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    rule: Mapped[str] = column(
+        "the rule of screening; of an added sign its category",
+        RULE,
+        RUN,
+        Risk.LOW,
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    language: Mapped[str] = column(
+        "the language of the messages, as screening recognised it",
+        WORD,
+        RUN,
+        Risk.MEDIUM,
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    verdict: Mapped[str] = column(
+        "what counsellors decided",
+        WORD,
+        RUN,
+        Risk.LOW,
+        limits=", ".join(VERDICTS),
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    count: Mapped[int] = column(
+        "how often; fewer than 5 are never shown, but stand here",
+        COUNT,
+        RUN,
+        Risk.MEDIUM,
+        limits="1 and up",
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )

@@ -7,6 +7,7 @@ import { newIdle } from "./idle.js";
 import { roundedWait } from "./order.js";
 import { newOrganisation } from "./organisation.js";
 import { newReadyView } from "./ready_view.js";
+import { newRulesView } from "./rules_view.js";
 import { newTeamState } from "./team_state.js";
 import { newTeamView } from "./team_view.js";
 import { ADMIN, SUPERVISOR } from "../roster/roster.js";
@@ -34,6 +35,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   const follow = () => (isRecovery ? state.follow().catch(onBroken) : undefined);
   const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
   const said = el("p", { role: "status" });
+  const rules = meets ? newRulesView({ t, api }) : null;
   const idle = newIdle(now());
   root.replaceChildren(
     el(
@@ -55,6 +57,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
         said,
         el("p", {}, t(isRecovery ? "recovery.inside" : "office.no_conversations")),
         view && el("section", { class: "team-part" }, el("h2", {}, t("team.title")), view.element),
+        rules?.element,
       ),
     ),
   );
@@ -106,6 +109,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   count();
   refresh();
   home?.look();
+  rules?.look();
   const touch = () => idle.touch(now());
   TOUCHES.forEach((name) => document.addEventListener(name, touch, { passive: true }));
   const timer = setInterval(() => {

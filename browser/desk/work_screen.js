@@ -1,7 +1,7 @@
 // The desk at work: list, conversation, findings and notes in one screen; one at a time on a phone.
 // This file joins the parts and turns keys into what they do.
 
-import { ADMIN, RosterError } from "../roster/roster.js";
+import { ADMIN, RosterError, SUPERVISOR } from "../roster/roster.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { newDesk } from "./desk.js";
 import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
@@ -14,6 +14,7 @@ import { newQueueView } from "./queue_view.js";
 import { actionOf, newDoublePress } from "./shortcuts.js";
 import { newReadyView } from "./ready_view.js";
 import { newRewrapping } from "./rewrapping.js";
+import { newRulesView } from "./rules_view.js";
 import { sheet } from "./sheet.js";
 import { newSideView } from "./side_view.js";
 import { markSign } from "./signs.js";
@@ -152,7 +153,11 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
       onBack: () => showQueue(queue.tab()),
       onSide: () => screen("side"),
     });
-    sideView = newSideView(session, desk, talk, { onBack: () => screen("talk"), say: header.say });
+    sideView = newSideView(session, desk, talk, {
+      onBack: () => screen("talk"),
+      onSupervisor: () => handOverToSupervisor(id),
+      say: header.say,
+    });
     middle.replaceChildren(talkView.element);
     right.replaceChildren(sideView.element);
     talkView.render();
@@ -217,14 +222,26 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     }
   }
 
-  function handOver(id) {
+  function handOver(id, people = desk.colleagues(), known = "") {
     const talk = desk.of(id);
-    if (talk && rows.get(id)?.holder === desk.own && desk.colleagues().length) {
-      askToHandOver(session, desk, talk, async (person, text) => {
-        await desk.handOver(id, person.staffId, text);
-        header.say(t("hand.done", { name: person.shownName }));
+    if (talk && rows.get(id)?.holder === desk.own && people.length) {
+      askToHandOver(session, desk, talk, {
+        people,
+        known,
+        async onHandOver(person, text) {
+          await desk.handOver(id, person.staffId, text);
+          header.say(t("hand.done", { name: person.shownName }));
+        },
       });
     }
+  }
+
+  /** Who threatens the team, or asks about people here, is the supervisor's; claimed for that. */
+  async function handOverToSupervisor(id) {
+    if (rows.get(id)?.holder !== desk.own) {
+      await claim(id);
+    }
+    handOver(id, desk.supervisors(), t("route.handed_over"));
   }
 
   const single = {
@@ -268,7 +285,10 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   function showTeam() {
     teamSheet = newTeamView(session, member, state, { onChanged: followTeam });
     const { look, end, element } = teamSheet;
-    const dialog = sheet(t("team.title"), element, button(t("keys.shut"), () => dialog.close()));
+    const rules = member.roles & (ADMIN | SUPERVISOR) ? newRulesView(session) : null;
+    const shut = button(t("keys.shut"), () => dialog.close());
+    const dialog = sheet(t("team.title"), element, rules?.element, shut);
+    rules?.look();
     dialog.classList.add("wide");
     dialog.addEventListener("close", () => {
       end();

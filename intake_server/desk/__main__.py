@@ -21,6 +21,7 @@ from intake_server.desk.bodies import LONGEST_BODY
 from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
 from intake_server.desk.feed import Feed
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Members
 from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.office_work import OfficeWork
@@ -68,7 +69,7 @@ async def serving(
     async with contextlib.AsyncExitStack() as stack:
         page = _page(settings)
         try:
-            database = await Database.open(settings.data.database_url)
+            database = await Database.open(settings.data.database_url, "desk")
         except DatabaseFailed as failure:
             raise CannotStart(f"the database cannot be used: {failure}") from None
         stack.push_async_callback(database.close)
@@ -90,6 +91,7 @@ async def serving(
                     OfficeWork(settings, _organisation(settings), keeper, database, clock),
                     load_countries(),
                 ),
+                IndicatorsApi(database, clock, settings.safeguarding),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

@@ -25,6 +25,7 @@ from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
 from intake_server.desk.bodies import LONGEST_BODY, read_token
 from intake_server.desk.events import Events
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
 from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.page import Page
@@ -83,11 +84,12 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: the desk's daily work, what concerns the team, and the office."""
+    """What answers: the desk's daily work, what concerns the team, the office, and the rules."""
 
     desk: Api
     team: TeamApi
     office: OfficeApi
+    indicators: IndicatorsApi
 
 
 class Routes:
@@ -112,7 +114,8 @@ class Routes:
         self._own_hosts = own_hosts
         self._clock = clock
         self._log = log
-        api, team, office = requests.desk, requests.team, requests.office
+        api, team = requests.desk, requests.team
+        office, rules = requests.office, requests.indicators
         posts = (
             Route("hello", Need.NOTHING, _open(api.hello)),
             Route("setup/keys", Need.NOTHING, _open(api.set_up_keys)),
@@ -152,6 +155,9 @@ class Routes:
             Route("office/save", Role.ADMIN, _known(office.save)),
             Route("story/copy", _COUNSELLOR, _known(office.copy)),
             Route("story/open", _COUNSELLOR, _known(office.open_copy)),
+            Route("indicators/count", _COUNSELLOR, _known(rules.count)),
+            Route("indicators/report", _INVITING, _known(rules.report)),
+            Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)
