@@ -19,6 +19,7 @@ from vault.schema import migrate
 SEED = bytes(range(32))
 RECORDS = 4096
 WORKERS = 6
+LIVING = 20  # about so many at a time; the rest is erased
 CHECKPOINT_EVERY = 0.02  # seconds
 Tell = Callable[[str], None]
 
@@ -79,13 +80,13 @@ class Worker:
 
     async def go_on(self, name: str, rounds: int) -> None:
         for number in range(rounds):
-            await self.write_in(f"{name}.{number}")
-            if len(self.living) > WORKERS:
+            if len(self.living) > LIVING:
                 self.lots.shuffle(self.living)
                 await self.erase(self.living.pop())
                 other = self.living.pop()
                 await self.write_on(other)
                 self.living.append(other)
+            await self.write_in(f"{name}.{number}")
 
 
 async def work(folder: Path, name: str, living: list[str], tell: Tell, rounds: int) -> None:

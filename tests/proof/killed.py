@@ -29,7 +29,7 @@ def one_round(folder: Path, name: str, history: History, lots: random.Random) ->
     if child == 0:
         os.close(reading)
         said = lambda line: os.write(telling, f"{line}\n".encode())  # noqa: E731 -- one place
-        asyncio.run(work(folder, name, history.living()[:12], said, UNTIL_DONE))
+        asyncio.run(work(folder, name, history.living(), said, UNTIL_DONE))
         os._exit(1)
     os.close(telling)
     heard = os.read(reading, 1)

@@ -1,4 +1,4 @@
-"""Works on prepared files until it is done, and says what to a file beside them: `recorded.py FOLDER`.
+"""Works on prepared files until it is done: `recorded.py FOLDER`; says what in a file there.
 
 Run under tests/proof/recorder.c.
 """

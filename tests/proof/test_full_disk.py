@@ -7,7 +7,6 @@ leaves so many bytes on it. Needs root, to mount it.
 import asyncio
 import contextlib
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,19 @@ async def a_small_disk(place: Path):
     """A stack that has a file system to itself."""
     if os.geteuid() != 0:
         pytest.fail("mounting a file system needs root: run this part as root")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", place], check=True)
+    await run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", str(place))
     stack = Stack(place)
     try:
         await stack.start()
         yield stack
     finally:
         await stack.stop()
-        subprocess.run(["umount", "--lazy", place], check=True)
+        await run("umount", "--lazy", str(place))
+
+
+async def run(*command: str) -> None:
+    child = await asyncio.create_subprocess_exec(*command)
+    assert await child.wait() == 0
 
 
 class Ballast:

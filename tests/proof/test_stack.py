@@ -38,7 +38,10 @@ class Rounds:
             await history.ana.sign_in()
         history.look_at_slots()
         before = history.acknowledged
-        tasks = [asyncio.create_task(each) for each in self._people(chosen, number, is_staffed)]
+        tasks = [
+            asyncio.create_task(each)
+            for each in self._people(chosen, number, is_staffed=is_staffed)
+        ]
         await until(lambda: history.acknowledged > before, "something is acknowledged")
         await asyncio.sleep(self.lots.uniform(0, LONGEST))
         await self._power_cut()
@@ -46,7 +49,7 @@ class Rounds:
         await history.stack.start()
         await history.check([*history.stories[-4:], *chosen])
 
-    def _people(self, chosen: list[Story], number: int, is_staffed: bool) -> list:
+    def _people(self, chosen: list[Story], number: int, *, is_staffed: bool) -> list:
         history = self.history
         errands = [history.erase, lambda story: history.write(story, f"further {number}")]
         if is_staffed:

@@ -5,6 +5,7 @@ then the record is cut off at HAVENLINE_CUTS moments, what a disk may hold at ea
 a keeper and a database opened on it must hold what had been acknowledged by then.
 """
 
+import asyncio
 import os
 import random
 import shutil
@@ -20,18 +21,16 @@ from tests.proof.unsynced import TOLD, Entry, cut_off, read_record, told_by
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+FLAGS = ("-shared", "-fPIC", "-O2", "-Wall", "-Werror")
 CUTS = int(os.environ.get("HAVENLINE_CUTS", "300"))
 SEED = int(os.environ.get("HAVENLINE_PROOF_SEED", "2026"))
-
-proof = [pytest.mark.proof, pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 def build_recorder(folder: Path) -> Path:
     library = folder / "recorder.so"
     compiler = shutil.which("cc") or pytest.fail("no C compiler: apt-get install gcc libc6-dev")
     subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", library]
-        + [HERE / "recorder.c", "-ldl", "-lpthread"],
+        [compiler, *FLAGS, "-o", library, HERE / "recorder.c", "-ldl", "-lpthread"],
         check=True,
     )
     return library
@@ -42,7 +41,8 @@ async def recorded(folder: Path) -> tuple[Path, list[Entry]]:
     work, base, record = folder / "w", folder / "base", folder / "record"
     await prepare(work)
     shutil.copytree(work, base, ignore=shutil.ignore_patterns("run"))
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-m", "tests.proof.recorded", str(work)],
         cwd=ROOT,
         env=os.environ
@@ -108,9 +108,13 @@ async def test_a_sync_that_is_left_out_is_noticed(short_dir, left_out):
     if left_out == "keeper/slots.bin":  # either of the two would do
         careless = [each for each in careless if (each.what, each.path) != ("sync", twin)]
     lots = random.Random(SEED)
-    with pytest.raises((AssertionError, ValueError)):
+
+    async def all_is_well() -> None:
         for moment in moments(careless, lots, 60):
             await check(base, careless[:moment], lots, short_dir / "cut")
+
+    with pytest.raises((AssertionError, ValueError)):
+        await all_is_well()
 
 
 def test_a_cut_keeps_what_was_synced_and_any_part_of_the_rest(tmp_path):

@@ -25,9 +25,9 @@ WRITES = int(os.environ.get("HAVENLINE_WRITES", "100"))
 def test_fifty_writers_and_checkpoints_and_no_lock_comes_to_light(tmp_path):
     path = tmp_path / "database" / "havenline.sqlite3"
     migrate(f"sqlite:///{path}")
+    arguments = (f"sqlite:///{path}", str(PROCESSES), str(AT_ONCE), str(WRITES))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.proof.writers", f"sqlite:///{path}"]
-        + [str(PROCESSES), str(AT_ONCE), str(WRITES)],
+        [sys.executable, "-m", "tests.proof.writers", *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
