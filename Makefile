@@ -64,6 +64,7 @@ build: $(BUILD_STAMP) ## bundle the browser code
 .PHONY: wheel
 wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dist (DIST=…)
 	rm -rf build/lib build/bdist.* $(DIST)/havenline-*.whl
+	$(BIN)/havenline indicators compile
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(DIST) .
 	cp requirements/run.txt $(DIST)/requirements.txt

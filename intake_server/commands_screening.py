@@ -12,6 +12,7 @@ from intake_server.screening_rules import (
     OWN_RULES,
     SHIPPED,
     RulesUnusable,
+    compiled_rules,
     read_rules,
     rule_texts,
     shipped_taxonomy,
@@ -222,6 +223,16 @@ def _shipped() -> RuleSet:
         return read_rules()
     except RulesUnusable as wrong:
         raise click.ClickException(str(wrong)) from None
+
+
+@indicators.command("compile", hidden=True)
+def compile_command() -> None:
+    """Put the shipped languages together beforehand, for who builds a package to install."""
+    texts = rule_texts()
+    missing = sorted(texts.keys() - compiled_rules(texts).keys())
+    if missing:
+        raise click.ClickException(f"{', '.join(missing)}: see havenline indicators check")
+    click.echo(f"{len(texts)} languages are put together.")
 
 
 @indicators.command("forms", hidden=True)

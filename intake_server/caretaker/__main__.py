@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,17 +20,19 @@ from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
 from intake_server.caretaker.health import Health
 from intake_server.caretaker.listener import Listener
 from intake_server.caretaker.schedule import follow, last_report, sweeping
-from intake_server.caretaker.screening import Rules, Screener
+from intake_server.caretaker.screening import AnswerRules, Rules, Screener
 from intake_server.caretaker.sockets import OperatorSocket, ScreeningSocket
 from intake_server.caretaker.work import Work
 from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.process import CannotStart, beside, run_process
-from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules
+from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules, shipped_taxonomy
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
+from triage.guided_findings import screen_answers
 from triage.screening.engine import screen
 from triage.screening.findings import Screening
+from triage.screening.rules import RuleSet
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import Peer, Refused, socket_name
@@ -66,9 +69,8 @@ async def serving(
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="screening"))
         screener = None
         if settings.screening.mode == "on":
-            languages = settings.screening.languages
-            rules = await asyncio.to_thread(_rules, data.folder / OWN_RULES, languages)
-            screener = Screener(rules, signer, clock.unix)
+            rules = await _rules(thread, data.folder / OWN_RULES, settings.screening.languages)
+            screener = Screener(rules, _answer_rules(), signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
         for name, answer, mode in (
@@ -128,22 +130,42 @@ async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
     return database
 
 
-def _rules(own: Path, languages: Collection[str]) -> Rules:
-    """The shipped rules, of these languages or of all, and an organisation's own, checked."""
+async def _rules(thread: ThreadPoolExecutor, own: Path, languages: Collection[str]) -> Rules:
+    """The shipped rules, of these languages or of all, and an organisation's own, checked.
+
+    They are read in the one thread that screens: what is handed in meanwhile waits its turn there,
+    and nobody else waits. Only an organisation's own rules can be wrong; those are waited for.
+    Raises `CannotStart`.
+    """
+    rules = thread.submit(_read, own, languages or None)
+    if await asyncio.to_thread(own.is_dir):
+        try:
+            await asyncio.wrap_future(rules)
+        except RulesUnusable as wrong:
+            raise CannotStart(str(wrong)) from None
+
+    def look(text: str, language_hint: str) -> Screening:
+        hints = [language_hint] if language_hint else []
+        return screen(text, rules.result(), language_hints=hints)
+
+    return look
+
+
+def _answer_rules() -> AnswerRules:
+    """What answers to optional questions amount to."""
     try:
-        rules = read_rules(own, languages or None)
+        return partial(screen_answers, taxonomy=shipped_taxonomy())
     except RulesUnusable as wrong:
         raise CannotStart(str(wrong)) from None
 
+
+def _read(own: Path, languages: Collection[str] | None) -> RuleSet:
+    rules = read_rules(own, languages)
     # The rules stay for the life of the process: going through them at each collection of garbage
     # would hold up a message for a tenth of a second.
     gc.collect()
     gc.freeze()
-
-    def look(text: str, language_hint: str) -> Screening:
-        return screen(text, rules, language_hints=[language_hint] if language_hint else [])
-
-    return look
+    return rules
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ COMBINATIONS = (
     (2, 4, 3, 1, 3),
     (2, 5, 3, 1, 4),
     (2, 6, 3, 2**32 - 1, 3),
+    (1, 1, 1, 0, 5),
+    (1, 1, 2, 0, 5),
 )
 TEXTS = (
     ("Can I talk to somebody?", ""),
@@ -40,6 +42,8 @@ TEXTS = (
     ("Calm today.", "Mara"),
     ("", "Mara"),
     ("\ufeffplease call back " * 60, "Mara"),
+    ("1 papers=yes leaving=partly", "en"),
+    ("1", ""),
 )
 _STRUCT = struct.Struct(">3s16s16s16sQBBIQBBI")
 
@@ -168,6 +172,9 @@ def _refused(good):
         "findings as a message": {"format": 2},
         "a note's direction among messages": {"direction": 4, "origin": 3, "epoch": 1, "format": 3},
         "an epoch without team": {"epoch": 1},
+        "answers of the team": {"direction": 2, "origin": 3, "epoch": 1, "format": 5},
+        "answers of the caretaker": {"origin": 4, "format": 5},
+        "format 6": {"format": 6},
         "unknown flag": {"flags": 2},
         "unknown flag beside danger": {"flags": 3},
         "counter 0": {"counter": 0},

@@ -18,7 +18,7 @@ from intake_server.settings import (
 from intake_server.web.__main__ import serving as web_serving
 from tests.flows import people
 from tests.intake_server.keeper.world import Client as MessengerClient
-from tests.intake_server.keeper.world import HotlineProcess, Member
+from tests.intake_server.keeper.world import HotlineHere, Member
 from vault import changes, conversations, messages, roster, wraps
 from vault.conversations import NewConversation
 from vault.schema import migrate
@@ -54,7 +54,7 @@ class Place:
         self.http = http
         self.clock = TurnedClock()
         self.lines = StringIO()
-        self.hotline = HotlineProcess(folder)
+        self.hotline = HotlineHere(folder)
         self.settings = Settings(
             data=DataSettings(folder=folder),
             web=WebSettings(port=0),

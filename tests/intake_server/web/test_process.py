@@ -47,7 +47,7 @@ class WebProcess:
         )
 
     async def answers(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)
