@@ -80,7 +80,7 @@ class Worker:
 
     async def go_on(self, name: str, rounds: int) -> None:
         for number in range(rounds):
-            if len(self.living) > LIVING:
+            while len(self.living) > LIVING:
                 self.lots.shuffle(self.living)
                 await self.erase(self.living.pop())
                 other = self.living.pop()

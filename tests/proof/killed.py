@@ -76,6 +76,7 @@ def main(folder: Path, rounds: int, seed: str) -> None:
             history = check(folder, history)
             history.forget_the_dead()
             checks += 1
+            sys.stderr.write(f"{number + 1} kills, {len(history.stories)} live\n")
     sys.stdout.write(f"{rounds} kills, {history.acknowledged} acknowledged, {checks} checks\n")
 
 
