@@ -2,14 +2,15 @@
 
 Asking seventeen languages for each word would be most of the work of screening, and nearly all of
 them would say no. So their first letters are put together once, and only those are asked that have
-a word which starts so. What they say of the most frequent words is kept.
+a word which starts so. What they say of the words of the rules is kept from one message to the
+next; no other word of a message is.
 """
 
 from collections.abc import Sequence
 
 from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
 from triage.screening.tree import Token
-from triage.screening.words import Word, as_word
+from triage.screening.words import Word
 
 __all__ = ["WordIndex"]
 
@@ -27,16 +28,16 @@ class WordIndex:
         self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
 
         self._lexicons = lexicons
-        self._usual = frozenset().union(*(lexicon.usual for lexicon in lexicons))
+        self._own = frozenset[str]().union(*(lexicon.own_words() for lexicon in lexicons))
         self._kept: dict[str, list[tuple[int, Token]]] = {}
 
     def known(self, word: Word) -> Sequence[tuple[int, Token]]:
         """Return what each language that knows a word knows of it."""
-        if len(word.spellings) > 1 or word.spellings[0] not in self._usual:
+        if len(word.spellings) > 1 or word.spellings[0] not in self._own:
             return self._asked(word)
         known = self._kept.get(word.spellings[0])
         if known is None:
-            known = self._kept[word.spellings[0]] = self._asked(as_word(word.spellings[0]))
+            known = self._kept[word.spellings[0]] = self._asked(word)
         return known
 
     def _asked(self, word: Word) -> list[tuple[int, Token]]:

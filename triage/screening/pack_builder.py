@@ -87,8 +87,8 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
         nodes=tree_shape(language.concepts.tree()),
         words=sorted(plain | exact),
         bare=sorted(plain) if kind == "arabic" else [],
+        exact=sorted(exact),
         prefixes=sorted(prefixes),
-        usual=sorted(_usual(language.concepts)),
         morphology=kind,
         respelling=spellings,
         stems=stems,
@@ -116,13 +116,6 @@ def _roman_keys(words: Iterable[str], roman: Callable[[str], str] | None) -> dic
         for word in sorted(words):
             keys.setdefault(roman(word), []).append(word)
     return keys
-
-
-def _usual(concepts: Concepts) -> frozenset[str]:
-    """Return the words of the language's lists: most words of most messages."""
-    elements = {element for phrase in concepts.listed() for element in phrase}
-    words = {element.word if isinstance(element, Exact) else element for element in elements}
-    return frozenset(word for word in words if isinstance(word, str))
 
 
 def _morphology(table: Mapping[str, object]) -> str:

@@ -46,6 +46,18 @@ class Reading:
     covered: frozenset[int] = frozenset()
     by_sentence: Counter[int] = field(default_factory=Counter)
 
+    def cover(self) -> None:
+        """Find which places are covered; only wanted where there are matches to be judged."""
+        places: set[int] = set()
+        for hits in self.matcher.hits.values():
+            for first, after in hits:
+                places.add(first)
+                if after - first > 1:
+                    places.update(range(first, after))
+        words = self.words
+        self.covered = frozenset([words[place].start for place in places])
+        self.by_sentence = Counter([words[place].sentence for place in places])
+
 
 def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
     """Return what one language alone makes of a text."""
@@ -55,16 +67,20 @@ def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
 
 def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> list[Reading]:
     """Return what all languages make of a text, in the order of the packs."""
-    known = _known(words, packs, index)
-    _guess(packs, words, known)
+    known, unknown = _known(words, packs, index)
+    if unknown:
+        _guess(packs, words, known, unknown)
     readings: list[Reading] = []
     spelt = {word.spellings[0] for word in words if word.spellings}
     for number in sorted(known):
         pack = packs[number]
         if pack.lexicon.starts_number(spelt):
-            readings.append(read_by(pack, words))
+            readings.append(_with_numbers(pack, words, known[number]))
         else:
             readings.append(_reading(pack, words, known[number]))
+    if any(reading.matches for reading in readings):
+        for reading in readings:
+            reading.cover()
     for reading in readings:
         if reading.matches:
             reading.matches = [
@@ -73,62 +89,72 @@ def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> 
     return readings
 
 
+def _with_numbers(pack: Pack, words: Sequence[Word], known: Sequence[Token | None]) -> Reading:
+    """Return the reading of a text that may have numbers of several words; they are no guesses."""
+    own = pack.lexicon.merged(words)
+    by_start = {
+        word.start: token
+        for word, token in zip(words, known, strict=True)
+        if token is not None and not token.guess
+    }
+    of_number = pack.lexicon.of_number
+    tokens = [
+        by_start.get(word.start) if word.number is None else of_number(word.number) for word in own
+    ]
+    return _reading(pack, own, tokens)
+
+
 def _known(
     words: Sequence[Word], packs: Sequence[Pack], index: WordIndex
-) -> dict[int, list[Token | None]]:
-    """Return what each language that knows some word knows of each."""
+) -> tuple[dict[int, list[Token | None]], list[int]]:
+    """Return what each language that knows some word knows of each, and the words none knows."""
     places: dict[tuple[str, ...], list[int]] = {}
-    numbers: list[int] = []
     for place, word in enumerate(words):
-        if word.number is not None:
-            numbers.append(place)
-        elif word.spellings:
+        if word.spellings:
             places.setdefault(word.spellings, []).append(place)
     known: dict[int, list[Token | None]] = {}
+    unknown: list[int] = []
     for there in places.values():
-        for number, token in index.known(words[there[0]]):
+        tokens_there = index.known(words[there[0]])
+        if not tokens_there:
+            unknown += there
+        for number, token in tokens_there:
             if number not in known:
                 known[number] = [None] * len(words)
             for place in there:
                 known[number][place] = token
-    for number, tokens in known.items():
-        for place in numbers:
+    numbers = [place for place, word in enumerate(words) if word.number is not None]
+    for place in numbers:
+        for number, tokens in known.items():
             tokens[place] = packs[number].lexicon.of_number(words[place].number)
-    return known
+    return known, unknown
 
 
 def _reading(pack: Pack, words: Sequence[Word], tokens: Sequence[Token | None]) -> Reading:
     matcher = Matcher(words, tokens, pack)
-    places = {
-        p for spans in matcher.hits.values() for first, after in spans for p in range(first, after)
-    }
-    return Reading(
-        pack,
-        words,
-        tokens,
-        matcher,
-        matcher.matches(),
-        frozenset(words[place].start for place in places),
-        Counter(words[place].sentence for place in places),
-    )
+    return Reading(pack, words, tokens, matcher, matcher.matches())
 
 
 def _guess(
-    packs: Sequence[Pack], words: Sequence[Word], known: dict[int, list[Token | None]]
+    packs: Sequence[Pack],
+    words: Sequence[Word],
+    known: dict[int, list[Token | None]],
+    unknown: Sequence[int],
 ) -> None:
     """Fill in spelling guesses for words that no language knows (rule 2)."""
     unknown = [
         place
-        for place, word in enumerate(words)
-        if word.is_word
-        and not word.is_cluster
-        and word.end - word.start >= SHORTEST_GUESSED
-        and all(tokens[place] is None for tokens in known.values())
+        for place in unknown
+        if words[place].is_word
+        and not words[place].is_cluster
+        and words[place].end - words[place].start >= SHORTEST_GUESSED
     ]
+    if not unknown:
+        return
     counts = {
-        number: sum(token is not None for token in known.get(number, ()))
+        number: sum([token is not None for token in known.get(number, ())])
         for number, pack in enumerate(packs)
-        if unknown and pack.lexicon.guesses is not None
+        if pack.lexicon.guesses is not None
     }
     most = max(counts.values(), default=0)
     for number, count in counts.items():

@@ -87,6 +87,11 @@ class Rule:
     hits: tuple[str, ...] = ()
     misses: tuple[str, ...] = ()
 
+    @property
+    def excludes(self) -> bool:
+        """Say whether some concepts must not stand beside a match."""
+        return bool(self.unless or self.unless_before or self.unless_after or self.unless_next)
+
 
 @unique
 class WordList(StrEnum):
