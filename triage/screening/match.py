@@ -59,7 +59,7 @@ class Matcher:
         self._words = words
         self._tokens = tokens
         self._pack = pack
-        self.hits = concept_hits(words, tokens)
+        self.hits, self.covered = concept_hits(words, tokens)
         self._there = set(self.hits)
         self._merged: dict[frozenset[str], list[Hit]] = {}
         self._places: dict[WordList, frozenset[int]] = {}
@@ -265,9 +265,15 @@ def _sentence_of(word: Word) -> int:
     return word.sentence
 
 
-def concept_hits(words: Sequence[Word], tokens: Sequence[Token | None]) -> Mapping[str, list[Hit]]:
-    """Return where phrases of each concept stand, in order of place and then of length."""
+def concept_hits(
+    words: Sequence[Word], tokens: Sequence[Token | None]
+) -> tuple[Mapping[str, list[Hit]], set[int]]:
+    """Return where phrases of each concept stand, in order of place and then of length.
+
+    With it the places of all words that belong to one.
+    """
     hits: defaultdict[str, list[Hit]] = defaultdict(list)
+    covered: set[int] = set()
     after_last = len(words)
     for first, token in enumerate(tokens):
         if token is None:
@@ -275,6 +281,7 @@ def concept_hits(words: Sequence[Word], tokens: Sequence[Token | None]) -> Mappi
         place = first + 1
         if token.ends:
             hit = (first, place)
+            covered.add(first)
             for concept in token.ends:
                 hits[concept].append(hit)
         nodes = token.roots
@@ -286,6 +293,10 @@ def concept_hits(words: Sequence[Word], tokens: Sequence[Token | None]) -> Mappi
             if not nodes:
                 break
             place += 1
-            for concept in {concept for node in nodes for concept in node.concepts}:
-                hits[concept].append((first, place))
-    return dict(hits)
+            concepts = {concept for node in nodes for concept in node.concepts}
+            if concepts:
+                hit = (first, place)
+                covered.update(range(first, place))
+                for concept in concepts:
+                    hits[concept].append(hit)
+    return dict(hits), covered

@@ -48,13 +48,7 @@ class Reading:
 
     def cover(self) -> None:
         """Find which places are covered; only wanted where there are matches to be judged."""
-        places: set[int] = set()
-        for hits in self.matcher.hits.values():
-            for first, after in hits:
-                places.add(first)
-                if after - first > 1:
-                    places.update(range(first, after))
-        words = self.words
+        words, places = self.words, self.matcher.covered
         self.covered = frozenset([words[place].start for place in places])
         self.by_sentence = Counter([words[place].sentence for place in places])
 
@@ -67,7 +61,7 @@ def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
 
 def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> list[Reading]:
     """Return what all languages make of a text, in the order of the packs."""
-    known, unknown = _known(words, packs, index)
+    known, unknown = _known(words, index)
     if unknown:
         _guess(packs, words, known, unknown)
     readings: list[Reading] = []
@@ -105,7 +99,7 @@ def _with_numbers(pack: Pack, words: Sequence[Word], known: Sequence[Token | Non
 
 
 def _known(
-    words: Sequence[Word], packs: Sequence[Pack], index: WordIndex
+    words: Sequence[Word], index: WordIndex
 ) -> tuple[dict[int, list[Token | None]], list[int]]:
     """Return what each language that knows some word knows of each, and the words none knows."""
     places: dict[tuple[str, ...], list[int]] = {}
@@ -119,14 +113,16 @@ def _known(
         if not tokens_there:
             unknown += there
         for number, token in tokens_there:
-            if number not in known:
-                known[number] = [None] * len(words)
+            tokens = known.get(number)
+            if tokens is None:
+                tokens = known[number] = [None] * len(words)
             for place in there:
-                known[number][place] = token
-    numbers = [place for place, word in enumerate(words) if word.number is not None]
-    for place in numbers:
-        for number, tokens in known.items():
-            tokens[place] = packs[number].lexicon.of_number(words[place].number)
+                tokens[place] = token
+    for place, word in enumerate(words):
+        if word.number is not None:
+            of_number = index.numbers(word.number)
+            for number, tokens in known.items():
+                tokens[place] = of_number[number]
     return known, unknown
 
 
@@ -168,17 +164,19 @@ def _guess(
 def _judged(reading: Reading, match: Match, readings: Sequence[Reading]) -> bool:
     """Say whether the hit is rather another language's (rule 3)."""
     words = reading.words[match.first : match.after]
-    spoken = {word.start for word in words} & reading.covered
     sentence = words[0].sentence
     own = reading.by_sentence[sentence]
-    most = max(other.by_sentence[sentence] for other in readings)
+    counts = [other.by_sentence.get(sentence, 0) for other in readings]
+    most = max(counts)
     if own == 1 and most >= _SEVERAL and not words[0].is_cluster:
         length = sum(word.is_word and word.sentence == sentence for word in reading.words)
         if most >= _MOST_OF * length:
             return True
+    if most <= own * _CLEARLY_BETTER:
+        return False
+    spoken = {word.start for word in words} & reading.covered
     return any(
-        other is not reading
-        and other.by_sentence[sentence] > own * _CLEARLY_BETTER
-        and spoken <= other.covered
-        for other in readings
+        other is not reading and spoken <= other.covered
+        for other, count in zip(readings, counts, strict=True)
+        if count > own * _CLEARLY_BETTER
     )

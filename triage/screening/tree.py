@@ -16,6 +16,7 @@ __all__ = [
     "add_phrase",
     "exact_key",
     "following",
+    "is_prefix_key",
     "prefix_key",
 ]
 
@@ -80,6 +81,11 @@ def exact_key(word: str) -> str:
 def prefix_key(start: str) -> str:
     """Return the key of words that start so."""
     return f"{start}*"
+
+
+def is_prefix_key(key: str) -> bool:
+    """Say whether a key is that of words that start so."""
+    return key[-1] == "*"
 
 
 def add_phrase(root: Node, phrase: Phrase, concept: str) -> None:
