@@ -19,7 +19,7 @@ from typing import Final
 
 from triage.screening.findings import UNKNOWN_LANGUAGE, Screening, Why
 from triage.screening.reading import Reading, read_all, read_by
-from triage.screening.rules import Rule, RuleSet, WordList, starting
+from triage.screening.rules import Rule, RuleSet, WordList, waking
 from triage.screening.weigh import Weighed, weigh
 from triage.screening.words import read_words
 
@@ -111,7 +111,7 @@ def failed_examples(rules: RuleSet) -> list[FailedExample]:
     failed: list[FailedExample] = []
     for pack in rules.packs:
         for rule in pack.rules:
-            alone = replace(pack, rules=(rule,), starting=starting((rule,)))
+            alone = replace(pack, rules=(rule,), waking=waking((rule,)))
             for examples, should_match in ((rule.hits, True), (rule.misses, False)):
                 failed += [
                     FailedExample(rule, example, should_match)

@@ -66,11 +66,11 @@ class Matcher:
 
     def matches(self) -> list[Match]:
         """Return where the rules match, by rule and then by place."""
-        there, starting, rules = self._there, self._pack.starting, self._pack.rules
+        there, waking, rules = self._there, self._pack.waking, self._pack.rules
         numbers: set[int] = set()
         for name in there:
-            if name in starting:
-                numbers.update(starting[name])
+            if name in waking:
+                numbers.update(waking[name])
         found: list[Match] = []
         for number in sorted(numbers):
             rule = rules[number]
@@ -275,9 +275,7 @@ def concept_hits(
     hits: defaultdict[str, list[Hit]] = defaultdict(list)
     covered: set[int] = set()
     after_last = len(words)
-    for first, token in enumerate(tokens):
-        if token is None:
-            continue
+    for first, token in [(place, token) for place, token in enumerate(tokens) if token]:
         place = first + 1
         if token.ends:
             hit = (first, place)
@@ -285,9 +283,9 @@ def concept_hits(
             for concept in token.ends:
                 hits[concept].append(hit)
         nodes = token.roots
-        while nodes and place < after_last and words[place].sentence == words[first].sentence:
+        while nodes and place < after_last:
             next_token = tokens[place]
-            if next_token is None:
+            if next_token is None or words[place].sentence != words[first].sentence:
                 break
             nodes = following(nodes, next_token)
             if not nodes:

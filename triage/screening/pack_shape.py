@@ -21,7 +21,7 @@ from triage.screening.forms import DictionaryForms
 from triage.screening.guesses import Guesses
 from triage.screening.lexicon import EnglishEndings, Lexicon, Morphology, NoMorphology, Vocabulary
 from triage.screening.respelling import RESPELLINGS, unchanged
-from triage.screening.rules import Negation, Pack, Rule, Signal, starting
+from triage.screening.rules import Negation, Pack, Rule, Signal, waking
 from triage.screening.tree import Node, NumberRange
 
 __all__ = ["PackShape", "decode_shape", "encode_shape", "pack_of", "rule_shape", "tree_shape"]
@@ -34,7 +34,8 @@ NodeShape = list[Any]
 class PackShape(TypedDict):
     """All of one language; see ``Lexicon``, ``Vocabulary`` and ``Guesses`` for what is meant.
 
-    ``bare`` are the words from which Arabic affixes are taken off.
+    ``bare`` are the words from which Arabic affixes are taken off; ``often`` says how many of the
+    rules' examples have a concept.
     """
 
     language: str
@@ -42,6 +43,7 @@ class PackShape(TypedDict):
     step: int
     rules: list[dict[str, Any]]
     nodes: list[NodeShape]
+    often: dict[str, int]
     words: list[str]
     bare: list[str]
     exact: list[str]
@@ -165,7 +167,7 @@ def pack_of(shape: PackShape) -> Pack:
             _tree(shape["nodes"]),
         ),
         rules=rules,
-        starting=starting(rules),
+        waking=waking(rules, shape["often"]),
         step=shape["step"],
         reviewed_by=shape["reviewed_by"],
     )

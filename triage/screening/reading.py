@@ -10,7 +10,7 @@
     one word of its hit, and another reads most of it, the word is taken for a chance likeness.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -106,16 +106,15 @@ def _known(
     for place, word in enumerate(words):
         if word.spellings:
             places.setdefault(word.spellings, []).append(place)
-    known: dict[int, list[Token | None]] = {}
+    nothing: list[Token | None] = [None] * len(words)
+    known: defaultdict[int, list[Token | None]] = defaultdict(nothing.copy)
     unknown: list[int] = []
     for there in places.values():
         tokens_there = index.known(words[there[0]])
         if not tokens_there:
             unknown += there
         for number, token in tokens_there:
-            tokens = known.get(number)
-            if tokens is None:
-                tokens = known[number] = [None] * len(words)
+            tokens = known[number]
             for place in there:
                 tokens[place] = token
     for place, word in enumerate(words):
@@ -123,7 +122,7 @@ def _known(
             of_number = index.numbers(word.number)
             for number, tokens in known.items():
                 tokens[place] = of_number[number]
-    return known, unknown
+    return dict(known), unknown
 
 
 def _reading(pack: Pack, words: Sequence[Word], tokens: Sequence[Token | None]) -> Reading:
