@@ -31,6 +31,7 @@ REACH: Final = 4
 _REACH_AFTER: Final = 3
 _ACTOR_REACH: Final = 4
 _BESIDE: Final = 3
+_SHORT_NEGATOR: Final = 1
 MOST_MATCHES: Final = 4
 
 Hit = tuple[int, int]
@@ -145,6 +146,8 @@ class Matcher:
         first, after = chain[0][0], chain[-1][1]
         if rule.negation is Negation.BLOCKS and self._is_negated(chain):
             return False
+        if rule.negation is Negation.IGNORED and self._is_out_of_reach(chain):
+            return False
         if rule.by_others and self._writer_acts(first):
             return False
         begin, end = self._sentence(first)
@@ -196,6 +199,20 @@ class Matcher:
         if any(self._negates(place) for place in self._before(first, reach * self._pack.step)):
             return True
         return self._is_negated_after(chain)
+
+    def _is_out_of_reach(self, chain: tuple[Hit, ...]) -> bool:
+        """Say whether a negator that a rule starts on belongs to another clause than the rest.
+
+        "Nobody beats me and I get my pay" is not "nobody gives me my pay".
+        """
+        (first, after), rest = chain[0], chain[1:]
+        negators, breaks = self.places(WordList.NEGATORS), self.places(WordList.BREAKS)
+        if not rest or first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
+            return False
+        clause, until = self._words[first].clause, rest[0][0]
+        return self._words[until].clause != clause or any(
+            place in breaks for place in range(after, until)
+        )
 
     def _negates(self, place: int) -> bool:
         negators = self.places(WordList.NEGATORS)
