@@ -201,18 +201,19 @@ class Matcher:
         return self._is_negated_after(chain)
 
     def _is_out_of_reach(self, chain: tuple[Hit, ...]) -> bool:
-        """Say whether a negator that a rule starts on belongs to another clause than the rest.
+        """Say whether a negator that a rule looks for belongs to another clause than the rest.
 
         "Nobody beats me and I get my pay" is not "nobody gives me my pay".
         """
-        (first, after), rest = chain[0], chain[1:]
         negators, breaks = self.places(WordList.NEGATORS), self.places(WordList.BREAKS)
-        if not rest or first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
-            return False
-        clause, until = self._words[first].clause, rest[0][0]
-        return self._words[until].clause != clause or any(
-            place in breaks for place in range(after, until)
-        )
+        for (first, after), (until, _) in pairwise(chain):
+            if first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
+                continue
+            if self._words[until].clause != self._words[first].clause or any(
+                place in breaks for place in range(after, until)
+            ):
+                return True
+        return False
 
     def _negates(self, place: int) -> bool:
         negators = self.places(WordList.NEGATORS)
