@@ -12,6 +12,7 @@ PYTHON ?= python3
 DATA ?= ./data
 DIST ?= ./dist
 FLAGS ?=
+DEMO_PORT ?= 8080
 BIN := .venv/bin
 
 RUN_STAMP := .venv/.run-installed
@@ -29,6 +30,10 @@ help: ## show this list
 .PHONY: run
 run: $(RUN_STAMP) $(BUILD_STAMP) ## start the hotline on this machine, files in ./data (DATA=… FLAGS=…)
 	@exec $(BIN)/havenline up --data $(DATA) $(FLAGS)
+
+.PHONY: demo
+demo: $(RUN_STAMP) $(BUILD_STAMP) ## a hotline to look at: made-up people, throw-away data (DEMO_PORT=8080)
+	@exec $(BIN)/python -m demo --port $(DEMO_PORT)
 
 .PHONY: test
 test: test-tools lint test-browser test-python ## everything the continuous integration checks
@@ -58,6 +63,7 @@ build: $(BUILD_STAMP) ## bundle the browser code
 .PHONY: wheel
 wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dist (DIST=…)
 	rm -rf build/lib build/bdist.* $(DIST)/havenline-*.whl
+	$(BIN)/havenline indicators compile
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(DIST) .
 	cp requirements/run.txt $(DIST)/requirements.txt
@@ -134,14 +140,15 @@ $(BUILD_STAMP): $(NODE_STAMP) $(BROWSER_SOURCES)
 	node browser/build.mjs
 	@touch $@
 
-# The browser that the flows drive, the clock that the tests of expiry turn, and the programs that
-# judge the examples in deploy/.
+# The browser that the flows drive, the clock that the tests of expiry turn, the other database (the
+# tests start a server of their own), and the programs that judge the examples in deploy/.
 .PHONY: test-tools
 test-tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-dejavu-core"; \
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	for each in caddy nginx tor openssl; do \
 	  PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $${each/nginx/nginx-light}"; \
 	done; \

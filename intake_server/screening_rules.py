@@ -1,15 +1,38 @@
-"""Reading the rules of screening from files: those that are shipped, and an organisation's own."""
+"""Reading the rules of screening from files: those that are shipped, and an organisation's own.
 
-from collections.abc import Collection, Mapping
+Putting a language together takes some tenths of a second. So what came out is kept beside the
+rules, as Python keeps its own compiled files: in ``compiled/``, one file a language, used only
+where it was made from just these rules by just this code. Where the folder cannot be written to,
+everything works as well and starts later; a package to install has the files (``make wheel``).
+"""
+
+import contextlib
+import gc
+import hashlib
+import os
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import triage.screening
-from triage.screening.rule_files import RulesRefusedError, load_rules
+from triage.screening.pack_shape import PackShape, decode_shape, encode_shape
+from triage.screening.rule_files import RulesRefusedError, compile_rules, load_rules
 from triage.screening.rules import RuleSet
 from triage.screening.taxonomy import Taxonomy, TaxonomyRefusedError, read_taxonomy
 
-__all__ = ["OWN_RULES", "SHIPPED", "RulesUnusable", "read_rules", "rule_texts", "shipped_taxonomy"]
+__all__ = [
+    "OWN_RULES",
+    "SHIPPED",
+    "RulesUnusable",
+    "compiled_rules",
+    "read_rules",
+    "read_texts",
+    "rule_texts",
+    "shipped_taxonomy",
+]
 
 SHIPPED: Final = Path(triage.screening.__path__[0])
 OWN_RULES: Final = "indicators"
@@ -27,9 +50,27 @@ def read_rules(own: Path | None = None, languages: Collection[str] | None = None
     ``RulesUnusable``.
     """
     try:
-        return load_rules(shipped_taxonomy(), rule_texts(own, languages), word_forms())
+        return read_texts(rule_texts(own, languages))
     except RulesRefusedError as refused:
         raise RulesUnusable(f"the rules of screening cannot be used:\n{refused}") from None
+
+
+def read_texts(texts: Mapping[str, str]) -> RuleSet:
+    """Return the rules in files of these names and texts; raises ``RulesRefusedError``."""
+    with _not_collecting():
+        return load_rules(shipped_taxonomy(), texts, word_forms(), compiled_rules(texts))
+
+
+@contextlib.contextmanager
+def _not_collecting() -> Iterator[None]:
+    """Collect no garbage: there is none among the rules, and looking for it doubles the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def shipped_taxonomy() -> Taxonomy:
@@ -60,3 +101,56 @@ def word_forms() -> Mapping[str, str]:
     """Return the shipped files of forms by simplemma's code of their language."""
     files = sorted((SHIPPED / "word_forms").glob("*.txt"))
     return {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+
+def compiled_rules(texts: Mapping[str, str]) -> Mapping[str, PackShape]:
+    """Return the shipped languages put together, by the names of their files.
+
+    What is not there or not of these texts is made, and kept if it can be.
+    """
+    made_by = _made_by()
+    shapes: dict[str, PackShape] = {}
+    for file in sorted((SHIPPED / "rules").glob("*.toml")):
+        name = f"{file.parent.name}/{file.name}"
+        if name in texts and (shape := _compiled(name, texts[name], made_by)) is not None:
+            shapes[name] = shape
+    return shapes
+
+
+def _made_by() -> str:
+    """Return a digest of all that shapes are made by and from, beside the rules themselves."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{sys.version_info[:2]} {unicodedata.unidata_version}".encode())
+    for pattern in ("*.py", "taxonomy.json", "word_forms/*.txt"):
+        for file in sorted(SHIPPED.glob(pattern)):
+            data = file.read_bytes()
+            digest.update(f"\n{file.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
+def _compiled(name: str, text: str, made_by: str) -> PackShape | None:
+    sources = hashlib.blake2b(f"{made_by}{name}\n{text}".encode(), digest_size=16).hexdigest()
+    kept = SHIPPED / "compiled" / f"{Path(name).stem}.json"
+    with contextlib.suppress(OSError, ValueError):
+        shape = decode_shape(kept.read_text(encoding="utf-8"), sources)
+        if shape is not None:
+            return shape
+    shape = compile_rules(shipped_taxonomy(), name, text, word_forms())
+    if shape is not None:
+        with contextlib.suppress(OSError):
+            _keep(kept, encode_shape(shape, sources))
+    return shape
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file at once, so that who reads it meanwhile reads the whole."""
+    path.parent.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise

@@ -60,6 +60,7 @@ class Direction(IntEnum):
     NOTE = 4
     DRAFT = 5
     HANDOVER = 6
+    JUDGEMENT = 7
 
 
 class Origin(IntEnum):
@@ -78,17 +79,21 @@ class Format(IntEnum):
     FINDINGS = 2  # findings as JSON, language code
     NOTE = 3  # text, writer's name
     DRAFT = 4  # text, writer's name
+    ANSWERS = 5  # answers to optional questions (docs/envelope.md, section 13), language code
 
 
 _VALID: Final = frozenset(
     {
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.CLIENT, Format.MESSAGE),
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.COURIER, Format.MESSAGE),
+        (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.CLIENT, Format.ANSWERS),
+        (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.COURIER, Format.ANSWERS),
         (Kind.MESSAGE, Direction.TEAM_TO_CLIENT, Origin.TEAM, Format.MESSAGE),
         (Kind.NOTE, Direction.FINDING, Origin.CARETAKER, Format.FINDINGS),
         (Kind.NOTE, Direction.NOTE, Origin.TEAM, Format.NOTE),
         (Kind.NOTE, Direction.DRAFT, Origin.TEAM, Format.DRAFT),
         (Kind.NOTE, Direction.HANDOVER, Origin.TEAM, Format.NOTE),
+        (Kind.NOTE, Direction.JUDGEMENT, Origin.TEAM, Format.NOTE),
     }
 )
 
@@ -124,10 +129,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The body of formats 1, 3 and 4."""
+    """The body of formats 1, 3, 4 and 5."""
 
     text: str = field(repr=False)
-    name: str = field(repr=False)  # pseudonym, name the client sees, or writer's name; may be ""
+    name: str = field(repr=False)
+    """Pseudonym, name the client sees, or writer's name; of answers the language; may be ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def encode_body(body: Text | Findings) -> bytes:
 
 
 def decode_text(envelope: Envelope) -> Text:
-    """The body of an opened envelope of format 1, 3 or 4; raises CannotOpen for another."""
+    """The body of an opened envelope of format 1, 3, 4 or 5; raises CannotOpen for another."""
     if envelope.format is Format.FINDINGS:
         raise CannotOpen
     return Text(*_two_texts(envelope.body))
@@ -175,8 +181,12 @@ def finding_id(message_id: bytes) -> bytes:
 # --- sealing and opening ------------------------------------------------------------------
 
 
-def seal_envelope(content: Envelope, kind: Kind, recipient: bytes, signer: SignKeys) -> bytes:
+def seal_envelope(
+    content: Envelope, kind: Kind, recipient: bytes, signer: SignKeys, *, at_least: int = 0
+) -> bytes:
     """`content` signed and sealed to the conversation's public key `recipient`.
+
+    Padded to a bucket of `at_least` bytes.
 
     Raises TooLong for a body of more than `MAX_BODY` bytes and ValueError for content that
     could not be opened again.
@@ -197,7 +207,8 @@ def seal_envelope(content: Envelope, kind: Kind, recipient: bytes, signer: SignK
         len(content.body),
     )
     signature = sign(signer, _LABEL, b"".join((recipient, header(kind), fields, content.body)))
-    return seal(kind, recipient, b"".join((fields, content.body, signature)), padded=True)
+    plain = b"".join((fields, content.body, signature))
+    return seal(kind, recipient, plain, padded=True, at_least=at_least)
 
 
 def open_envelope(

@@ -177,9 +177,12 @@ def unpack(data: bytes, count: int | None) -> tuple[bytes, ...]:
     return tuple(fields)
 
 
-def pad(plain: bytes) -> bytes:
-    """`plain` with 0x80 and zeros up to the smallest bucket; raises TooLong above the largest."""
-    needed = len(plain) + 1
+def pad(plain: bytes, at_least: int = 0) -> bytes:
+    """`plain` with 0x80 and zeros up to the smallest bucket, of `at_least` bytes.
+
+    Raises TooLong above the largest.
+    """
+    needed = max(len(plain) + 1, at_least)
     for bucket in BUCKETS:
         if needed <= bucket:
             return (plain + _PAD_MARK).ljust(bucket, b"\0")
@@ -317,14 +320,18 @@ def box_open(keys: BoxKeys, sealed: bytes) -> bytes:
         raise CannotOpen from None
 
 
-def seal(kind: Kind, public: bytes, body: bytes, *, padded: bool = False) -> bytes:
+def seal(
+    kind: Kind, public: bytes, body: bytes, *, padded: bool = False, at_least: int = 0
+) -> bytes:
     """`header ‖ sealed box of (header ‖ body)`; `padded` rounds the size up to a bucket.
+
+    The bucket has `at_least` bytes, so that what belongs together can have one size.
 
     Raises TooLong where `body` does not fit the largest bucket.
     """
     head = _HEADERS[kind]
     plain = head + body
-    return head + box_seal(public, pad(plain) if padded else plain)
+    return head + box_seal(public, pad(plain, at_least) if padded else plain)
 
 
 def open_sealed(kind: Kind, keys: BoxKeys, blob: bytes, *, padded: bool = False) -> bytes:

@@ -55,6 +55,7 @@ _SALT_SIZE: Final = 16
 _NONCE_SIZE: Final = 32  # the keeper's, not a cipher's
 _NO_KEY: Final = bytes(KEY_SIZE)
 _DANGER: Final = 1
+_ANSWERS: Final = 2
 
 
 def _exact(value: bytes, size: int) -> bytes:
@@ -276,6 +277,7 @@ class ScreeningCopy:
     danger: bool
     text: str = field(repr=False)
     language_hint: str  # may be empty
+    is_answers: bool = False  # to optional questions, and not words of the client's own
 
 
 def seal_screening_copy(screening_key: bytes, copy: ScreeningCopy) -> bytes:
@@ -284,7 +286,7 @@ def seal_screening_copy(screening_key: bytes, copy: ScreeningCopy) -> bytes:
         (
             _exact(copy.conversation_id, ID_SIZE),
             _exact(copy.message_id, ID_SIZE),
-            bytes((_DANGER if copy.danger else 0,)),
+            bytes((_DANGER * copy.danger | _ANSWERS * copy.is_answers,)),
             pack(copy.text.encode(), copy.language_hint.encode()),
         )
     )
@@ -295,9 +297,10 @@ def open_screening_copy(screening: BoxKeys, blob: bytes) -> ScreeningCopy:
     """The copy; which conversation it is for stands inside. Raises CannotOpen."""
     body = open_sealed(Kind.SCREENING, screening, blob, padded=True)
     owner, message, flags, texts = _split(body, ID_SIZE, ID_SIZE, 1)
-    _require(flags[0] in (0, _DANGER))
+    _require(flags[0] <= _DANGER | _ANSWERS)
     text, hint = _texts(texts, 2)
-    return ScreeningCopy(owner, message, flags[0] == _DANGER, text, hint)
+    danger, is_answers = bool(flags[0] & _DANGER), bool(flags[0] & _ANSWERS)
+    return ScreeningCopy(owner, message, danger, text, hint, is_answers)
 
 
 def sign_screening_key(caretaker: SignKeys, screening_key: bytes) -> bytes:

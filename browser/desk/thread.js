@@ -11,6 +11,7 @@ import {
   FROM_COURIER,
   HANDOVER,
   isVerified,
+  JUDGEMENT,
   newReading,
   openEnvelope,
   TEAM_NOTE,
@@ -19,6 +20,7 @@ import {
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
 import { currentEpoch } from "../roster/roster.js";
 import { readScreening } from "./findings.js";
+import { newJudgements, readJudgement } from "./judgements.js";
 
 /**
  * @typedef {object} Line
@@ -58,6 +60,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   const noted = [];
   /** @type {Map<string, Finding>} by the finding's own id */
   const findings = new Map();
+  const judgements = newJudgements();
   let last = 0;
   let repeats = 0;
 
@@ -124,7 +127,8 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   }
 
   function takeNote(row, blob) {
-    const opened = openEnvelope(blob, NOTE, notes, id, [FINDING, TEAM_NOTE, HANDOVER]);
+    const directions = [FINDING, TEAM_NOTE, HANDOVER, JUDGEMENT];
+    const opened = openEnvelope(blob, NOTE, notes, id, directions);
     const { envelope } = opened;
     const verified = isGenuine(opened);
     if (envelope.direction === FINDING) {
@@ -139,6 +143,13 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       return;
     }
     const { text, name, timeMs } = envelope;
+    if (envelope.direction === JUDGEMENT && verified) {
+      const judgement = readJudgement(text);
+      if (judgement) {
+        judgements.take(judgement, name);
+      }
+      return;
+    }
     noted.push({ number: row.number, verified, text, name, timeMs });
   }
 
@@ -164,6 +175,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   return {
     lines,
     notes: noted,
+    judgements,
 
     /**
      * Rows from the server, those it has seen left out.

@@ -209,6 +209,7 @@ export const addressTag = (courierSeed, channel, address) =>
  * @property {boolean} danger
  * @property {string} text
  * @property {string} languageHint may be empty
+ * @property {boolean} [isAnswers] to optional questions, and not words of the client's own
  */
 
 /**
@@ -223,7 +224,7 @@ export const sealScreeningCopy = (screeningKey, copy, like = 0) =>
     concat(
       exact(copy.conversationId, 16),
       exact(copy.messageId, 16),
-      [copy.danger ? 1 : 0],
+      [(copy.danger ? 1 : 0) | (copy.isAnswers ? 2 : 0)],
       pack(utf8(copy.text), utf8(copy.languageHint)),
     ),
     like - SEAL_OVERHEAD,
@@ -233,9 +234,10 @@ export const sealScreeningCopy = (screeningKey, copy, like = 0) =>
 export function openScreeningCopy(screening, blob) {
   const body = openPadded(SCREENING, screening, blob);
   const [conversationId, messageId, flags, rest] = split(body, 16, 16, 1);
-  must(flags[0] <= 1);
+  must(flags[0] <= 3);
   const [text, languageHint] = texts(rest, 2);
-  return { conversationId, messageId, danger: flags[0] === 1, text, languageHint };
+  const [danger, isAnswers] = [(flags[0] & 1) === 1, (flags[0] & 2) === 2];
+  return { conversationId, messageId, danger, isAnswers, text, languageHint };
 }
 
 /**

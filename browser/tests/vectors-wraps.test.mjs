@@ -79,8 +79,8 @@ test("outbox items, addresses, screening copies", () => {
     assert.equal(hex(copy.conversationId), one.conversation_id);
     assert.equal(hex(copy.messageId), one.message_id);
     assert.deepEqual(
-      [copy.danger, copy.text, copy.languageHint],
-      [one.danger, one.text, one.language_hint],
+      [copy.danger, copy.isAnswers, copy.text, copy.languageHint],
+      [one.danger, one.is_answers, one.text, one.language_hint],
     );
   }
 });

@@ -3,6 +3,9 @@
 The key to which copies are sealed is made at start, signed, and never leaves this object; nothing
 here is written anywhere. What comes out is sealed to the conversation's `npk`, which only the team
 opens, and signed by the caretaker.
+
+Answers to optional questions are marked as such inside the copy. What is found about them has one
+size, whatever was answered: the database must not count the answers.
 """
 
 from collections.abc import Callable
@@ -30,13 +33,21 @@ NOT_SCREENED: Final = Screened(finding=None, urgency=1, language="", screened=Fa
 Rules = Callable[[str, str], Screening]
 """Screens a text, with the language code of its page or nothing; never raises for a text."""
 
+AnswerRules = Callable[[str], Screening]
+"""Says what answers to optional questions amount to; never raises for a text."""
+
+ANSWERS_SIZE: Final = 2048  # bytes of a finding about answers: the bucket that holds all of them
+
 
 class Screener:
     """Screens sealed copies. Its methods may run in a thread."""
 
-    def __init__(self, rules: Rules, signer: SignKeys, now: Callable[[], int]) -> None:
+    def __init__(
+        self, rules: Rules, answers: AnswerRules, signer: SignKeys, now: Callable[[], int]
+    ) -> None:
         """`signer` is the caretaker's key of the roster; `now` gives seconds since 1970."""
         self._rules = rules
+        self._answers = answers
         self._signer = signer
         self._now = now
         self._keys = new_box_keys()
@@ -56,7 +67,10 @@ class Screener:
             copy.message_id, message_id
         ):
             raise CannotOpen
-        found = self._rules(copy.text, copy.language_hint)
+        if copy.is_answers:
+            found = self._answers(copy.text)
+        else:
+            found = self._rules(copy.text, copy.language_hint)
         language = "" if found.language == UNKNOWN_LANGUAGE else found.language
         return Screened(
             finding=self._sealed(found, copy, npk),
@@ -80,7 +94,8 @@ class Screener:
             format=Format.FINDINGS,
             body=_body(found),
         )
-        return seal_envelope(content, Kind.NOTE, npk, self._signer)
+        size = ANSWERS_SIZE if copy.is_answers else 0
+        return seal_envelope(content, Kind.NOTE, npk, self._signer, at_least=size)
 
 
 def _body(found: Screening) -> bytes:

@@ -2,6 +2,10 @@
 
 Joins its parts, listens, and ends in order. Several web processes share the form tokens' key by a
 descriptor that whoever starts them hands down; without it each makes its own.
+
+`--nobody-reads` is for the demonstration alone: every page says that nobody reads what is written,
+and nothing listens but on this machine. No setting switches it on, and `havenline` never hands it
+down, so that neither a live hotline can say it nor a demonstration forget to.
 """
 
 from __future__ import annotations
@@ -16,15 +20,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.health import serve_health
+from intake_server.organisation_work import OrganisationView
 from intake_server.pages import QuietServer, StringsError, load_static
-from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.process import (
+    CannotStart,
+    beside,
+    has_own_policy,
+    retention_policy,
+    run_process,
+)
 from intake_server.screening_link import Screened, ScreeningLink
 from intake_server.settings import Settings
 from intake_server.web.api import Api, Views
@@ -33,6 +44,7 @@ from intake_server.web.form import FormPath
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.keys import KeySource
+from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
 from intake_server.web.phrase_hash import keep_large_blocks
 from intake_server.web.places import BoundedThreads
@@ -40,7 +52,6 @@ from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
 from intake_server.web.work import Work
-from triage.retention import promise_for
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_protocol import Peer, socket_name
@@ -67,17 +78,21 @@ async def serving(
     log: FilteringBoundLogger,
     *,
     token_key_from: int | None = None,
+    nobody_reads: bool = False,
 ) -> AsyncIterator[Served]:
     """Open what is needed, listen, and close everything in the opposite order.
 
-    `token_key_from` is the descriptor that hands down the form tokens' key. Raises CannotStart.
+    `token_key_from` is the descriptor that hands down the form tokens' key; `nobody_reads` makes
+    a demonstration of it. Raises CannotStart.
     """
+    if nobody_reads:
+        _refuse_public_demonstration(settings)
     token_key = _token_key(token_key_from)
     run_dir, started = settings.data.run_dir, clock.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        site = _site(settings)
+        site = _site(settings, nobody_reads=nobody_reads)
         try:
-            database = await Database.open(settings.data.database_url)
+            database = await Database.open(settings.data.database_url, "web")
         except DatabaseFailed as failure:
             raise CannotStart(f"the database cannot be used: {failure}") from None
         stack.push_async_callback(database.close)
@@ -90,18 +105,20 @@ async def serving(
             stack.push_async_callback(link.close)
         threads = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="form"))
 
-        keys = KeySource(keeper, link, clock.monotonic, log)
-        work = _work(settings, keeper, database, keys, link, clock, log)
-        promise = promise_for(retention_policy(settings), "web")
+        own_file = has_own_policy(settings)
+        view = OrganisationView(settings, retention_policy(settings), own_file=own_file)
+        opening = Opening(settings, view, keeper, database, site, clock, log)
+        keys = KeySource(keeper, link, clock.monotonic, log, opening.look)
+        work = _work(settings, keeper, database, keys, opening, link, clock, log)
         form = FormPath(
             site,
             FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS)),
             FormTokens(token_key, clock.unix),
-            promise,
+            opening,
             clock,
         )
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, promise, clock)
+        answers = Api(work, keeper, keys, views, pace, opening, clock)
         public_url = settings.web.public_url
         routes = Routes(
             site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), clock, log
@@ -119,9 +136,18 @@ async def serving(
         yield Served(port, work)
 
 
-def _site(settings: Settings) -> Site:
+def _refuse_public_demonstration(settings: Settings) -> None:
+    """A demonstration is for who sits at this machine. Raises CannotStart."""
+    if settings.web.host not in LOOPBACK or settings.web.public_url is not None:
+        raise CannotStart(
+            "a demonstration, whose pages nobody reads, is for this machine alone: web.host must "
+            "be 127.0.0.1 and web.public_url must not be set"
+        )
+
+
+def _site(settings: Settings, *, nobody_reads: bool) -> Site:
     try:
-        return Site(settings, ZoneInfo(settings.page.time_zone))
+        return Site(settings, nobody_reads=nobody_reads)
     except StringsError as error:
         raise CannotStart(str(error)) from None
 
@@ -131,6 +157,7 @@ def _work(  # each part is handed in, none is looked up
     keeper: WebKeeper,
     database: Database,
     keys: KeySource,
+    opening: Opening,
     link: ScreeningLink | None,
     clock: Clock,
     log: FilteringBoundLogger,
@@ -143,7 +170,7 @@ def _work(  # each part is handed in, none is looked up
 
     screening = None if link is None else Screening(link, caretaker_sign, store, log)
     budgets = Budgets(settings.budget.messages_per_hour, clock.monotonic)
-    work = Work(keeper, database, keys, screening, budgets, clock, log)
+    work = Work(keeper, database, keys, opening, screening, budgets, clock, log)
     return work
 
 
@@ -194,9 +221,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the web process; the answer is its exit code."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--token-key-fd", type=int)
+    parser.add_argument("--nobody-reads", action="store_true")
     options, others = parser.parse_known_args(arguments)
     keep_large_blocks()
-    return run_process("web", partial(serving, token_key_from=options.token_key_fd), others)
+    chosen = partial(
+        serving, token_key_from=options.token_key_fd, nobody_reads=options.nobody_reads
+    )
+    return run_process("web", chosen, others)
 
 
 if __name__ == "__main__":

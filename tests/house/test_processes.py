@@ -45,7 +45,10 @@ async def life_of(name: str, data: Path) -> set[str]:
     """Every module that the process imported, from its start to its end by SIGTERM."""
     arguments = ["--records", "4096"] if name == "keeper" else []
     config = data / "havenline.toml"
-    config.write_text("[web]\nport = 0\n[desk]\nport = 0\n[slots]\nrecords = 4096\n")
+    config.write_text(
+        "[web]\nport = 0\n[desk]\nport = 0\n[slots]\nrecords = 4096\n"
+        '[screening]\nlanguages = ["en"]\n'
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -48,7 +48,8 @@ class Installed:
         self.web, self.desk = free_port(), free_port()
         self.config.write_text(
             f"[web]\nport = {self.web}\n[desk]\nport = {self.desk}\n[slots]\nrecords = 4096\n"
-            "[safety]\nallow_swap = true\nallow_core_dumps = true\n"
+            '[screening]\nlanguages = ["en"]\n[safety]\nallow_swap = true\n'
+            "allow_core_dumps = true\n"
         )
         self.environment = {**os.environ, **environment}
         self.prefix: tuple[str, ...] = ()

@@ -29,7 +29,9 @@ def with_core_dumps() -> None:
 @pytest.mark.parametrize("name", ["web", "desk", "courier", "caretaker"])
 async def test_a_process_started_by_hand_gives_no_core_dump_and_writes_for_itself(name, short_dir):
     migrate(DataSettings(folder=short_dir).database_url)
-    (short_dir / "havenline.toml").write_text("[web]\nport = 0\n[desk]\nport = 0\n")
+    (short_dir / "havenline.toml").write_text(
+        '[web]\nport = 0\n[desk]\nport = 0\n[screening]\nlanguages = ["en"]\n'
+    )
     keeper = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "intake_server.keeper", "--data", str(short_dir)),
         *("--records", "4096"),

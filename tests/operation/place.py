@@ -18,6 +18,8 @@ port = {web}
 port = {desk}
 [slots]
 records = 4096
+[screening]
+languages = ["en"]
 [safety]
 allow_swap = true
 allow_core_dumps = true

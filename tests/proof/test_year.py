@@ -135,7 +135,7 @@ class Year:
             if what == "writes":
                 await insist(back.write, WROTE)
                 talk.wrote, talk.closed = self.day, None
-            elif what == "answered":
+            elif what == "answered" and talk.closed is None:  # what is closed is not in the queue
                 await insist(self.answer, talk)
                 talk.wrote = self.day
             elif what == "closed" and talk.closed is None:

@@ -134,6 +134,7 @@ def test_screening_copies(case):
         case["danger"],
         case["text"],
         case["language_hint"],
+        case["is_answers"],
     )
     blob = wraps.seal_screening_copy(box(case["secret"]).public, copy)
     assert open_screening(again(case, blob)) == copy

@@ -31,6 +31,9 @@ COMBINATIONS = (
     (2, 4, 3, 1, 3),
     (2, 5, 3, 1, 4),
     (2, 6, 3, 2**32 - 1, 3),
+    (1, 1, 1, 0, 5),
+    (1, 1, 2, 0, 5),
+    (2, 7, 3, 2, 3),
 )
 TEXTS = (
     ("Can I talk to somebody?", ""),
@@ -40,6 +43,15 @@ TEXTS = (
     ("Calm today.", "Mara"),
     ("", "Mara"),
     ("\ufeffplease call back " * 60, "Mara"),
+    ("1 papers=yes leaving=partly", "en"),
+    ("1", ""),
+    (
+        (
+            '{"category":"debt_bondage","end":9,"of":"AAAAAAAAAAAAAAAAAAAAAA",'
+            '"rule":"en.debt.work_off","said":"agreed","start":0,"v":1}'
+        ),
+        "Mara",
+    ),
 )
 _STRUCT = struct.Struct(">3s16s16s16sQBBIQBBI")
 
@@ -157,7 +169,7 @@ def _not_verified():
 
 def _refused(good):
     layouts = {
-        "unknown direction": {"direction": 7},
+        "unknown direction": {"direction": 8},
         "direction 0": {"direction": 0},
         "unknown origin": {"origin": 5},
         "unknown format": {"format": 9},
@@ -168,6 +180,9 @@ def _refused(good):
         "findings as a message": {"format": 2},
         "a note's direction among messages": {"direction": 4, "origin": 3, "epoch": 1, "format": 3},
         "an epoch without team": {"epoch": 1},
+        "answers of the team": {"direction": 2, "origin": 3, "epoch": 1, "format": 5},
+        "answers of the caretaker": {"origin": 4, "format": 5},
+        "format 6": {"format": 6},
         "unknown flag": {"flags": 2},
         "unknown flag beside danger": {"flags": 3},
         "counter 0": {"counter": 0},
@@ -185,7 +200,7 @@ def _refused(good):
         for why, changed in layouts.items()
     ]
     for case in cases:  # refused for what they are, not for a direction nobody asked for
-        case["set"]["directions"] = [1, 2, 3, 4, 5, 6]
+        case["set"]["directions"] = [1, 2, 3, 4, 5, 6, 7]
     content = _content()
     size = len(content["body"])
     made = {

@@ -131,12 +131,18 @@ def _screening():
             "secret": READER,
             "conversation_id": CONVERSATION,
             "message_id": MESSAGE,
-            "danger": danger,
+            "danger": flags & 1 == 1,
+            "is_answers": flags & 2 == 2,
             "text": text,
             "language_hint": hint,
-            "blob": _screening_blob(f"copy {hint}", danger, (text.encode(), hint.encode())),
+            "blob": _screening_blob(f"copy {hint}", flags, (text.encode(), hint.encode())),
         }
-        for danger, text, hint in ((False, "hello", ""), (True, "مساعدة", "ar"))
+        for flags, text, hint in (
+            (0, "hello", ""),
+            (1, "مساعدة", "ar"),
+            (2, "1 papers=yes", "en"),
+            (3, "1", "fr"),
+        )
     ]
 
 
@@ -326,7 +332,7 @@ def _wrong_inside(name):
         ]
     if name == "screening":
         return [
-            ("unknown flag", _screening_blob("flag", 2, (b"a", b""))),
+            ("unknown flag", _screening_blob("flag", 4, (b"a", b""))),
             ("one text", _screening_blob("one", 0, (b"a",))),
             ("not UTF-8", _screening_blob("bad", 0, (b"\xff", b""))),
         ]

@@ -18,12 +18,12 @@ A line, parts parted by spaces, everything folded::
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-__all__ = ["NO_ENDING", "DictionaryForms", "WordForms", "as_lines", "read_forms"]
+__all__ = ["NO_ENDING", "DictionaryForms", "WordForms", "as_lines", "joined_stems", "read_forms"]
 
 NO_ENDING: Final = "="
 _SHARED: Final = "%"
@@ -94,19 +94,9 @@ def as_lines(forms: Mapping[str, Iterable[str]]) -> list[str]:
 class DictionaryForms:
     """A morphology that knows the forms of given words."""
 
-    def __init__(self, *sources: WordForms, roman: Callable[[str], str] | None = None) -> None:
-        """``sources``: shipped forms first, then those of an organisation's own words.
-
-        ``roman`` gives the romanised key of a word; the keys of all forms are then known too.
-        """
-        self._stems: dict[str, tuple[tuple[str, str], ...]] = {}
-        for source in sources:
-            for stem, entries in source.stems.items():
-                self._stems[stem] = (*self._stems.get(stem, ()), *entries)
-                if roman is not None:
-                    key = roman(stem)
-                    spelt = [(word, _roman_endings(endings, roman)) for word, endings in entries]
-                    self._stems[key] = (*self._stems.get(key, ()), *spelt)
+    def __init__(self, stems: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        """``stems``: as ``joined_stems`` gives them."""
+        self._stems = stems
 
     def bases(self, word: str) -> tuple[str, ...]:
         """Return the words of the rules of which this is a form."""
@@ -127,6 +117,24 @@ class DictionaryForms:
                 for _, endings in entries:
                     found.update((stem + e.strip(NO_ENDING))[: _HEAD + 1] for e in endings.split())
         return frozenset(found)
+
+
+def joined_stems(
+    sources: Iterable[WordForms], roman: Callable[[str], str] | None = None
+) -> dict[str, list[list[str]]]:
+    """Return words and endings by stem: shipped ones first, then an organisation's own.
+
+    ``roman`` gives the romanised key of a word; the keys of all forms are then known too.
+    """
+    stems: dict[str, list[list[str]]] = {}
+    for source in sources:
+        for stem, entries in source.stems.items():
+            stems.setdefault(stem, []).extend([word, endings] for word, endings in entries)
+            if roman is not None:
+                stems.setdefault(roman(stem), []).extend(
+                    [word, _roman_endings(endings, roman)] for word, endings in entries
+                )
+    return stems
 
 
 def _roman_endings(endings: str, roman: Callable[[str], str]) -> str:

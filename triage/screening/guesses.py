@@ -7,10 +7,10 @@ Two words that differ in one place agree in their first or in their second half:
 kept by their halves, and a look-up costs a few steps whatever their number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-__all__ = ["MOST_FORMS_GUESSED", "SHORTEST_GUESSED", "Guesses"]
+__all__ = ["MOST_FORMS_GUESSED", "SHORTEST_GUESSED", "Guesses", "by_halves"]
 
 SHORTEST_GUESSED: Final = 6
 MOST_FORMS_GUESSED: Final = 16
@@ -21,15 +21,19 @@ _MOST_NEAR: Final = 32
 class Guesses:
     """The words of one language that may be guessed at."""
 
-    def __init__(self, forms: Mapping[str, Iterable[str]], real: Iterable[str]) -> None:
-        """``forms``: from each form to the words of the rules; ``real``: never to be mended."""
-        self._forms = {form: tuple(words) for form, words in forms.items()}
+    def __init__(
+        self,
+        forms: Mapping[str, Sequence[str]],
+        real: Iterable[str],
+        halves: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """``forms``: from each form to the words of the rules; ``real``: never to be mended.
+
+        ``halves``: what ``by_halves`` says of the forms, where it is known already.
+        """
+        self._forms = forms
         self._real = frozenset(real)
-        halves: dict[str, list[str]] = {}
-        for form in self._forms:
-            for half in _halves(form, len(form)):
-                halves.setdefault(half, []).append(form)
-        self._halves = {half: tuple(words[:_MOST_NEAR]) for half, words in halves.items()}
+        self._halves = by_halves(forms) if halves is None else halves
 
     def near(self, word: str) -> tuple[str, ...]:
         """Return the words of the rules that ``word`` may have been meant for."""
@@ -42,6 +46,15 @@ class Guesses:
                     if _is_near(word, form):
                         found.update(dict.fromkeys(self._forms[form]))
         return tuple(found)
+
+
+def by_halves(forms: Iterable[str]) -> dict[str, list[str]]:
+    """Return the forms by the keys of their halves."""
+    halves: dict[str, list[str]] = {}
+    for form in forms:
+        for half in _halves(form, len(form)):
+            halves.setdefault(half, []).append(form)
+    return {half: words[:_MOST_NEAR] for half, words in halves.items()}
 
 
 def _halves(word: str, length: int) -> tuple[str, str]:

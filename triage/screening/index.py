@@ -27,14 +27,17 @@ class WordIndex:
         self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
 
         self._lexicons = lexicons
-        usual = {one for lexicon in lexicons for one in lexicon.usual}
-        self._usual = {one: self._asked(as_word(one)) for one in usual}
+        self._usual = frozenset().union(*(lexicon.usual for lexicon in lexicons))
+        self._kept: dict[str, list[tuple[int, Token]]] = {}
 
     def known(self, word: Word) -> Sequence[tuple[int, Token]]:
         """Return what each language that knows a word knows of it."""
-        if len(word.spellings) == 1 and word.spellings[0] in self._usual:
-            return self._usual[word.spellings[0]]
-        return self._asked(word)
+        if len(word.spellings) > 1 or word.spellings[0] not in self._usual:
+            return self._asked(word)
+        known = self._kept.get(word.spellings[0])
+        if known is None:
+            known = self._kept[word.spellings[0]] = self._asked(as_word(word.spellings[0]))
+        return known
 
     def _asked(self, word: Word) -> list[tuple[int, Token]]:
         found: list[tuple[int, Token]] = []

@@ -6,9 +6,9 @@ or by its base forms (``Morphology``). Words that no rule speaks of are unknown 
 most words of a message, in most languages.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, Protocol
 
@@ -80,8 +80,9 @@ class Vocabulary:
 
     ``number_phrases`` holds numbers of several words, by the first of them, the longest first.
     ``irregular`` maps a form to its base. ``heads`` are the first letters of forms that the
-    morphology knows beyond those of its bases. ``roman`` gives the romanised key of a word of the
-    rules, where the language is also written in Latin letters.
+    morphology knows beyond those of its bases. ``romanised`` and ``roman_prefixes`` map a
+    romanised key to the words, and to the beginnings of words, that have it, where the language
+    is also written in Latin letters.
     """
 
     morphology: Morphology
@@ -91,7 +92,8 @@ class Vocabulary:
     number_phrases: NumberPhrases
     heads: frozenset[str] = frozenset()
     respelling: Respelling = unchanged
-    roman: Callable[[str], str] | None = None
+    romanised: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    roman_prefixes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     affixes: bool = False
     """Words may have something before them, so that their first letters say nothing."""
 
@@ -129,8 +131,8 @@ class Lexicon:
         self._bases = vocabulary.morphology.bases
         self._respelling, self._affixes = vocabulary.respelling, vocabulary.affixes
         self._spelling, self._irregular = vocabulary.spelling, vocabulary.irregular
-        self._romanised = self._roman_keys(self._known.union(vocabulary.irregular))
-        self._roman_prefixes = self._roman_keys(prefixes)
+        self._romanised = vocabulary.romanised
+        self._roman_prefixes = vocabulary.roman_prefixes
         self._roman_lengths = sorted({len(key) for key in self._roman_prefixes})
         self.heads = frozenset(
             word[:HEAD]
@@ -144,13 +146,6 @@ class Lexicon:
             for key in chain(self._romanised, self._roman_prefixes, vocabulary.heads)
             if key.startswith(ROMAN)
         )
-
-    def _roman_keys(self, words: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        keys: dict[str, tuple[str, ...]] = {}
-        if (roman := self._vocabulary.roman) is not None:
-            for word in sorted(words):
-                keys[roman(word)] = (*keys.get(roman(word), ()), word)
-        return keys
 
     def merged(self, words: Sequence[Word]) -> Sequence[Word]:
         """Return the words with numbers of several words ("mười lăm") as one word each."""

@@ -1,29 +1,28 @@
 """From the parts of a language's files to what messages are compared with."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Final
 
-from triage.screening.arabic import ArabicAffixes
-from triage.screening.dictionary import LANGUAGES, forms_of
 from triage.screening.folding import fold
-from triage.screening.forms import NO_ENDING, DictionaryForms, WordForms, read_forms
-from triage.screening.guesses import MOST_FORMS_GUESSED, SHORTEST_GUESSED, Guesses
-from triage.screening.lexicon import (
-    HEAD,
-    EnglishEndings,
-    Lexicon,
-    Morphology,
-    NoMorphology,
-    Vocabulary,
+from triage.screening.forms import (
+    NO_ENDING,
+    DictionaryForms,
+    WordForms,
+    joined_stems,
+    read_forms,
 )
+from triage.screening.guesses import MOST_FORMS_GUESSED, SHORTEST_GUESSED, by_halves
+from triage.screening.lexicon import HEAD
+from triage.screening.pack_shape import PackShape, rule_shape, tree_shape
 from triage.screening.phrases import Concepts, read_phrase
-from triage.screening.respelling import RESPELLINGS, USUAL, romanised, unchanged
+from triage.screening.respelling import RESPELLINGS, USUAL, romanised
 from triage.screening.rule_entry import WrongError, as_string, as_table, split
-from triage.screening.rules import Pack, Rule, WordList, starting
+from triage.screening.rules import Rule, WordList
 from triage.screening.tree import Exact, Phrase, Prefix
 from triage.screening.words import is_unspaced
 
-__all__ = ["LISTS", "WORD_KEYS", "LanguageParts", "build_pack", "dictionary_of", "inflected"]
+__all__ = ["LISTS", "WORD_KEYS", "LanguageParts", "build_shape", "dictionary_of", "inflected"]
 
 LISTS: Final = tuple(WordList)
 WORD_KEYS: Final = frozenset(
@@ -60,31 +59,63 @@ class LanguageParts:
         self.switched_off: list[Rule] = []
 
 
-def build_pack(language: LanguageParts, forms: Mapping[str, str]) -> Pack:
+def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
     """Put a language together; raise ``WrongError`` or ``PhraseError`` for what is wrong."""
     table = language.words or {}
     kind = _morphology(table)
+    spellings = _spellings(language.name, table)
+    roman = romanised(language.name) if spellings == "cyrillic" else None
     elements = frozenset(e for phrase in language.concepts.phrases(lists=True) for e in phrase)
     plain = frozenset(element for element in elements if isinstance(element, str))
     exact = frozenset(element.word for element in elements if isinstance(element, Exact))
     known = _known_forms(kind, table, forms, inflected(language.concepts.phrases(), table))
-    rules = tuple(language.rules.values())
-    tree = language.concepts.tree()
-    return Pack(
+    prefixes = frozenset(element.start for element in elements if isinstance(element, Prefix))
+    numbers = _numbers(table)
+    single = {parts[0]: number for parts, number in numbers.items() if len(parts) == 1}
+    irregular = {
+        fold(form): fold(base)
+        for base, written in as_table(table.get("irregular", {})).items()
+        for form in split(as_string(base, written))
+    }
+    guesses = _guesses(known)
+    stems = joined_stems(known, roman) if kind == "simplemma" else {}
+    return PackShape(
         language=language.name,
-        lexicon=Lexicon(
-            _vocabulary(language.name, kind, table, plain, known),
-            plain | exact,
-            frozenset(element.start for element in elements if isinstance(element, Prefix)),
-            _guesses(known),
-            tree,
-            _usual(language.concepts),
-        ),
-        rules=rules,
-        starting=starting(rules),
-        step=_CLUSTERS_A_WORD if kind == "characters" else 1,
         reviewed_by=language.reviewed_by,
+        step=_CLUSTERS_A_WORD if kind == "characters" else 1,
+        rules=[rule_shape(rule) for rule in language.rules.values()],
+        nodes=tree_shape(language.concepts.tree()),
+        words=sorted(plain | exact),
+        bare=sorted(plain) if kind == "arabic" else [],
+        prefixes=sorted(prefixes),
+        usual=sorted(_usual(language.concepts)),
+        morphology=kind,
+        respelling=spellings,
+        stems=stems,
+        heads=sorted(_heads(kind, plain, stems)),
+        spelling={
+            fold(written): fold(as_string(written, meant))
+            for written, meant in as_table(table.get("spelling", {})).items()
+        },
+        irregular=irregular,
+        numbers=single,
+        number_phrases=_phrases(numbers),
+        romanised=_roman_keys((plain | exact).union(single, irregular), roman),
+        roman_prefixes=_roman_keys(prefixes, roman),
+        guesses=guesses,
+        halves=by_halves(guesses),
+        real=sorted(
+            {one for source in known for real in source.guessable.values() for one in real}
+        ),
     )
+
+
+def _roman_keys(words: Iterable[str], roman: Callable[[str], str] | None) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = {}
+    if roman is not None:
+        for word in sorted(words):
+            keys.setdefault(roman(word), []).append(word)
+    return keys
 
 
 def _usual(concepts: Concepts) -> frozenset[str]:
@@ -99,7 +130,7 @@ def _morphology(table: Mapping[str, object]) -> str:
     if not isinstance(kind, str) or kind not in _MORPHOLOGIES:
         raise WrongError("the morphology is not known", f"use one of {', '.join(_MORPHOLOGIES)}")
     lemmas = as_string("lemmas", table.get("lemmas", ""))
-    if kind == "simplemma" and lemmas not in LANGUAGES:
+    if kind == "simplemma" and lemmas not in _dictionary().LANGUAGES:
         raise WrongError("simplemma needs lemmas", 'write its code, for example lemmas = "es"')
     return kind
 
@@ -140,13 +171,18 @@ def _known_forms(
     if kind != "simplemma":
         return (shipped,)
     missing = words - shipped.words
-    return (shipped, forms_of(lemmas, missing)) if missing else (shipped,)
+    return (shipped, _dictionary().forms_of(lemmas, missing)) if missing else (shipped,)
 
 
-def _guesses(known: tuple[WordForms, ...]) -> Guesses | None:
-    near = {word: real for source in known for word, real in source.guessable.items()}
-    if not near:
-        return None
+def _dictionary() -> ModuleType:
+    from triage.screening import dictionary  # noqa: PLC0415 -- a tenth of a second, seldom needed
+
+    return dictionary
+
+
+def _guesses(known: tuple[WordForms, ...]) -> dict[str, list[str]]:
+    """Return from each form that may be guessed at to the words of the rules."""
+    near = {word for source in known for word in source.guessable}
     forms: dict[str, set[str]] = {word: {word} for word in near}
     for source in known:
         for stem, entries in source.stems.items():
@@ -155,54 +191,27 @@ def _guesses(known: tuple[WordForms, ...]) -> Guesses | None:
                     forms[word].update(stem + end.strip(NO_ENDING) for end in endings.split())
     words: dict[str, list[str]] = {}
     for word in sorted(forms):
-        for form in forms[word] if len(forms[word]) <= MOST_FORMS_GUESSED else {word}:
+        for form in sorted(forms[word]) if len(forms[word]) <= MOST_FORMS_GUESSED else [word]:
             if len(form) >= SHORTEST_GUESSED:
                 words.setdefault(form, []).append(word)
-    return Guesses(words, (one for real in near.values() for one in real))
+    return words
 
 
-def _vocabulary(
-    name: str,
-    kind: str,
-    table: Mapping[str, object],
-    plain: frozenset[str],
-    known: tuple[WordForms, ...],
-) -> Vocabulary:
+def _spellings(name: str, table: Mapping[str, object]) -> str:
     spellings = as_string("spellings", table.get("spellings", "")) or USUAL.get(name, "none")
     if spellings not in {*RESPELLINGS, "cyrillic"}:
         known_ways = ", ".join((*RESPELLINGS, "cyrillic"))
         raise WrongError('"spellings" is not known', f"use one of {known_ways}, or leave it out")
-    roman = romanised(name) if spellings == "cyrillic" else None
-    heads: frozenset[str] = frozenset()
-    morphology: Morphology = NoMorphology()
+    return spellings
+
+
+def _heads(
+    kind: str, plain: frozenset[str], stems: Mapping[str, Sequence[Sequence[str]]]
+) -> frozenset[str]:
+    """Return the first letters of forms beyond those of the words themselves."""
     if kind == "english":
-        morphology = EnglishEndings()
-        heads = frozenset(word[: HEAD - 1] for word in plain if len(word) == HEAD)  # deny, denies
-    elif kind == "arabic":
-        morphology = ArabicAffixes(plain)
-    elif kind == "simplemma":
-        found = DictionaryForms(*known, roman=roman)
-        morphology, heads = found, found.heads()
-    irregular = {
-        fold(form): fold(base)
-        for base, written in as_table(table.get("irregular", {})).items()
-        for form in split(as_string(base, written))
-    }
-    numbers = _numbers(table)
-    return Vocabulary(
-        morphology=morphology,
-        spelling={
-            fold(written): fold(as_string(written, meant))
-            for written, meant in as_table(table.get("spelling", {})).items()
-        },
-        irregular=irregular,
-        numbers={parts[0]: number for parts, number in numbers.items() if len(parts) == 1},
-        number_phrases=_phrases(numbers),
-        heads=heads,
-        respelling=RESPELLINGS.get(spellings, unchanged),
-        roman=roman,
-        affixes=kind == "arabic",
-    )
+        return frozenset(word[: HEAD - 1] for word in plain if len(word) == HEAD)  # deny, denies
+    return DictionaryForms(stems).heads()
 
 
 def _numbers(table: Mapping[str, object]) -> dict[tuple[str, ...], int]:
@@ -218,11 +227,11 @@ def _numbers(table: Mapping[str, object]) -> dict[tuple[str, ...], int]:
 
 def _phrases(
     numbers: Mapping[tuple[str, ...], int],
-) -> dict[str, list[tuple[tuple[str, ...], int]]]:
+) -> dict[str, list[list[Any]]]:
     """Return numbers of several words, by the first of them, the longest first."""
-    found: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    found: dict[str, list[list[Any]]] = {}
     for parts, number in sorted(numbers.items(), key=lambda one: -len(one[0])):
         shortest = _SHORTEST_IN_CLUSTERS if is_unspaced(parts[0][0]) else _SEVERAL
         if len(parts) >= shortest:
-            found.setdefault(parts[0], []).append((parts, number))
+            found.setdefault(parts[0], []).append([list(parts), number])
     return found

@@ -60,10 +60,11 @@ from triage.screening.pack_builder import (
     LISTS,
     WORD_KEYS,
     LanguageParts,
-    build_pack,
+    build_shape,
     dictionary_of,
     inflected,
 )
+from triage.screening.pack_shape import PackShape, pack_of
 from triage.screening.phrases import PhraseError
 from triage.screening.rule_entry import (
     LONGEST_EXPLANATION,
@@ -73,10 +74,17 @@ from triage.screening.rule_entry import (
     read_rule,
     split,
 )
-from triage.screening.rules import Pack, Rule, RuleSet
+from triage.screening.rules import Rule, RuleSet
 from triage.screening.taxonomy import Taxonomy
 
-__all__ = ["ENGINE_VERSION", "RuleProblem", "RulesRefusedError", "inflected_words", "load_rules"]
+__all__ = [
+    "ENGINE_VERSION",
+    "RuleProblem",
+    "RulesRefusedError",
+    "compile_rules",
+    "inflected_words",
+    "load_rules",
+]
 
 ENGINE_VERSION: Final = "2"
 
@@ -85,6 +93,7 @@ _LONGEST_FILE: Final = 1_000_000
 _MOST_RULES: Final = 2_000
 
 _NO_FORMS: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_SHAPES: Final[Mapping[str, PackShape]] = MappingProxyType({})
 _FILE_KEYS: Final = frozenset(
     {"schema", "language", "reviewed_by", "words", "concepts", "extend", "off", "explain", "rule"}
 )
@@ -114,22 +123,50 @@ class RulesRefusedError(Exception):
 
 
 def load_rules(
-    taxonomy: Taxonomy, files: Mapping[str, str], forms: Mapping[str, str] = _NO_FORMS
+    taxonomy: Taxonomy,
+    files: Mapping[str, str],
+    forms: Mapping[str, str] = _NO_FORMS,
+    shapes: Mapping[str, PackShape] = _NO_SHAPES,
 ) -> RuleSet:
     """Return the rules in these files; raise ``RulesRefusedError`` with every problem found.
 
     ``files`` maps a name to its text, in order: shipped files first, an organisation's after.
     ``forms`` maps a language of simplemma to the text of its shipped file of forms; words that
-    it lacks are looked up in simplemma's dictionary, which takes seconds.
+    it lacks are looked up in simplemma's dictionary, which takes seconds. ``shapes`` maps names
+    of files to what ``compile_rules`` made of just these; they are then not read again, unless
+    another file adds to their language.
     """
     loader = _Loader(taxonomy, forms)
+    others = [text for name, text in files.items() if name not in shapes]
+    added_to = set(map(_language_in, others)) if shapes else set()
     for name, text in files.items():
-        loader.read(name, text)
-    packs = loader.packs()
+        if name in shapes and shapes[name]["language"] not in added_to:
+            loader.take(shapes[name])
+        else:
+            loader.read(name, text)
+    packs = tuple(map(pack_of, loader.shapes()))
     if loader.problems:
         raise RulesRefusedError(loader.problems)
     index = WordIndex([pack.lexicon for pack in packs])
     return RuleSet(taxonomy, packs, index, f"{ENGINE_VERSION}+{_digest(taxonomy, files)}")
+
+
+def compile_rules(
+    taxonomy: Taxonomy, name: str, text: str, forms: Mapping[str, str] = _NO_FORMS
+) -> PackShape | None:
+    """Return what ``load_rules`` may be given for a file that is right, or nothing."""
+    loader = _Loader(taxonomy, forms)
+    loader.read(name, text)
+    shapes = loader.shapes()
+    return shapes[0] if shapes and not loader.problems else None
+
+
+def _language_in(text: str) -> object:
+    """Return the language that a file adds to; what is wrong with it is said when it is read."""
+    try:
+        return _parse(text).get("language")
+    except WrongError:
+        return None
 
 
 def inflected_words(taxonomy: Taxonomy, files: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
@@ -160,7 +197,7 @@ class _Loader:
         self.problems: list[RuleProblem] = []
         self._taxonomy = taxonomy
         self._forms = forms
-        self._languages: dict[str, LanguageParts] = {}
+        self._languages: dict[str, LanguageParts | PackShape] = {}
         self._misread = False
 
     def read(self, file: str, text: str) -> None:
@@ -181,18 +218,22 @@ class _Loader:
             except WrongError as wrong:
                 self._say(file, where, wrong)
 
+    def take(self, shape: PackShape) -> None:
+        """Take in a language that is put together already."""
+        self._languages[shape["language"]] = shape
+
     def languages(self) -> Iterable[LanguageParts]:
         """Return what was read, language by language."""
-        return self._languages.values()
+        return [one for one in self._languages.values() if isinstance(one, LanguageParts)]
 
-    def packs(self) -> tuple[Pack, ...]:
+    def shapes(self) -> list[PackShape]:
         """Check what only shows when all is read, and put each language together."""
         self._misread = bool(self.problems)
-        return tuple(
-            pack
-            for language in self._languages.values()
-            if (pack := self._pack(language)) is not None
-        )
+        shapes = [
+            self._shape(one) if isinstance(one, LanguageParts) else one
+            for one in self._languages.values()
+        ]
+        return [shape for shape in shapes if shape is not None]
 
     def _say(self, file: str, where: str, wrong: WrongError) -> None:
         self.problems.append(RuleProblem(file, where, wrong.problem, wrong.remedy))
@@ -204,6 +245,8 @@ class _Loader:
         if not isinstance(name, str) or not name.isalpha() or not name.islower():
             raise WrongError("the language is missing", 'write for example language = "en"')
         language = self._languages.setdefault(name, LanguageParts(name))
+        if not isinstance(language, LanguageParts):
+            raise TypeError(name)
         language.reviewed_by = as_string(
             "reviewed_by", table.get("reviewed_by", language.reviewed_by)
         )
@@ -253,7 +296,7 @@ class _Loader:
             words = split(as_string(which.name.lower(), table.get(which.name.lower(), "")))
             language.concepts.add_list(file, which.value, words, exact=which.is_exact)
 
-    def _pack(self, language: LanguageParts) -> Pack | None:
+    def _shape(self, language: LanguageParts) -> PackShape | None:
         if language.words is None:
             wrong = WrongError("no file of this language has [words]", "add it to the first")
             self._say(language.name, "words", wrong)
@@ -263,7 +306,7 @@ class _Loader:
         if len(self.problems) > before:
             return None
         try:
-            return build_pack(language, self._forms)
+            return build_shape(language, self._forms)
         except PhraseError as wrong:
             self._say(wrong.file or language.name, "concepts", WrongError(str(wrong), wrong.remedy))
         except WrongError as wrong:

@@ -85,26 +85,34 @@ _BY_CATEGORY: Final = {
 }
 
 
-def _class_of(character: str) -> str:
-    for kind, members in (
-        ("P", "."),
-        ("C", ","),
-        ("S", _SENTENCE_ENDS),
-        ("B", _CLAUSE_ENDS),
-        ("A", APOSTROPHES),
-        ("F", _FOR_LETTERS),
-        ("J", _ARABIC_SEPARATORS),
-        ("V", _STACKERS),
-        ("D", "0123456789"),
-    ):
-        if character in members:
-            return kind
-    kind = _BY_CATEGORY.get(unicodedata.category(character), "O")
-    return "U" if kind == "L" and is_unspaced(character) else kind
-
-
+_BY_SIGN: Final = (
+    ("D", "0123456789"),
+    ("V", _STACKERS),
+    ("J", _ARABIC_SEPARATORS),
+    ("F", _FOR_LETTERS),
+    ("A", APOSTROPHES),
+    ("B", _CLAUSE_ENDS),
+    ("S", _SENTENCE_ENDS),
+    ("C", ","),
+    ("P", "."),
+)
 _PLANES: Final = 0x20000
-_CLASSES: Final = "".join(_class_of(chr(point)) for point in range(_PLANES))
+
+
+def _classes() -> str:
+    """Return the classes of all characters that have one, by code point."""
+    categories = map(unicodedata.category, map(chr, range(_PLANES)))
+    classes = [_BY_CATEGORY.get(category, "O") for category in categories]
+    for low, high in _UNSPACED:
+        for point in range(ord(low), ord(high) + 1):
+            classes[point] = "U" if classes[point] == "L" else classes[point]
+    for kind, members in _BY_SIGN:
+        for member in members:
+            classes[ord(member)] = kind
+    return "".join(classes)
+
+
+_CLASSES: Final = _classes()
 _BEYOND: Final = re.compile("[^A-Z]")
 _THINGS: Final = re.compile(
     r"(?P<word>L(?:[LM]|[AFD](?=L))*)"

@@ -19,7 +19,10 @@ from intake_server.screening_link import (
     ScreeningUnavailable,
     ScreeningVerb,
 )
+from intake_server.screening_rules import shipped_taxonomy
 from intake_server.settings import ScreeningSettings, Settings
+from triage.guided import QUESTIONS, Answer, answers_text
+from triage.guided_findings import screen_answers
 from triage.screening.findings import Applies, Finding, Screening, Strength, Why
 from vault.envelope import (
     Direction,
@@ -38,6 +41,7 @@ from vault.keeper_protocol import (
 from vault.sealing import Kind, pack, random_bytes, unpack
 from vault.wraps import ScreeningCopy, is_screening_key_verified, seal_screening_copy
 
+EVERYTHING = answers_text({question.id: Answer.YES for question in QUESTIONS[1:]})
 TEXT = "my boss took my passport and he will kill me tonight"
 
 
@@ -65,7 +69,7 @@ async def serve(stage):
         for listener in opened:
             await listener.close()
         health = Health(stage.clock.monotonic)
-        screener = Screener(rules, stage.caretaker_keys, stage.clock.unix)
+        screener = Screener(rules, answers, stage.caretaker_keys, stage.clock.unix)
         log = stage.log_of("caretaker")
         socket = ScreeningSocket(screener, stage.caretaker, thread, health, log, **more)
         path = stage.settings.data.run_dir / "caretaker.sock"
@@ -78,13 +82,18 @@ async def serve(stage):
             await listener.close()
 
 
-def copy_for(client, text=TEXT):
+def answers(text):
+    return screen_answers(text, shipped_taxonomy())
+
+
+def copy_for(client, text=TEXT, *, is_answers=False):
     return ScreeningCopy(
         conversation_id=client.conversation_id,
         message_id=random_bytes(16),
         danger=False,
         text=text,
         language_hint="en",
+        is_answers=is_answers,
     )
 
 
@@ -125,6 +134,29 @@ async def test_what_cannot_be_screened_stands_at_one_with_a_finding_that_says_so
     assert (screened.screened, screened.urgency, screened.language) == (False, 1, "")
     document = json.loads(decode_findings(opened(client, screened).envelope).document)
     assert document["why"] == "no_text"
+
+
+async def test_answers_become_findings_and_their_size_says_nothing(real, link):
+    client, made = await real.write_in()
+    sizes = set()
+    for text in ("1", "1 papers=yes", EVERYTHING):
+        copy = copy_for(client, text, is_answers=True)
+        screened = await link.screen_text(made.reference.packed, copy, real.caretaker_keys.public)
+        sizes.add(len(screened.finding))
+    assert len(sizes) == 1
+    assert (screened.screened, screened.urgency, screened.language) == (True, 2, "")
+    document = json.loads(decode_findings(opened(client, screened).envelope).document)
+    assert [one["rule"] for one in document["findings"]] == [
+        f"guided.{question.id}" for question in QUESTIONS[1:]
+    ]
+
+
+async def test_words_of_the_client_are_never_taken_for_answers(real, link):
+    client, made = await real.write_in()
+    copy = copy_for(client, EVERYTHING)
+    screened = await link.screen_text(made.reference.packed, copy, real.caretaker_keys.public)
+    document = json.loads(decode_findings(opened(client, screened).envelope).document)
+    assert document["findings"] == []
 
 
 async def test_nothing_of_it_reaches_disk_or_log(real, link):
@@ -310,3 +342,27 @@ async def test_a_connection_that_breaks_off_harms_nobody(stage, link):
         await writer.drain()
         writer.close()
     assert await link.key() is None
+
+
+async def test_a_broken_own_file_stops_nothing_and_is_told_without_its_words(stage, link):
+    own = stage.folder / "indicators"
+    own.mkdir()
+    (own / "a-broken.toml").write_text('schema = 1\nlanguage = "en"\nzanzibar', encoding="utf-8")
+    (own / "b-sound.toml").write_text(
+        'schema = 1\nlanguage = "en"\n[extend]\npapers = "pink slip"\n', encoding="utf-8"
+    )
+    screening = ScreeningSettings(mode="on", languages=("en",))
+    stage.settings = Settings(data=stage.settings.data, screening=screening)
+    sweep = await stage.with_caretaker()
+    report = sweep.health.report()
+    assert report["alarms"] == ["own_rules_refused"]
+    (refused,) = report["own_rules_refused"]
+    assert refused["file"] == "indicators/a-broken.toml"
+    assert "TOML" in refused["reason"]
+    told = json.dumps(report) + stage.lines.getvalue()
+    assert "own_rules_refused" in stage.lines.getvalue()
+    assert "zanzibar" not in told
+    client, made = await stage.write_in()
+    copy = copy_for(client, "my boss took my pink slip")
+    screened = await link.screen_text(made.reference.packed, copy, stage.caretaker_keys.public)
+    assert screened.urgency == 2

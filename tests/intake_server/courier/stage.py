@@ -57,7 +57,7 @@ class Stage(Hotline):
         self.settings = Settings(
             data=DataSettings(folder=folder),
             desk=DeskSettings(port=0),
-            screening=ScreeningSettings(mode=screening),
+            screening=ScreeningSettings(mode=screening, languages=("en",)),
             channels=ChannelSettings(loopback=LoopbackSettings(enabled=True)),
         )
         self._processes = contextlib.AsyncExitStack()
@@ -213,7 +213,7 @@ class Stage(Hotline):
         return await self.until(row, message_id, lambda now: now[0] != "waiting")
 
     async def until(self, row, message_id: bytes, is_so):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for _ in self.database.changes(0):
                 now = await self.standing(row, message_id)
                 if is_so(now):

@@ -24,7 +24,7 @@ async def loopback_of(stage) -> Loopback:
 
 
 async def said(loopback, *texts, address="kim") -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for text in texts:
             await loopback.say(address, text)
 
@@ -129,7 +129,7 @@ async def test_messages_of_one_address_at_once_make_one_conversation(stage):
 )
 async def test_attachments_are_named_and_not_screened(stage, kinds, text, stored):
     loopback = await loopback_of(stage)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await loopback.say("kim", text, attachments=kinds)
     row = await stage.only_row()
     assert await stage.texts(row) == stored
@@ -169,7 +169,7 @@ async def test_before_somebody_is_set_up_the_channel_keeps_messages(bare):
     assert not stored.done()
     assert await bare.rows() == []
     await bare.set_up()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await stored
     assert await bare.texts(await bare.only_row()) == ["early"]
 
@@ -182,7 +182,7 @@ async def test_while_the_keeper_is_away_the_channel_keeps_messages(stage):
     await asyncio.sleep(0.3)
     assert not stored.done()
     await stage.open()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await stored
     assert await stage.texts(await stage.only_row()) == ["one", "two"]
 
@@ -248,7 +248,7 @@ async def test_health_tells_when_nothing_can_be_stored(stage):
     assert report["waiting"] == 1
     assert "messages_kept" in report["alarms"]
     await stage.open()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await stored
     assert "messages_kept" not in courier.report(stage.clock.monotonic())["alarms"]
     loopback.cut()
@@ -291,13 +291,13 @@ async def test_a_voice_message_is_answered_that_it_cannot_be_opened(stage):
     await said(loopback, "one")
     heard = loopback.listen("kim")
     await next_text(heard)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await loopback.say("kim", None, attachments=(Attachment.VOICE,))
     assert await next_text(heard) == courier.inbound.speech.answers.text_only
 
 
 async def next_text(heard):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "text" not in (line := await heard.get()):
             pass
     return line["text"]

@@ -28,7 +28,7 @@ async def met(stage, *people):
     heard = {}
     for person in people:
         heard[person] = loopback.listen(person)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await loopback.say(person, f"I am {person}")
             assert "timer" in await heard[person].get()
             assert (await heard[person].get())["text"].startswith("Thank you.")
@@ -40,7 +40,7 @@ async def met(stage, *people):
 
 
 async def hear(queue) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return (await queue.get())["text"]
 
 

@@ -44,7 +44,7 @@ class Person:
         self.writer.write(json.dumps(line).encode() + b"\n")
 
     async def hear(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = await self.reader.readline()
         return json.loads(line) if line else None
 
@@ -96,7 +96,7 @@ async def met(stage):
     async with courier(stage) as child:
         assert await says(stage, "hello", "hello") == {"acknowledged": "hello"}
         child.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await child.wait() == 0
     return await stage.only_row()
 

@@ -18,7 +18,7 @@ from intake_server.settings import (
 from intake_server.web.__main__ import serving as web_serving
 from tests.flows import people
 from tests.intake_server.keeper.world import Client as MessengerClient
-from tests.intake_server.keeper.world import HotlineProcess, Member
+from tests.intake_server.keeper.world import HotlineHere, Member
 from vault import changes, conversations, messages, roster, wraps
 from vault.conversations import NewConversation
 from vault.schema import migrate
@@ -54,7 +54,7 @@ class Place:
         self.http = http
         self.clock = TurnedClock()
         self.lines = StringIO()
-        self.hotline = HotlineProcess(folder)
+        self.hotline = HotlineHere(folder)
         self.settings = Settings(
             data=DataSettings(folder=folder),
             web=WebSettings(port=0),
@@ -76,7 +76,7 @@ class Place:
         desk = await self._serving.enter_async_context(serving(self.settings, self.clock, log))
         self.served, self.desk = desk, f"http://127.0.0.1:{desk.port}"
         web = await self._serving.enter_async_context(web_serving(self.settings, self.clock, log))
-        self.web = f"http://127.0.0.1:{web.port}"
+        self.web, self.web_work = f"http://127.0.0.1:{web.port}", web.work
 
     async def stop(self):
         await self._serving.aclose()

@@ -1,5 +1,6 @@
 """Signing in: whatever is wrong is one answer, and the keeper alone decides."""
 
+import asyncio
 import time
 
 import pytest
@@ -116,8 +117,14 @@ def member_of(person):
 
 
 async def test_strangers_cannot_use_up_the_keepers_nonces(place, ana_signed_in):
-    answers = [await place.ask("/api/nonce", {}) for _ in range(400)]
-    refusals = [answer for status, answer in answers if status == 429]
+    async def asked_often():  # at once: one after the other a slow machine stays below the pace
+        return await asyncio.gather(*(place.ask("/api/nonce", {}) for _ in range(40)))
+
+    refusals = []
+    for _ in range(40):
+        refusals += [answer for status, answer in await asked_often() if status == 429]
+        if refusals:
+            break
     assert refusals
     assert refusals[0].keys() == {"error", "at"}
     assert refusals[0]["error"] == "busy"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+from intake_server.clock import SystemClock
 from intake_server.keeper.logs import KeeperLog
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.server import Access, Server
@@ -529,6 +530,18 @@ class Hotline:
         item = OutboxItem(client.conversation_id, message_id, 1, "signal", "We are here.")
         keys = team_keys(self.team_seeds[0]).sign
         return seal_outbox_item(self.courier_keys.box.public, item, keys)
+
+
+class HotlineHere(Hotline):
+    """The same in the test's own process, by the machine's clock: a process takes a second more."""
+
+    def __init__(self, folder: Path, *, records: int = RECORDS) -> None:
+        super().__init__(folder, records=records)
+        self.clock = SystemClock()
+
+    async def kill(self) -> None:
+        """Its sockets are gone, as after the end of a process."""
+        await self.close()
 
 
 class HotlineProcess(Hotline):

@@ -1,4 +1,4 @@
-"""A client page over real sockets: the keeper as a process, web in this one, a plain browser.
+"""A client page over real sockets: keeper and web in this process, a plain browser.
 
 The browser runs no code: it reads the HTML it got, fills in forms and sends them.
 """
@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import inspect
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from intake_server.clock import SystemClock
+from intake_server.keeper.hardening import private_folder
+from intake_server.keeper.logs import KeeperLog
+from intake_server.keeper.server import Access, Server
+from intake_server.keeper.starting import start
 from intake_server.keeper.totp import code_at, step_of
 from intake_server.logs import open_log
 from intake_server.settings import (
@@ -110,35 +116,26 @@ class Team:
     chain: rosters.Roster
 
 
-class KeeperProcess:
-    """The real keeper, and questions to any of its sockets."""
+class RunningKeeper:
+    """A keeper on its sockets, in the test's own process, and questions to any of them."""
 
     def __init__(self, data, records=RECORDS):
         self.data = data
         self.records = records
-        self.process = None
+        self._running = contextlib.AsyncExitStack()
 
     async def start(self, *, existing=False):
-        command = [sys.executable, "-m", "intake_server.keeper"]
-        command += ["--data", str(self.data), "--records", str(self.records)]
-        command += ["--existing"] if existing else []
-        self.process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, stderr=subprocess.DEVNULL
-        )
-        await self._answers()
+        folder, run = private_folder(self.data / "keeper"), private_folder(self.data / "run")
+        clock = SystemClock()
+        log = KeeperLog(StringIO(), "info", clock)
+        keeper = await start(folder, self.records, clock, log, is_existing=existing)
+        self._running.push_async_callback(keeper.slots.close)
+        server = Server(keeper, run, dict.fromkeys(Peer, Access(os.getuid())))
+        await server.open()
+        self._running.push_async_callback(server.close)
 
     async def stop(self):
-        if self.process is not None and self.process.returncode is None:
-            self.process.terminate()
-            await self.process.wait()
-
-    async def _answers(self):
-        async with asyncio.timeout(20):
-            while True:
-                with contextlib.suppress(OSError):
-                    await self.ask(Peer.WEB, Verb.HELLO)
-                    return
-                await asyncio.sleep(0.02)
+        await self._running.aclose()
 
     async def ask(self, peer, verb, *arguments):
         """The results of one verb, asked as this peer."""
@@ -210,7 +207,7 @@ class KeeperProcess:
         return Secret(seed.read_bytes())
 
 
-async def eventually(condition, seconds=20):
+async def eventually(condition, seconds=60):
     """Wait until `condition`, awaited or called, holds; what it says then."""
     async with asyncio.timeout(seconds):
         while True:
@@ -227,14 +224,17 @@ def eventually_fixture():
 
 
 class CaretakerProcess:
-    """The real caretaker; its keys lie where `KeeperProcess.set_up` put them."""
+    """The real caretaker; its keys lie where `RunningKeeper.set_up` put them."""
 
     def __init__(self, data):
         self.data = data
         self.process = None
 
     async def start(self):
+        config = self.data / "caretaker.toml"
+        config.write_text('[screening]\nlanguages = ["en"]\n')  # all of them take seconds to read
         command = [sys.executable, "-m", "intake_server.caretaker", "--data", str(self.data)]
+        command += ["--config", str(config)]
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stderr=subprocess.DEVNULL
         )
@@ -256,7 +256,7 @@ def records():
 @pytest.fixture
 async def keeper(short_dir, records):
     """A keeper without a root."""
-    process = KeeperProcess(short_dir, records)
+    process = RunningKeeper(short_dir, records)
     await process.start()
     yield process
     await process.stop()

@@ -47,7 +47,7 @@ class WebProcess:
         )
 
     async def answers(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -149,3 +149,21 @@ async def test_a_key_of_another_size_is_refused(data):
     said = await asyncio.wait_for(web.process.communicate(), 20)
     assert web.process.returncode == 2
     assert "32 bytes" in said[1].decode()
+
+
+@pytest.mark.parametrize("where", ['host = "0.0.0.0"', 'public_url = "https://a.example"'])
+async def test_a_demonstration_is_for_this_machine_alone(short_dir, where):
+    web = WebProcess(short_dir, "web")
+    web.config.write_text(f'[data]\nfolder = "."\n[web]\nport = {web.port}\n{where}\n')
+    await web.start("--nobody-reads")
+    said = await asyncio.wait_for(web.process.communicate(), 20)
+    assert web.process.returncode == 2
+    assert "for this machine alone" in said[1].decode()
+
+
+def test_no_setting_and_no_command_makes_a_demonstration():
+    own = ROOT / "intake_server/web/__main__.py"
+    sources = [*(ROOT / "intake_server").rglob("*.py"), ROOT / "config/havenline.toml"]
+    assert "--nobody-reads" in own.read_text()
+    told = [str(each) for each in sources if each != own and "nobody-reads" in each.read_text()]
+    assert told == []

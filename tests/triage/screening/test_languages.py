@@ -6,7 +6,7 @@ from triage.screening.dictionary import forms_of
 from triage.screening.engine import failed_examples, screen
 from triage.screening.findings import Why
 from triage.screening.folding import fold, fold_cluster, further_spellings
-from triage.screening.forms import DictionaryForms, as_lines, read_forms
+from triage.screening.forms import DictionaryForms, as_lines, joined_stems, read_forms
 from triage.screening.guesses import Guesses
 from triage.screening.respelling import roman_key, romanised
 from triage.screening.rule_files import RulesRefusedError, load_rules
@@ -284,7 +284,7 @@ def test_digits_and_signs_inside_words(text, spellings):
 
 def test_the_forms_file_gives_back_what_was_put_in():
     forms = {"ser": {"es", "fue", "era", "eramos"}, "casa": {"casas"}, "cosa": {"cosas"}}
-    read = DictionaryForms(read_forms("\n".join(as_lines(forms))))
+    read = DictionaryForms(joined_stems([read_forms("\n".join(as_lines(forms)))]))
     for word, own in forms.items():
         assert all(word in read.bases(form) for form in (*own, word))
     assert read.bases("casos") == ()
@@ -292,7 +292,7 @@ def test_the_forms_file_gives_back_what_was_put_in():
 
 def test_a_dictionary_gives_the_forms_of_an_own_word():
     """Indonesian, because it is the smallest."""
-    known = DictionaryForms(forms_of("id", frozenset({"pukul", "zzzz"})))
+    known = DictionaryForms(joined_stems([forms_of("id", frozenset({"pukul", "zzzz"}))]))
     assert known.bases("memukul") == ("pukul",)
     assert known.bases("zzzz") == ()
 
