@@ -13,6 +13,7 @@ import {
   FROM_COURIER,
   HANDOVER,
   isVerified,
+  JUDGEMENT,
   newReading,
   openEnvelope,
   TEAM_NOTE,
@@ -21,6 +22,7 @@ import {
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
 import { currentEpoch } from "../roster/roster.js";
 import { readScreening } from "./findings.js";
+import { newJudgements, readJudgement } from "./judgements.js";
 
 /**
  * @typedef {object} Line
@@ -63,6 +65,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   const noted = [];
   /** @type {Map<string, Finding>} by the finding's own id */
   const findings = new Map();
+  const judgements = newJudgements();
   let last = 0;
   let repeats = 0;
 
@@ -140,7 +143,8 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   }
 
   function takeNote(row, blob) {
-    const opened = openEnvelope(blob, NOTE, notes, id, [FINDING, TEAM_NOTE, HANDOVER]);
+    const directions = [FINDING, TEAM_NOTE, HANDOVER, JUDGEMENT];
+    const opened = openEnvelope(blob, NOTE, notes, id, directions);
     const { envelope } = opened;
     const verified = isGenuine(opened);
     if (envelope.direction === FINDING) {
@@ -155,6 +159,13 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       return;
     }
     const { text, name, timeMs } = envelope;
+    if (envelope.direction === JUDGEMENT && verified) {
+      const judgement = readJudgement(text);
+      if (judgement) {
+        judgements.take(judgement, name);
+      }
+      return;
+    }
     noted.push({ number: row.number, verified, text, name, timeMs });
   }
 
@@ -180,6 +191,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   return {
     lines,
     notes: noted,
+    judgements,
 
     /**
      * Rows from the server, those it has seen left out.

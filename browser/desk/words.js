@@ -44,6 +44,15 @@ export function newWords(strings, language) {
     }
   };
 
+  /** @param {string} code @returns {string} a country's name, or the code */
+  t.country = (code) => {
+    try {
+      return new Intl.DisplayNames([language], { type: "region" }).of(code) ?? code;
+    } catch {
+      return code;
+    }
+  };
+
   /** @param {string} channel @returns {string} */
   t.channel = (channel) => strings[`channel.${channel}`] ?? channel;
 

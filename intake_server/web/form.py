@@ -34,6 +34,7 @@ from intake_server.web.guided_pages import (
     with_answer,
 )
 from intake_server.web.keys import NotOpen
+from intake_server.web.opening import Opening
 from intake_server.web.view import Page, Site
 from intake_server.web.work import MalformedRequest, StaleKeys, Unavailable
 from triage.guided import (
@@ -45,7 +46,6 @@ from triage.guided import (
     is_over,
     next_question,
 )
-from triage.retention import Promise
 from vault.keeper_protocol import Refused
 from vault.phrase import NotAPhrase, Phrase, new_phrase, read_phrase
 from vault.sealing import CannotOpen
@@ -53,12 +53,12 @@ from vault.sealing import CannotOpen
 
 @dataclass(frozen=True, slots=True)
 class FormPath:
-    """Answers forms; `promise` is what is promised to new conversations."""
+    """Answers forms; `opening` knows what is promised to new conversations."""
 
     site: Site
     client: FormClient
     tokens: FormTokens
-    promise: Promise
+    opening: Opening
     clock: Clock
 
     async def answer(self, fields: Fields, language: Language) -> Answer | None:
@@ -115,6 +115,8 @@ class _Turn:
             await self.path.client.first(token, token.promise, words)
         except StaleKeys:
             return await self.write(problem=self.pages.t("c41.form_old"))
+        except NotOpen:
+            return await self.write(self.fields.token, self.pages.t("c49.closed_text"))
         except TooMany as spent:
             problem = self.pages.too_many(spent.budget, spent.seconds)
             return await self.write(self.fields.token, problem)
@@ -140,6 +142,10 @@ class _Turn:
         return await turn.conversation(token.phrase, turn.fields)
 
     # --- coming back ----------------------------------------------------------------------
+
+    async def back(self) -> Page:
+        """The form for a phrase, from a page that is closed to new people."""
+        return self.pages.come_back(self.fields)
 
     async def open(self) -> Page:
         """Open what a typed phrase opens."""
@@ -331,7 +337,9 @@ class _Turn:
     async def write(self, token: str = "", problem: str = "", *, long: bool = False) -> Page:
         """The form for a first message; without a token it gets a new one. Raises NotOpen."""
         if not token:
-            token = self.path.tokens.first(self.path.promise, await self.path.client.start_key())
+            token = self.path.tokens.first(
+                self.path.opening.promise, await self.path.client.start_key()
+            )
         return self.pages.write(token, self.fields, problem, long=long)
 
     async def conversation(
@@ -382,6 +390,7 @@ _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyTy
         "send": _Turn.send,
         "new": _Turn.new,
         "split": _Turn.split,
+        "back": _Turn.back,
         "open": _Turn.open,
         "look": _Turn.look,
         "answer": _Turn.answer,
