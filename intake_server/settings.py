@@ -192,6 +192,12 @@ class ScreeningSettings(_Section, frozen=True):
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
 
 
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
+
+
 class SafeguardingSettings(_Section, frozen=True):
     """What counsellors do where a client may be under 18: one text, or one for each country.
 
@@ -210,12 +216,6 @@ class SafeguardingSettings(_Section, frozen=True):
                 raise ValueError(f"the steps for {code} must have 1 to {MAX_TEXT} characters")
         if len(self.text) > MAX_TEXT:
             raise ValueError(f"text is longer than {MAX_TEXT} characters; shorten it")
-
-
-class GuidedSettings(_Section, frozen=True):
-    """Whether a few optional questions are offered once the first message is stored."""
-
-    questions: bool = True
 
 
 class LoopbackSettings(_Section, frozen=True):
@@ -339,8 +339,8 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
-    safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
+    safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
