@@ -140,14 +140,15 @@ $(BUILD_STAMP): $(NODE_STAMP) $(BROWSER_SOURCES)
 	node browser/build.mjs
 	@touch $@
 
-# The browser that the flows drive, the clock that the tests of expiry turn, and the programs that
-# judge the examples in deploy/.
+# The browser that the flows drive, the clock that the tests of expiry turn, the other database (the
+# tests start a server of their own), and the programs that judge the examples in deploy/.
 .PHONY: test-tools
 test-tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium fonts-dejavu-core"; \
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	for each in caddy nginx tor openssl; do \
 	  PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $${each/nginx/nginx-light}"; \
 	done; \

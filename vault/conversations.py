@@ -168,11 +168,15 @@ _outbox: Final = tables.outbox.c
 _REFERENCE: Final = select(_t.slot, _t.tag).where(_this)
 _STORED: Final = tuple(column for column in _t if column.name != "row")
 # Stored and found to be there already in one statement, in every dialect.
-_INSERT: Final = insert(tables.conversations).from_select(
-    _STORED,
-    select(*(bindparam(column.name, type_=column.type) for column in _STORED)).where(
-        ~exists().where(_t.id == bindparam("this"))
-    ),
+_INSERT: Final = (
+    insert(tables.conversations)
+    .from_select(
+        _STORED,
+        select(*(bindparam(column.name, type_=column.type) for column in _STORED)).where(
+            ~exists().where(_t.id == bindparam("this"))
+        ),
+    )
+    .execution_options(preserve_rowcount=True)  # psycopg does not say it of an INSERT otherwise
 )
 _COMMON: Final = (
     _t.id,

@@ -17,14 +17,17 @@ from vault.columns import (
     ID,
     MONTH,
     ORDER,
+    PUBLIC,
     RULE,
     RUN,
     SEALED,
+    SIGNED,
     STAFF,
     WORD,
     Base,
     Risk,
     column,
+    next_number,
     one_of,
 )
 
@@ -43,6 +46,8 @@ CHANGES: Final = (
     "outbox",
 )
 
+_AUDIT: Final = "to tell clients who runs the hotline, and to show who changed what"
+_KEPT: Final = "as long as the hotline runs"
 VERDICTS: Final = ("agreed", "dismissed", "added")
 
 _SHOW: Final = "to show staff what is new without their asking"
@@ -71,6 +76,41 @@ class Staff(Base):
     )
 
 
+class Organisation(Base):
+    """What the organisation says of itself, each version as an admin signed it."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("length(signer) = 16 AND length(signature) = 64", name="signed"),
+        CheckConstraint("length(body) BETWEEN 2 AND 32768", name="body"),
+    )
+
+    number: Mapped[int] = column(
+        "growing number of the version",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1 and up",
+        primary_key=True,
+        autoincrement=False,
+    )
+    signer: Mapped[bytes] = column(
+        "id of the admin who signed it", ID, STAFF, Risk.LOW, purpose=_AUDIT, retention=_KEPT
+    )
+    body: Mapped[bytes] = column(
+        "what the client page says of the organisation, its hours and signposts, and the rules "
+        "it runs by",
+        PUBLIC,
+        RUN,
+        Risk.LOW,
+        purpose=_AUDIT,
+    )
+    signature: Mapped[bytes] = column(
+        "the admin's signature over number and text", SIGNED, RUN, Risk.LOW
+    )
+
+
 class Change(Base):
     """What happened, for the screens that follow live."""
 
@@ -88,6 +128,8 @@ class Change(Base):
         Risk.LOW,
         limits="1 and up",
         primary_key=True,
+        autoincrement=False,
+        default=next_number("changes", "number"),
         retention="24 hours",
     )
     # No foreign key: it would want an index, written with every change. What is forgotten is
@@ -123,7 +165,13 @@ class Meta(Base):
     )
 
     one: Mapped[int] = column(
-        "says that there is one row", COUNT, RUN, Risk.LOW, limits="1", primary_key=True
+        "says that there is one row",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1",
+        primary_key=True,
+        autoincrement=False,
     )
     pairing: Mapped[bytes | None] = column(
         "the slot file that this database belongs to", ID, RUN, Risk.LOW, nullable=True

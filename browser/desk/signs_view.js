@@ -2,6 +2,7 @@
 // Nothing here changes the urgency or what the client sees.
 
 import { SUPERVISOR } from "../roster/roster.js";
+import { answerQuote } from "./answers_view.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { sourceOf } from "./findings.js";
 import { keyOf } from "./judgements.js";
@@ -96,9 +97,10 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
   }
 
   function signItem(finding, line, number, screening) {
+    const quote = quoteOf(line.text, finding);
     const parts = {
       sign: t.sign(finding.category),
-      quote: el("bdi", {}, quoteOf(line.text, finding)),
+      quote: el("bdi", {}, line.isAnswers ? answerQuote(quote, t) : quote),
       source: sourceOf(finding),
       weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
     };
@@ -303,8 +305,10 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
         .map((line) => section(line, numbered.get(line), line === latest));
       const off = rows.screening() === "off" && el("p", {}, t("findings.off"));
       found.replaceChildren(...[off, difference(numbered), ...sections].filter(Boolean));
-      const read = [...numbered.values()].findLast(({ finding }) => finding.screening?.version);
-      return read?.finding.screening.version ?? "";
+      const read = [...numbered].findLast(
+        ([line, { finding }]) => !line.isAnswers && finding.screening?.version,
+      );
+      return read ? read[1].finding.screening.version : "";
     },
   };
 }

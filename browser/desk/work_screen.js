@@ -7,14 +7,18 @@ import { newDesk } from "./desk.js";
 import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { newHeaderView } from "./header_view.js";
+import { showDetails } from "./details_view.js";
 import { newIdle } from "./idle.js";
+import { newOrganisation } from "./organisation.js";
 import { newQueueView } from "./queue_view.js";
 import { actionOf, newDoublePress } from "./shortcuts.js";
+import { newReadyView } from "./ready_view.js";
 import { newRewrapping } from "./rewrapping.js";
 import { newRulesView } from "./rules_view.js";
 import { sheet } from "./sheet.js";
 import { newSideView } from "./side_view.js";
 import { markSign } from "./signs.js";
+import { newStoryView } from "./story_view.js";
 import { newTalkView, talkNotice } from "./talk_view.js";
 import { counsels, newTeamState } from "./team_state.js";
 import { newTeamView } from "./team_view.js";
@@ -53,6 +57,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     onSignOut,
     onKeys: showSheet,
     onTeam: showTeam,
+    onOffice: member.roles & ADMIN ? () => showOffice() : null,
   });
   const rewrapping = newRewrapping(session, member, {
     progress: (left) => header.showProgress(left ? t("team.rewrapping", { count: left }) : ""),
@@ -288,8 +293,64 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     dialog.addEventListener("close", () => {
       end();
       teamSheet = null;
+      home?.look();
     });
     look();
+  }
+
+  // --- the office: what is still to be done, for admins ---------------------------------------
+
+  const organisation = newOrganisation(session, member);
+  /** The readiness list: an admin's home while no conversation is on the screen. */
+  const home = member.roles & ADMIN ? newReadyView(session, organisation, { onGo: goTo, onKnown }) : null;
+  let story = null;
+  let clientUrl = "/";
+
+  function onKnown(answer) {
+    clientUrl = answer.client_page_url;
+    if (session.mode && !answer.chosen) {
+      const { mode } = session;
+      session.mode = null; // chosen in the set-up by the first person; signed once they are in
+      organisation.save({ mode }).then(() => home.look(), () => undefined);
+    }
+  }
+
+  function goTo(goes) {
+    if (goes === "team") {
+      showTeam();
+    } else if (goes === "story") {
+      tellStory();
+    } else {
+      act(() => showDetails(session, member, organisation, { part: goes, onSaved: () => home.look() }));
+    }
+  }
+
+  function showOffice() {
+    showHome();
+    screen("talk");
+    home.element.querySelector("button")?.focus();
+  }
+
+  function showHome() {
+    opening += 1;
+    const details = button(t("details.title"), () => goTo("about"));
+    showNothing(home.element, el("p", { class: "choices" }, details));
+    home.look();
+  }
+
+  function tellStory() {
+    story?.end();
+    story = newStoryView(session, desk, {
+      clientUrl,
+      onDone: () => organisation.save({ wrote_to_self: Math.floor(now() / 1000) }),
+      onShut() {
+        story = null;
+        home?.look();
+      },
+    });
+    frame.querySelector(".panes").before(story.element);
+    story.focus();
+    showQueue("queue");
   }
 
   // --- keys ---------------------------------------------------------------------------------
@@ -372,6 +433,9 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   document.addEventListener("keydown", onKey);
   const timer = setInterval(tick, TICK_MS);
 
+  if (home) {
+    showHome();
+  }
   session.teamChanged = teamChanged;
   followTeam();
 
@@ -379,6 +443,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     isOver = true;
     session.teamChanged = null;
     teamSheet?.end();
+    story?.end();
     state.end();
     rewrapping.end();
     clearInterval(timer);

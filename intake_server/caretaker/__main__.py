@@ -117,7 +117,7 @@ async def _announced(keeper: CaretakerKeeper, sign_key: bytes) -> None:
 async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
     """The database, bound to the keeper's slot file."""
     try:
-        database = await Database.open(settings.data.database_url)
+        database = await Database.open(settings.data.database_url, "caretaker")
         try:
             await Work(database).pair((await keeper.hello()).pairing_id)
         except BaseException:

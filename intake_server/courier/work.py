@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
+from triage.conversation import State
 from vault import addresses, changes, conversations, inbox, messages, outbox
 from vault.addresses import Address
 from vault.conversations import NewConversation, UrgencyBy
@@ -69,6 +70,15 @@ class Work:
         await self.database.write(
             lambda c: _store_finding(c, conversation_id, message_id, result, now)
         )
+
+    async def unclaimed_since(self) -> list[int]:
+        """Since when each conversation waits that nobody has taken (seconds since 1970)."""
+        rows = await self.database.read(conversations.queue)
+        return [
+            row.waiting_since
+            for row in rows
+            if row.state is State.WAITING and row.waiting_since is not None
+        ]
 
     async def erased(self, conversation_id: bytes) -> None:
         """Delete the rows of a conversation that the keeper has just forgotten."""

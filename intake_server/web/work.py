@@ -29,6 +29,7 @@ from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from intake_server.web.budgets import Budgets, TooMany
 from intake_server.web.keys import KeySource, NotOpen
+from intake_server.web.opening import Opening
 from intake_server.web.screening import Screening, ToScreen
 from vault import changes, conversations, drafts, messages
 from vault.conversations import STEP, Conversation, NewConversation, UrgencyBy
@@ -138,6 +139,7 @@ class Work:
     keeper: WebKeeper
     database: Database
     keys: KeySource
+    opening: Opening
     screening: Screening | None
     budgets: Budgets
     clock: Clock
@@ -151,6 +153,8 @@ class Work:
         """
         with self.arrival(), _calm():
             epoch = (await self.keys.current()).roster.epoch.number
+            if not self.opening.is_open:
+                raise NotOpen
             try:
                 made = await self.keeper.create(create)
             except Refused:
@@ -367,7 +371,7 @@ def _state(c: Connection, row: Conversation) -> ClientState:
     newest = row.last_number // STEP * STEP
     if row.read_up_to < newest and not row.answered:
         return "received"
-    if row.holder is not None and drafts.get(c, row.id, row.holder) is not None:
+    if row.holder is not None and drafts.is_begun(c, row.id, row.holder):
         return "answering"
     return "read"
 

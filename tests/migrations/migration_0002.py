@@ -1,31 +1,27 @@
-"""Counters of findings: a table that was not there, and rows of others that stay."""
+"""The table of what the organisation says of itself; what was there before stays."""
 
 import sqlite3
 
-from tests.migrations import migration_0001 as first
-
-COUNT = (682, "en.debt.work_off", "en", "dismissed", 3)
+STAFF = (b"o" * 16, b"o" * 16, b"\x01\x01\x20" + bytes(200))
+VERSION = (1, b"o" * 16, b'{"schema":1}', b"s" * 64)
 
 
 def fill_before(connection: sqlite3.Connection) -> None:
-    first.fill_after(connection)
+    connection.execute("INSERT INTO staff (id, login_tag, outer_keys) VALUES (?, ?, ?)", STAFF)
 
 
 def check_after(connection: sqlite3.Connection) -> None:
-    """The new table is empty, and nothing else was touched."""
-    assert connection.execute("SELECT * FROM indicator_counts").fetchall() == []
-    for table in first.ROWS:
-        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    assert connection.execute("SELECT id, login_tag, outer_keys FROM staff").fetchall() == [STAFF]
+    assert connection.execute("SELECT count(*) FROM organisation").fetchone() == (0,)
 
 
 def fill_after(connection: sqlite3.Connection) -> None:
-    first.fill_after(connection)
-    connection.execute("INSERT INTO indicator_counts VALUES (?, ?, ?, ?, ?)", COUNT)
+    fill_before(connection)
+    connection.execute("INSERT INTO organisation VALUES (?, ?, ?, ?)", VERSION)
 
 
 def check_before(connection: sqlite3.Connection) -> None:
-    """Going back loses the counters alone."""
-    left = "SELECT count(*) FROM sqlite_schema WHERE name = 'indicator_counts'"
-    assert connection.execute(left).fetchone() == (0,)
-    for table in first.ROWS:
-        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    """Going back loses the versions and nothing else."""
+    assert connection.execute("SELECT id, login_tag, outer_keys FROM staff").fetchall() == [STAFF]
+    found = "SELECT count(*) FROM sqlite_schema WHERE name = 'organisation'"
+    assert connection.execute(found).fetchone() == (0,)
