@@ -225,11 +225,15 @@ class LoopbackSettings(_Section, frozen=True):
 
 
 class DeltaChatSettings(_Section, frozen=True):
-    """Delta Chat. `name` is what a look over the shoulder sees above the chat."""
+    """Delta Chat. `name` is what a look over the shoulder sees above the chat.
+
+    `canary`: whether a second account, made beside it, writes to the hotline now and then.
+    """
 
     enabled: bool = False
     name: str = "Info"
     folder: str = ""  # empty: in the courier's folder
+    canary: bool = False
 
     def __post_init__(self) -> None:
         """Check the name and the folder."""
