@@ -16,7 +16,7 @@ Theory of operation
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations
@@ -309,7 +309,10 @@ def concept_hits(
             if not nodes:
                 break
             place += 1
-            concepts = {concept for node in nodes for concept in node.concepts}
+            if len(nodes) == 1:
+                concepts: Collection[str] = nodes[0].concepts
+            else:
+                concepts = {concept for node in nodes for concept in node.concepts}
             if concepts:
                 hit = (first, place)
                 covered.update(range(first, place))
