@@ -22,10 +22,13 @@ sys.path.insert(0, str(ROOT))
 
 from vault import changes, conversations, messages  # noqa: E402  # the path comes first
 from vault.conversations import NewConversation  # noqa: E402  # the path comes first
-from vault.engine import Database, _Session  # noqa: E402  # the path comes first
+from vault.engine import Database  # noqa: E402  # the path comes first
+from vault.engine_sqlite import (  # noqa: E402  # the path comes first
+    SqliteReader,
+    SqliteWriter,
+)
 from vault.messages import NewMessage  # noqa: E402  # the path comes first
 from vault.schema import migrate  # noqa: E402  # the path comes first
-from vault.sqlite_file import Role  # noqa: E402  # the path comes first
 
 NOW = 1_800_000_000
 SECONDS = 4.0
@@ -69,7 +72,7 @@ def summary(took, elapsed):
 
 def single_commits(path):
     """Each contact in a transaction and a synced commit of its own."""
-    session = _Session.open(path, Role.WRITER)
+    session = SqliteWriter(path)
     took, start = [], time.perf_counter()
     while (began := time.perf_counter()) - start < SECONDS:
         work = contact()
@@ -141,7 +144,7 @@ async def measure(folder):
     results["read the queue"] = await reading(database)
     await database.close()
     results["4 processes, 8 at once each"] = await asyncio.to_thread(several_processes, url)
-    with closing(_Session.open(path, Role.READER)) as session:
+    with closing(SqliteReader(path)) as session:
         results["stored"] = {"conversations": session.raw.execute(COUNT).fetchone()[0]}
     return results
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "backup": "commands_backup:backup",
     "restore": "commands_backup:restore",
     "upgrade": "commands_upgrade:upgrade",
+    "database": "commands_database:database",
     "mirror": "commands_mirror:mirror",
     "restore-mirror": "commands_mirror:restore_mirror",
     "inventory": "commands_inventory:inventory",

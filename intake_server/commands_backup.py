@@ -24,11 +24,11 @@ from intake_server.logs import open_log, tame_interpreter
 from intake_server.restore import NotRestored, Restored, Tools, files_to_back_up
 from intake_server.restore import restore as bring_back
 from intake_server.settings import Settings
-from vault.backup import BackupRefused, KeyFile, Passphrase, write_backup
+from vault.backend import DatabaseFailed
+from vault.backup import BackupRefused, BackupReport, KeyFile, Passphrase, write_backup
 from vault.keeper_client import KeeperDown
 from vault.keeper_protocol import KeeperRefusal
 from vault.sealing import CannotOpen
-from vault.sqlite_file import DatabaseFailed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,14 +65,12 @@ def backup(
     """
     settings = settings_of(folder, config)
     database = sqlite_path(settings.data)
-    if database is None:
-        raise click.ClickException("The database is in PostgreSQL. Back it up with pg_dump.")
-    if not database.is_file():
+    if database is not None and not database.is_file():
         raise click.ClickException(f"There is no database in {database.parent} to back up.")
     key = read_key(passphrase_file, key_file, new=True)
     click.echo("Writing the backup …", err=True)
     with sentences():
-        report = write_backup(database, files_to_back_up(settings), file, key)
+        report = back_up(settings, file, key)
     if as_json:
         told = {"file": str(report.target), "bytes": report.size, "files": dict(report.files)}
         click.echo(json.dumps(told))
@@ -116,6 +114,17 @@ def restore(
         click.echo("\n".join(told(restored)))
 
 
+def back_up(settings: Settings, file: Path, key: Passphrase | KeyFile) -> BackupReport:
+    """Write a backup of the database, wherever it lies. Raises what `sentences` turns into one."""
+    data, extras = settings.data, files_to_back_up(settings)
+    database = sqlite_path(data)
+    if database is not None:
+        return write_backup(database, extras, file, key)
+    from vault import backup_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
+
+    return backup_postgres.write_backup(data.database_url, data.database_dir, extras, file, key)
+
+
 def told(restored: Restored) -> list[str]:
     """What came back and what did not, in sentences."""
     lines = [f"{_count(restored.conversations, 'conversation')} came back."]
@@ -152,11 +161,15 @@ def _tools(settings: Settings) -> Tools:
 
 def _ask_to_replace(settings: Settings, *, yes: bool) -> None:
     database = sqlite_path(settings.data)
-    if database is not None and database.is_file() and not yes:
-        click.confirm(
-            f"The database in {database.parent} is replaced, overwritten and deleted. Go on?",
-            abort=True,
-        )
+    if yes or (database is not None and not database.is_file()):
+        return
+    if database is None:
+        click.confirm("Every table of the database in PostgreSQL is replaced. Go on?", abort=True)
+        return
+    click.confirm(
+        f"The database in {database.parent} is replaced, overwritten and deleted. Go on?",
+        abort=True,
+    )
 
 
 def read_key(

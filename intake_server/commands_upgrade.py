@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from intake_server.cli import place_options, settings_of
-from intake_server.commands_backup import key_options, read_key, sentences
+from intake_server.commands_backup import back_up, key_options, read_key, sentences
 from intake_server.database_state import (
     NotPrepared,
     clear_upgrade_copies,
@@ -21,9 +21,7 @@ from intake_server.database_state import (
 )
 from intake_server.installation import clear_leftovers, hold, sqlite_path
 from intake_server.programs import ask_each
-from intake_server.restore import files_to_back_up
 from intake_server.settings import Settings
-from vault.backup import write_backup
 
 
 @click.command()
@@ -44,28 +42,31 @@ def upgrade(
     """
     settings = settings_of(folder, config)
     database = sqlite_path(settings.data)
-    if database is None:
-        raise click.ClickException(
-            "The database is in PostgreSQL. Back it up with pg_dump, then start: it is upgraded "
-            "at the start."
-        )
-    if not database.is_file():
+    if database is not None and not database.is_file():
         raise click.ClickException(f"There is no database in {database.parent} to upgrade.")
     with sentences(), hold(settings.data):
         _refuse_while_running(settings)
         clear_leftovers(settings.data)
-        before = older_schema(settings.data)
+        before = _older(settings)
         if before is None:
             _remove_copies(settings)
             click.echo(f"The database is of this version (schema {newest_schema()}) already.")
             return
         key = read_key(passphrase_file, key_file, new=True)
         click.echo("Writing the backup …", err=True)
-        report = write_backup(database, files_to_back_up(settings), file, key)
+        report = back_up(settings, file, key)
         click.echo(f"{report.target}: {report.size:,} bytes, encrypted.")
         click.echo(f"Upgrading from schema {before} to {newest_schema()} …", err=True)
         _migrate(settings)
     click.echo("The database is upgraded. Start Havenline, and try that everything is there.")
+
+
+def _older(settings: Settings) -> str | None:
+    if sqlite_path(settings.data) is not None:
+        return older_schema(settings.data)
+    from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
+
+    return schema_postgres.older_schema(settings.data.database_url)
 
 
 def _refuse_while_running(settings: Settings) -> None:
@@ -79,7 +80,7 @@ def _refuse_while_running(settings: Settings) -> None:
 
 def _migrate(settings: Settings) -> None:
     try:
-        asyncio.run(prepare(settings.data.database_url, None))
+        asyncio.run(prepare(settings.data.database_url, None, upgrade=True))
     except NotPrepared as why:
         raise click.ClickException(f"{why} Nothing is lost: the backup is whole.") from None
 

@@ -48,7 +48,10 @@ def peek(data: DataSettings) -> Prepared | None:
 
 
 def older_schema(data: DataSettings) -> str | None:
-    """The schema of a database that an older version of Havenline made; None for any other."""
+    """The schema of an SQLite file that an older version of Havenline made; None for any other.
+
+    A database in PostgreSQL is asked by `prepare`, which refuses an older one.
+    """
     (version,) = _read(data, _VERSION) or ("",)
     return version if version and version < newest_schema() else None
 
@@ -117,9 +120,9 @@ def clear_upgrade_copies(data: DataSettings) -> None:
         ) from None
 
 
-async def prepare(url: str, pairing: bytes | None) -> Prepared:
-    """Make or upgrade the database; with `pairing` bind it. Raises `NotPrepared`."""
-    rest = () if pairing is None else (pairing.hex(),)
+async def prepare(url: str, pairing: bytes | None, *, upgrade: bool = False) -> Prepared:
+    """Make the database or, asked to, upgrade it; with `pairing` bind it. Raises `NotPrepared`."""
+    rest = ("--upgrade",) if upgrade else () if pairing is None else (pairing.hex(),)
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "intake_server.prepare", url, *rest),
         stdin=asyncio.subprocess.DEVNULL,

@@ -14,7 +14,7 @@ ends it. Copies on the way lie under one fixed name, which `up` and `restore` cl
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from intake_server.work import Pruned
 from vault import private_files
 from vault.backup import (
     DATABASE_NAME,
+    DUMP_NAME,
     KeyFile,
     Passphrase,
     RestoredFiles,
@@ -100,19 +101,21 @@ async def restore(it: Tools, source: Path, key: Passphrase | KeyFile) -> Restore
     """
     data = it.settings.data
     database = sqlite_path(data)
-    if database is None:
-        raise NotRestored("The database is in PostgreSQL. Restore it with PostgreSQL's own tools.")
     await _refuse_while_running(it.settings)
     scratch = data.folder / RESTORING
     try:
         it.say("Opening and checking the backup …")
         found = await asyncio.to_thread(read_backup, source, key, scratch)
+        _refuse_other_kind(found, database)
         it.say("Asking the keeper what still lives …")
-        private_files.make_folder(database.parent)
+        private_files.make_folder(data.database_dir if database is None else database.parent)
         async with _keeper(it) as keeper:
-            with only_one_in(database.parent):
-                restored = await _settle(it, keeper, found, scratch, database)
-                await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files, database)
+            await _refuse_other_pairing(it, keeper, found)
+            with only_one_in(data.database_dir if database is None else database.parent):
+                if database is None:
+                    restored = await _restore_postgres(it, keeper, found, scratch)
+                else:
+                    restored = await _restore_sqlite(it, keeper, found, scratch, database)
     finally:
         await asyncio.to_thread(private_files.remove_folder, scratch)
     return restored
@@ -162,20 +165,68 @@ async def _keeper(it: Tools) -> AsyncIterator[OperatorKeeper]:
             await supervisor.stop()
 
 
-async def _settle(
-    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path, replaced: Path
-) -> Restored:
-    """Bring the copy to what the keeper knows, and have the keeper adopt it.
+def _refuse_other_kind(found: RestoredFiles, database: Path | None) -> None:
+    if (DUMP_NAME if database is None else DATABASE_NAME) not in found.files:
+        kind = "SQLite" if database is None else "PostgreSQL"
+        raise NotRestored(
+            f"This backup is of a database in {kind}, and the settings (data.database_url) name "
+            "another kind. Set it as it was."
+        )
 
-    `replaced` is the database whose place the copy takes next.
-    """
-    pairing = (await keeper.hello()).pairing_id
-    if found.pairing != pairing:
+
+async def _refuse_other_pairing(it: Tools, keeper: OperatorKeeper, found: RestoredFiles) -> None:
+    if found.pairing != (await keeper.hello()).pairing_id:
         raise NotRestored(
             f"This backup belongs to another slot file than the one in "
             f"{it.settings.data.keeper_dir}: nothing in it could be opened."
         )
+
+
+async def _restore_sqlite(
+    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path, database: Path
+) -> Restored:
+    """Bring the copy to what the keeper knows, then put it in the place of the database."""
+
+    async def adopt(counter: int) -> None:
+        await asyncio.to_thread(empty_log, database)  # the last that can be refused
+        await keeper.adopt((await keeper.hello()).pairing_id, counter)
+
     url = f"sqlite:///{scratch / DATABASE_NAME}"
+    restored = await _settle(keeper, found, url, adopt)
+    await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files)
+    await asyncio.to_thread(private_files.replace, scratch / DATABASE_NAME, database)
+    return restored
+
+
+async def _restore_postgres(
+    it: Tools, keeper: OperatorKeeper, found: RestoredFiles, scratch: Path
+) -> Restored:
+    """Replace the tables, then bring them to what the keeper knows.
+
+    Cut off in between, the database is older than the keeper knows: nothing forgotten opens, the
+    keeper's alarm stands, and the same command again ends it.
+    """
+    # libpq is loaded by who uses PostgreSQL alone.
+    from vault.backup_postgres import check_archive, replace_database  # noqa: PLC0415 - libpq, as said above
+
+    async def adopt(counter: int) -> None:
+        await keeper.adopt((await keeper.hello()).pairing_id, counter)
+
+    url, archive = it.settings.data.database_url, scratch / DUMP_NAME
+    await asyncio.to_thread(check_archive, archive, found.schema)
+    await asyncio.to_thread(replace_database, url, archive)
+    restored = await _settle(keeper, found, url, adopt)
+    await asyncio.to_thread(_put_in_place, it.settings, scratch, found.files)
+    return restored
+
+
+async def _settle(
+    keeper: OperatorKeeper,
+    found: RestoredFiles,
+    url: str,
+    adopt: Callable[[int], Awaitable[None]],
+) -> Restored:
+    """Bring a restored database to what the keeper knows, and have the keeper adopt it."""
     await asyncio.to_thread(migrate, url)
     database = await Database.open(url, readers=1)
     try:
@@ -185,8 +236,7 @@ async def _settle(
     finally:
         await database.close()
     standing = await standing_of(keeper)
-    await asyncio.to_thread(empty_log, replaced)  # the last that can be refused
-    await keeper.adopt(pairing, counter)
+    await adopt(counter)
     return Restored(
         conversations=pruned.conversations,
         forgotten=pruned.forgotten,
@@ -208,20 +258,17 @@ def _living(keeper: OperatorKeeper) -> work.AskLiving:
     return ask
 
 
-def _put_in_place(
-    settings: Settings, scratch: Path, names: Mapping[str, Path], database: Path
-) -> None:
-    """Replace key files and, last, the database. Settings that are there stay as they are."""
+def _put_in_place(settings: Settings, scratch: Path, names: Mapping[str, Path]) -> None:
+    """Replace key files, before the database. Settings that are there stay as they are."""
     folder = settings.data.folder
     for name in names:
         place = folder / name
         is_setting = Path(name).parts[0] in SETTINGS_FILES
-        if name == DATABASE_NAME or (is_setting and place.exists()):
+        if name in {DATABASE_NAME, DUMP_NAME} or (is_setting and place.exists()):
             continue
         private_files.replace(scratch / name, place)
         if is_setting and settings.keeper.is_user_each:
             _let_all_read(place, folder)
-    private_files.replace(scratch / DATABASE_NAME, database)
 
 
 def _let_all_read(place: Path, folder: Path) -> None:

@@ -151,6 +151,7 @@ class PageSettings(_Section, frozen=True):
     emergency_number: str = "112"
     organisation: str = ""
     responsible: str = ""
+    data_contact: str = ""  # who answers questions about data, and how to reach them
     complain: str = ""
     must_tell: str = ""
     limits: str = ""
@@ -169,7 +170,12 @@ class PageSettings(_Section, frozen=True):
         DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
-        _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)
+        _check_lines(
+            title=self.title,
+            organisation=self.organisation,
+            responsible=self.responsible,
+            data_contact=self.data_contact,
+        )
         for name, text in (
             ("complain", self.complain),
             ("must_tell", self.must_tell),
@@ -184,6 +190,32 @@ class ScreeningSettings(_Section, frozen=True):
 
     mode: Literal["on", "off"] = "on"
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
+
+
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
+
+
+class SafeguardingSettings(_Section, frozen=True):
+    """What counsellors do where a client may be under 18: one text, or one for each country.
+
+    Countries are codes of ISO 3166-1, such as "DE".
+    """
+
+    text: str = ""
+    countries: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the codes and the lengths."""
+        for code, text in self.countries.items():
+            if not re.fullmatch(r"[A-Z]{2}", code):
+                raise ValueError('countries must be codes of two capital letters, such as "DE"')
+            if not text.strip() or len(text) > MAX_TEXT:
+                raise ValueError(f"the steps for {code} must have 1 to {MAX_TEXT} characters")
+        if len(self.text) > MAX_TEXT:
+            raise ValueError(f"text is longer than {MAX_TEXT} characters; shorten it")
 
 
 class LoopbackSettings(_Section, frozen=True):
@@ -311,6 +343,8 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
+    guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
+    safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)

@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.postgres.server import postgres  # noqa: F401  # one server for every test that asks
+
 # The machine that runs the tests may be slow; no test measures time.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")

@@ -23,12 +23,16 @@ from typing import Annotated, BinaryIO, Final
 import msgspec
 
 from vault import private_files, secretstream, tables
+from vault.backend import DatabaseFailed
 from vault.schema import copy_database
 from vault.sealing import CannotOpen, Secret, argon2id, derive, labelled, mac, random_bytes
-from vault.sqlite_file import DatabaseFailed, Role, connect, failure_of, schema_of
+from vault.sqlite_file import Role, connect, failure_of, schema_of
 
 DATABASE_NAME: Final = "database/havenline.sqlite3"
 """Where the database lies in a data folder, and what it is called in a backup."""
+
+DUMP_NAME: Final = "database/havenline.pgdump"
+"""What a database in PostgreSQL is called in a backup: pg_dump's archive."""
 
 STAGING: Final = ".unpacking"
 """The folder, inside the one that is restored into, where a backup lies while it is checked."""
@@ -108,6 +112,15 @@ class RestoredFiles:
     commit_counter: int
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which database a copy is of, and of which moment."""
+
+    schema: str
+    pairing: bytes | None
+    commit_counter: int
+
+
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """The first thing inside a backup: which database, and its files in order with their sizes."""
 
@@ -131,16 +144,30 @@ def write_backup(
     """
     if target.exists():
         raise BackupRefused("there is a file of this name already: choose another name")
-    extras = {name: _extra(name, path) for name, path in extra_files.items()}
     copy = db_path.with_name(f"{db_path.name}-backup")
     with only_one_in(db_path.parent):
         private_files.remove(copy)  # what a crash may have left
         copy_database(db_path, copy)
         try:
-            manifest = _manifest(copy, extras)
-            _write(target, key, _plain(manifest, copy, extras))
+            return write_around(copy, DATABASE_NAME, _identity(copy), extra_files, target, key)
         finally:
             private_files.remove(copy)
+
+
+def write_around(
+    copy: Path,
+    name: str,
+    identity: Identity,
+    extra_files: Mapping[str, Path],
+    target: Path,
+    key: Passphrase | KeyFile,
+) -> BackupReport:
+    """Write `copy`, a database that is called `name` in the backup, and the other files."""
+    extras = {each: _extra(each, path) for each, path in extra_files.items()}
+    sizes = [(name, copy.stat().st_size)]
+    sizes += [(each, len(data)) for each, data in extras.items()]
+    manifest = _Manifest(identity.schema, identity.pairing, identity.commit_counter, sizes)
+    _write(target, key, _plain(manifest, copy, extras))
     return BackupReport(
         target,
         target.stat().st_size,
@@ -181,17 +208,15 @@ def _check_name(name: str) -> None:
         or not path.parts
         or {"..", "."} & set(path.parts)
         or path.parts[0] == _KEEPER
-        or name.startswith(DATABASE_NAME)
+        or name.startswith((DATABASE_NAME, DUMP_NAME))
     ):
         raise BackupRefused("a file in a backup has a plain name inside the data folder")
 
 
-def _manifest(copy: Path, extras: Mapping[str, bytes]) -> _Manifest:
+def _identity(copy: Path) -> Identity:
     with contextlib.closing(connect(copy, Role.UPKEEP)) as raw:
         schema, (pairing, counter) = schema_of(raw), raw.execute(_IDENTITY).fetchone()
-    sizes = [(DATABASE_NAME, copy.stat().st_size)]
-    sizes += [(name, len(data)) for name, data in extras.items()]
-    return _Manifest(schema or "", pairing, counter, sizes)
+    return Identity(schema or "", pairing, counter)
 
 
 _IDENTITY: Final = "SELECT pairing, commit_counter FROM meta"
@@ -276,10 +301,14 @@ def read_backup(source: Path, key: Passphrase | KeyFile, into: Path) -> Restored
     private_files.make_folder(staging)
     try:
         manifest = _unpack(source, key, staging)
-        _check_database(staging / DATABASE_NAME)
-        empty_log(into / DATABASE_NAME)
-        names = [name for name, _ in manifest.files if name != DATABASE_NAME]
-        for name in [*names, DATABASE_NAME]:
+        database = manifest.files[0][0] if manifest.files else ""
+        if database == DATABASE_NAME:
+            _check_database(staging / DATABASE_NAME)
+            empty_log(into / DATABASE_NAME)
+        elif database != DUMP_NAME:
+            raise BackupRefused("there is no database in this backup")
+        names = [name for name, _ in manifest.files if name != database]
+        for name in [*names, database]:
             private_files.replace(staging / name, into / name)
     finally:
         private_files.remove_folder(staging)
@@ -303,7 +332,7 @@ def _unpack(source: Path, key: Passphrase | KeyFile, staging: Path) -> _Manifest
         except msgspec.MsgspecError:
             raise CannotOpen from None
         for name, size in manifest.files:
-            if name != DATABASE_NAME:
+            if name not in {DATABASE_NAME, DUMP_NAME}:
                 _check_name(name)
             private_files.make_folder((staging / name).parent)
             with private_files.create(staging / name) as target:

@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ForeignKey, Integer, LargeBinary, MetaData, String
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    TextClause,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
 
@@ -67,6 +77,9 @@ class Kind:
     limits: str
 
 
+# SQLite's INTEGER holds 64 bits; PostgreSQL's holds 32, and slots go up to 2^32 - 1.
+WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
+
 ID: Final = Kind(LargeBinary(16), "random bytes", "16 bytes")
 HASH: Final = Kind(LargeBinary(16), "hash", "16 bytes")
 HMAC: Final = Kind(LargeBinary(32), "HMAC", "32 bytes")
@@ -76,19 +89,25 @@ ENVELOPE: Final = Kind(
     "sealed envelope (docs/envelope.md, 0x01 and 0x02)",
     "563, 1075, 2099, 4147, 8243 or 16435 bytes",
 )
-COUNT: Final = Kind(Integer(), "whole number", "0 and up")
-HOUR: Final = Kind(Integer(), "whole number: hours since 1970", "0 to 4294967295")
-MINUTE: Final = Kind(Integer(), "whole number: minutes since 1970", "0 to 4294967295")
+PUBLIC: Final = Kind(LargeBinary(), "public text (JSON)", "2 to 32768 bytes")
+SIGNED: Final = Kind(LargeBinary(64), "Ed25519 signature", "64 bytes")
+COUNT: Final = Kind(WHOLE, "whole number", "0 and up")
+HOUR: Final = Kind(WHOLE, "whole number: hours since 1970", "0 to 4294967295")
+MINUTE: Final = Kind(WHOLE, "whole number: minutes since 1970", "0 to 4294967295")
 WORD: Final = Kind(String(16), "word", "1 to 16 characters")
 CODE: Final = Kind(String(32), "word", "1 to 32 lower-case letters and _")
 FLAG: Final = Kind(Boolean(), "yes or no", "0, 1")
+MONTH: Final = Kind(WHOLE, "whole number: months since 1970", "0 to 9999")
+RULE: Final = Kind(String(80), "name of a rule", "1 to 80 ASCII characters without spaces")
 
 _GONE: Final = "until the conversation is forgotten; deleted and overwritten with it"
 _COUNSEL: Final = (
     "GDPR Art. 6(1)(f) and 9(2)(d), counselling by a non-profit body; or the client's consent, "
     "9(2)(a)"
 )
-_WHERE: Final = "database/havenline.sqlite3; encrypted backups of it"
+_WHERE: Final = (
+    "database/havenline.sqlite3, or PostgreSQL with its write-ahead log; encrypted backups of it"
+)
 
 TALK: Final = Use(
     About.CONVERSATIONS,
@@ -151,6 +170,16 @@ def column(
     }
     keys = [] if parent is None else [ForeignKey(parent, ondelete="CASCADE")]
     return mapped_column(kind.stored, *keys, info=info, **({"nullable": False} | sql))
+
+
+def next_number(table: str, name: str) -> TextClause:
+    """The greatest number of a column and one, found in the transaction that stores the row.
+
+    There is one writer at a time, so no two rows take the same; and no sequence is left that
+    tells how many rows there ever were.
+    """
+    newest = f'SELECT coalesce(max("{name}"), 0)'
+    return text(f"({newest} + 1 FROM {table})")
 
 
 def one_of(name: str, values: tuple[str, ...]) -> str:

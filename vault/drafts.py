@@ -15,6 +15,7 @@ _whose: Final = (_t.conversation == bindparam("of"), _t.staff == bindparam("by")
 _conversation: Final = tables.conversations.c.id
 _LIVING: Final = select(_conversation).where(_conversation == bindparam("of"))
 _GET: Final = select(_t.envelope).where(*_whose)
+_THERE: Final = select(_t.conversation).where(*_whose)
 _DROP: Final = delete(tables.drafts).where(*_whose)
 _INSERT: Final = insert(tables.drafts)
 
@@ -43,6 +44,11 @@ def get(c: Connection, conversation: bytes, staff: bytes) -> bytes | None:
     """The envelope of the draft, or None."""
     envelope: bytes | None = c.scalar(_GET, {"of": conversation, "by": staff})
     return envelope
+
+
+def is_begun(c: Connection, conversation: bytes, staff: bytes) -> bool:
+    """Whether there is a draft; for whoever may not read it."""
+    return c.scalar(_THERE, {"of": conversation, "by": staff}) is not None
 
 
 def drop(c: Connection, conversation: bytes, staff: bytes) -> None:

@@ -63,7 +63,7 @@ _CODE: Final = re.compile(r"[a-z_]{1,32}")
 _t: Final = tables.outbox.c
 _this: Final = (_t.message == bindparam("this"), _t.state == "waiting")
 _THERE: Final = select(_t.row).where(_t.message == bindparam("this"))
-_INSERT: Final = insert(tables.outbox)
+_INSERT: Final = insert(tables.outbox).inline()
 _WAITING: Final = (
     select(
         _t.message, _t.conversation, _t.slot, _t.tag, _t.channel, _t.outer_item, _t.epoch, _t.tries

@@ -19,8 +19,8 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from vault import private_files, tables
+from vault.backend import DatabaseFailed
 from vault.sqlite_file import (
-    DatabaseFailed,
     Role,
     check_place,
     connect,
@@ -41,12 +41,19 @@ class Migrated:
     after: str
 
 
-def migrate(url: str) -> Migrated:
+def migrate(url: str, *, upgrade: bool = True) -> Migrated:
     """Make the database if it is missing, or bring it to this version's schema.
+
+    Without `upgrade` tables in PostgreSQL that an older version made are refused: no copy is put
+    beside them, so `havenline upgrade` writes a backup first.
 
     Raises DatabaseFailed, with the database as it was: made by a newer version, not Havenline's,
     or the upgrade failed; then the message names the copy made before.
     """
+    if url.startswith("postgresql"):
+        from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
+
+        return schema_postgres.migrate(url, upgrade=upgrade)
     path = path_of(url)
     is_new = not path.exists()
     if is_new:
@@ -68,13 +75,18 @@ def migrate(url: str) -> Migrated:
 def to_revision(path: Path, revision: str) -> None:
     """Go to one revision, up or down ("base": no tables), in one transaction."""
     with _transaction(path) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(_SCRIPTS))
-        config.attributes["connection"] = connection
-        down = revision == "base" or revision < (_schema_in(connection) or "")
-        (command.downgrade if down else command.upgrade)(config, revision)
+        run_migrations(connection, revision, _schema_in(connection))
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
             raise DatabaseFailed("after the migration rows would refer to rows that are not there")
+
+
+def run_migrations(connection: Connection, revision: str, found: str | None) -> None:
+    """Run what leads from the schema that was found to a revision, in the caller's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["connection"] = connection
+    down = revision == "base" or revision < (found or "")
+    (command.downgrade if down else command.upgrade)(config, revision)
 
 
 def _schema_to_upgrade(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 """How a connection to the SQLite file is opened, set, asked and restricted.
 
-Everything that is particular to SQLite stands here and in `vault.engine`.
+Everything that is particular to SQLite stands here and in `vault.engine_sqlite`.
 Sources: sqlite.org/pragma.html, sqlite.org/c3ref/set_authorizer.html, sqlite.org/rescode.html.
 """
 
@@ -17,6 +17,8 @@ from urllib.parse import quote
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from vault.backend import DatabaseBusy, DatabaseFailed, DatabaseFull
+
 PATIENT_MS: Final = 5000
 CHECKPOINT_MS: Final = 100
 
@@ -24,23 +26,11 @@ _OTHERS: Final = 0o007
 _PRIMARY: Final = 0xFF  # the low byte of an extended result code
 
 
-class DatabaseFailed(Exception):
-    """The database did not do it; nothing of this piece of work is stored."""
-
-
-class DatabaseBusy(DatabaseFailed):
-    """Others held the database for too long; nothing is stored, try again."""
-
-
-class DatabaseFull(DatabaseFailed):
-    """The disk is full; nothing is stored until there is room."""
-
-
 class Role(Enum):
     """What a connection is for."""
 
     WRITER = "writer"
-    """Runs work that changes rows. It never waits inside SQLite: `vault.engine` tries again."""
+    """Runs work that changes rows; `vault.engine_sqlite` tries again, it never waits inside."""
     READER = "reader"
     """Runs work that reads."""
     UPKEEP = "upkeep"

@@ -40,11 +40,12 @@ from vault.columns import (
     Base,
     Risk,
     column,
+    next_number,
     one_of,
 )
-from vault.operation_tables import Change, Meta, Staff
+from vault.operation_tables import Change, IndicatorCount, Meta, Organisation, Staff
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0003"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -56,9 +57,12 @@ _ENVELOPE_SIZE: Final = "length(envelope) - 51 IN (512, 1024, 2048, 4096, 8192, 
 # --- columns that several tables have -------------------------------------------------------
 
 
-def _row() -> MappedColumn[Any]:
+def _row(table: str) -> MappedColumn[Any]:
     story = "place in the table; reveals the order of arrival, believed for nothing"
-    return column(story, COUNT, ORDER, Risk.LOW, primary_key=True)
+    number = next_number(table, "row")
+    return column(
+        story, COUNT, ORDER, Risk.LOW, primary_key=True, autoincrement=False, default=number
+    )
 
 
 def _conversation(**sql: Any) -> MappedColumn[Any]:  # noqa: ANN401  # as `column`
@@ -121,7 +125,7 @@ class Conversation(Base):
         ),
     )
 
-    row: Mapped[int] = _row()
+    row: Mapped[int] = _row("conversations")
     id: Mapped[bytes] = column("the conversation's name", ID, ORDER, Risk.LOW, unique=True)
     slot: Mapped[int] = _slot()
     tag: Mapped[bytes] = _tag()
@@ -244,7 +248,7 @@ class Message(Base):
         CheckConstraint("number >= 1", name="number"),
     )
 
-    row: Mapped[int] = _row()
+    row: Mapped[int] = _row("messages")
     conversation: Mapped[bytes] = _conversation()
     id: Mapped[bytes] = column(
         "the message's name, made by who wrote it; refuses repetition", ID, ORDER, Risk.LOW
@@ -318,7 +322,7 @@ class Outbox(Base):
         ),
     )
 
-    row: Mapped[int] = _row()
+    row: Mapped[int] = _row("outbox")
     message: Mapped[bytes] = column("the reply's message id", ID, ORDER, Risk.LOW, unique=True)
     conversation: Mapped[bytes] = _conversation(index=True)
     slot: Mapped[int] = _slot()
@@ -419,11 +423,13 @@ outbox: Final = _table(Outbox)
 inbox: Final = _table(Inbox)
 addresses: Final = _table(Address)
 staff: Final = _table(Staff)
+organisation: Final = _table(Organisation)
 changes: Final = _table(Change)
 meta: Final = _table(Meta)
+indicator_counts: Final = _table(IndicatorCount)
 
 CONVERSATION_TABLES: Final = (conversations, messages, drafts, outbox, inbox, addresses)
-OPERATION_TABLES: Final = (staff, changes, meta)
+OPERATION_TABLES: Final = (staff, organisation, changes, meta, indicator_counts)
 
 OF_A_CONVERSATION: Final = CONVERSATION_TABLES[1:]
 """Tables whose rows go with their conversation."""

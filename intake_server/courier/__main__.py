@@ -22,6 +22,7 @@ from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.canary import Canaries
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
+from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
@@ -31,14 +32,16 @@ from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
-from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.organisation_work import OrganisationView
+from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.screening_link import ScreeningLink
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
+from triage.retention import Policy
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
-from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+from vault.keeper_protocol import KeeperRefusal, NoRoot, Peer, Refused, socket_name
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
 STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
@@ -129,14 +132,16 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        policy = retention_policy(settings)
+        policy = await _policy(settings, roster, work.database)
         making = Making(settings, policy, keys, clock, log, answers.nobody_read)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
         channels: dict[str, Channel] = {}
-        speech = Speech(answers, settings.channels.vanish_days, log)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
+        guided = _guided(settings, clock)
+        offer = "" if guided is None else guided.words["offer"]
+        speech = Speech(answers, settings.channels.vanish_days, log, offer)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
@@ -165,6 +170,25 @@ async def serving(
         )
         stack.callback(health.close)
         yield courier
+
+
+def _guided(settings: Settings, clock: Clock) -> Guided | None:
+    """The optional questions; None where they are switched off."""
+    if not settings.guided.questions:
+        return None
+    language, words = read_words(settings.page.language)
+    return Guided(words, clock.monotonic, language)
+
+
+async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:
+    """What new conversations are promised: the file's, or an admin's choice as of this start."""
+    policy, own_file = retention_policy(settings), has_own_policy(settings)
+    view = OrganisationView(settings, policy, own_file=own_file)
+    try:
+        known = await roster.current()
+    except NoRoot:
+        return policy
+    return (await view.current(database, known.entries, known.roster.fingerprint)).policy
 
 
 def _keys(path: Path) -> OwnKeys:
@@ -219,7 +243,7 @@ async def _announcing(courier: Courier, keeper: CourierKeeper, keys: OwnKeys) ->
 
 async def _database(settings: Settings) -> Database:
     try:
-        return await Database.open(settings.data.database_url)
+        return await Database.open(settings.data.database_url, "courier")
     except DatabaseFailed as failure:
         raise CannotStart(f"the database cannot be used: {failure}") from None
 

@@ -151,8 +151,10 @@ def _store_messages(c: Connection, conversation_id: bytes, arrived: Arrived, now
             one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
         )
         messages.add(c, new)
-    if not arrived.has_text:
-        conversations.set_urgency(c, conversation_id, NOT_SCREENED_URGENCY, "not_screened")
+        if not arrived.has_text:
+            conversations.set_urgency(
+                c, conversation_id, NOT_SCREENED_URGENCY, "not_screened", one.message_id
+            )
 
 
 def _store_finding(
@@ -167,7 +169,7 @@ def _store_finding(
             now=now,
         )
     by: UrgencyBy = "screened" if result.screened else "not_screened"
-    conversations.set_urgency(c, conversation_id, result.urgency, by)
+    conversations.set_urgency(c, conversation_id, result.urgency, by, message_id)
     if result.language:
         conversations.set_language(c, conversation_id, result.language)
     changes.note(c, conversation_id, "finding")

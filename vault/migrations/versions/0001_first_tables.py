@@ -13,28 +13,31 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# SQLite's INTEGER holds 64 bits, PostgreSQL's 32.
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def _conversations() -> None:
     op.create_table(
         "conversations",
-        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("row", WHOLE, autoincrement=False, nullable=False),
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
         sa.Column("tag", sa.LargeBinary(length=16), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("urgency", WHOLE, nullable=False),
         sa.Column("urgency_by", sa.String(length=16), nullable=False),
         sa.Column("holder", sa.LargeBinary(length=16), nullable=True),
-        sa.Column("claimed_hour", sa.Integer(), nullable=True),
-        sa.Column("waiting_minute", sa.Integer(), nullable=True),
-        sa.Column("created_hour", sa.Integer(), nullable=False),
-        sa.Column("due_hour", sa.Integer(), nullable=False),
-        sa.Column("latest_hour", sa.Integer(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("last_number", sa.Integer(), nullable=False),
-        sa.Column("read_up_to", sa.Integer(), nullable=False),
+        sa.Column("claimed_hour", WHOLE, nullable=True),
+        sa.Column("waiting_minute", WHOLE, nullable=True),
+        sa.Column("created_hour", WHOLE, nullable=False),
+        sa.Column("due_hour", WHOLE, nullable=False),
+        sa.Column("latest_hour", WHOLE, nullable=False),
+        sa.Column("epoch", WHOLE, nullable=False),
+        sa.Column("last_number", WHOLE, nullable=False),
+        sa.Column("read_up_to", WHOLE, nullable=False),
         sa.Column("answered", sa.Boolean(), nullable=False),
         sa.Column("outer_team", sa.LargeBinary(), nullable=False),
         sa.Column("outer_client", sa.LargeBinary(), nullable=True),
@@ -79,13 +82,13 @@ def _conversations() -> None:
 def _messages() -> None:
     op.create_table(
         "messages",
-        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("row", WHOLE, autoincrement=False, nullable=False),
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=False),
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Integer(), nullable=False),
-        sa.Column("direction", sa.Integer(), nullable=False),
-        sa.Column("hour", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
+        sa.Column("kind", WHOLE, nullable=False),
+        sa.Column("direction", WHOLE, nullable=False),
+        sa.Column("hour", WHOLE, nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
             "(kind = 1 AND direction IN (1, 2)) OR (kind = 2 AND direction IN (3, 4, 6))",
@@ -112,7 +115,7 @@ def _drafts() -> None:
         "drafts",
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=False),
         sa.Column("staff", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("hour", sa.Integer(), nullable=False),
+        sa.Column("hour", WHOLE, nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
             "length(envelope) - 51 IN (512, 1024, 2048, 4096, 8192, 16384)", name="size"
@@ -131,18 +134,18 @@ def _drafts() -> None:
 def _outbox() -> None:
     op.create_table(
         "outbox",
-        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("row", WHOLE, autoincrement=False, nullable=False),
         sa.Column("message", sa.LargeBinary(length=16), nullable=False),
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
         sa.Column("tag", sa.LargeBinary(length=16), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("epoch", WHOLE, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=True),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("retry_minute", sa.Integer(), nullable=True),
-        sa.Column("hour", sa.Integer(), nullable=False),
+        sa.Column("tries", WHOLE, nullable=False),
+        sa.Column("retry_minute", WHOLE, nullable=True),
+        sa.Column("hour", WHOLE, nullable=False),
         sa.Column("outer_item", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "(state = 'waiting') = (outer_item IS NOT NULL)"
@@ -183,7 +186,7 @@ def _inbox() -> None:
         "inbox",
         sa.Column("transport", sa.LargeBinary(length=32), nullable=False),
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("hour", sa.Integer(), nullable=False),
+        sa.Column("hour", WHOLE, nullable=False),
         sa.CheckConstraint("length(transport) = 32", name="transport"),
         sa.ForeignKeyConstraint(
             ["conversation"], ["conversations.id"], name="fk_inbox_conversation", ondelete="CASCADE"
@@ -199,7 +202,7 @@ def _addresses() -> None:
         "addresses",
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
         sa.Column("tag", sa.LargeBinary(length=16), nullable=False),
         sa.Column("outer_address", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("length(channel) BETWEEN 1 AND 16", name="channel"),
@@ -231,7 +234,7 @@ def _staff() -> None:
 def _changes() -> None:
     op.create_table(
         "changes",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("conversation", sa.LargeBinary(length=16), nullable=True),
         sa.Column("what", sa.String(length=16), nullable=False),
         sa.CheckConstraint("what <> 'erased' OR conversation IS NULL", name="erased"),
@@ -250,11 +253,11 @@ def _changes() -> None:
 def _meta() -> None:
     op.create_table(
         "meta",
-        sa.Column("one", sa.Integer(), nullable=False),
+        sa.Column("one", WHOLE, autoincrement=False, nullable=False),
         sa.Column("pairing", sa.LargeBinary(length=16), nullable=True),
-        sa.Column("commit_counter", sa.Integer(), nullable=False),
-        sa.Column("prune_below", sa.Integer(), nullable=False),
-        sa.Column("prune_hour", sa.Integer(), nullable=False),
+        sa.Column("commit_counter", WHOLE, nullable=False),
+        sa.Column("prune_below", WHOLE, nullable=False),
+        sa.Column("prune_hour", WHOLE, nullable=False),
         sa.CheckConstraint("commit_counter >= 0", name="commit_counter"),
         sa.CheckConstraint("one = 1", name="one"),
         sa.CheckConstraint("pairing IS NULL OR length(pairing) = 16", name="pairing"),

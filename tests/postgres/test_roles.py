@@ -1,0 +1,195 @@
+"""Each process may do in PostgreSQL what it needs, and nothing else."""
+
+from contextlib import closing
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.vault.rows import first_contact, new_conversation
+from vault import postgres_roles, tables
+from vault.engine import Database, DatabaseFailed
+from vault.postgres_server import connect, server_of
+
+PROCESSES = ("web", "desk", "courier", "caretaker")
+EVERY = (*tables.CONVERSATION_TABLES, *tables.OPERATION_TABLES)
+
+# r: reads whole rows, i: adds rows, d: deletes rows, -: not.
+MAY = {
+    #                   web    desk   courier caretaker
+    "conversations":   ("rid", "r--", "rid", "r-d"),
+    "messages":        ("rid", "ri-", "rid", "--d"),
+    "drafts":          ("--d", "rid", "--d", "--d"),
+    "outbox":          ("--d", "ri-", "r-d", "--d"),
+    "inbox":           ("--d", "---", "rid", "--d"),
+    "addresses":       ("--d", "---", "rid", "--d"),
+    "staff":           ("---", "rid", "---", "---"),
+    "changes":         ("-i-", "ri-", "-i-", "rid"),
+    "meta":            ("r--", "r--", "r--", "r--"),
+    "alembic_version": ("r--", "r--", "r--", "r--"),
+}  # fmt: skip
+CHANGED = {
+    "web": {"conversations", "changes", "meta"},
+    "desk": {"conversations", "meta"},
+    "courier": {"conversations", "changes", "meta", "outbox"},
+    "caretaker": {"changes", "meta"},
+}
+STATEMENTS = {"r": "SELECT * FROM {}", "i": "INSERT INTO {} DEFAULT VALUES", "d": "DELETE FROM {}"}
+NEVER_CHANGED = {"id", "row", "slot", "tag", "channel", "created_hour", "latest_hour"}
+
+
+def is_refused(url, process, statement):
+    """Whether PostgreSQL forbids it; what else is wrong with it, it finds out afterwards."""
+    with closing(connect(server_of(url), process)) as raw:
+        try:
+            with raw.transaction(force_rollback=True):
+                raw.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+        except psycopg.errors.IntegrityError:
+            return False
+    return False
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_each_table_gives_each_process_what_it_needs_and_no_more(url, process):
+    found, at = {}, PROCESSES.index(process)
+    for table in MAY:
+        name = sql.Identifier(table)
+        found[table] = "".join(
+            "-" if is_refused(url, process, sql.SQL(text).format(name)) else letter
+            for letter, text in STATEMENTS.items()
+        )
+    assert found == {table: may[at] for table, may in MAY.items()}
+
+
+def test_the_matrix_has_every_table():
+    assert set(MAY) == {table.name for table in EVERY} | {"alembic_version"}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_rows_are_changed_only_where_a_step_changes_them(url, process):
+    changed = set()
+    for table in EVERY:
+        for column in table.columns:
+            name = sql.Identifier(column.name)
+            update = sql.SQL("UPDATE {} SET {} = NULL").format(sql.Identifier(table.name), name)
+            if not is_refused(url, process, update):
+                changed.add((table.name, column.name))
+    assert {table for table, _ in changed} == CHANGED[process]
+    assert not {each for each in changed if each[0] == "conversations"} & {
+        ("conversations", name) for name in NEVER_CHANGED
+    }
+    assert ("conversations", "outer_client") not in changed
+    assert (("conversations", "outer_team") in changed) == (process == "desk")
+    assert (("meta", "pairing") in changed) == (process == "caretaker")
+
+
+FORBIDDEN = [
+    "CREATE TABLE copy AS SELECT * FROM conversations",
+    "CREATE TEMP TABLE copy AS SELECT * FROM conversations",
+    "DROP TABLE messages",
+    "ALTER TABLE messages ADD COLUMN x int",
+    "TRUNCATE changes",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE ROLE other",
+    "SET ROLE havenline",
+    "SET SESSION AUTHORIZATION postgres",
+    "SET log_statement = 'all'",
+    "SET log_min_messages = 'debug1'",
+    "COPY conversations TO PROGRAM 'cat'",
+    "COPY conversations TO '/tmp/copy'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "UPDATE alembic_version SET version_num = '9999'",
+]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_process_changes_the_schema_the_settings_or_who_it_is(url, process):
+    assert [each for each in FORBIDDEN if not is_refused(url, process, each)] == []
+
+
+async def test_what_a_role_may_not_do_is_said_without_values(url):
+    database = await Database.open(url, "desk")
+    with pytest.raises(DatabaseFailed, match="InsufficientPrivilege"):
+        await database.write(first_contact(new_conversation()))
+    await database.close()
+
+
+# --- what is looked at when a connection is opened ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("log_min_messages", "warning"),
+        ("log_error_verbosity", "default"),
+        ("log_parameter_max_length", "-1"),
+        ("log_parameter_max_length_on_error", "80"),
+        ("log_min_error_statement", "error"),
+        ("log_statement", "all"),
+    ],
+)
+async def test_a_role_whose_statements_could_reach_the_log_is_refused(postgres, url, name, value):
+    alter = sql.SQL('ALTER ROLE "havenline-web" SET {} = {}')
+    with postgres.as_superuser() as raw:
+        raw.execute(alter.format(sql.Identifier(name), sql.Literal(value)))
+    try:
+        with pytest.raises(DatabaseFailed, match=f"{name} is not"):
+            await Database.open(url, "web")
+    finally:
+        with postgres.as_superuser() as raw:
+            wanted = postgres_roles.SILENT[name]
+            raw.execute(alter.format(sql.Identifier(name), sql.Literal(wanted)))
+    await (await Database.open(url, "web")).close()
+
+
+@pytest.mark.parametrize("more", ["SUPERUSER", "CREATEROLE", "BYPASSRLS", "REPLICATION"])
+async def test_a_process_with_more_rights_than_it_needs_is_refused(postgres, url, more):
+    with postgres.as_superuser() as raw:
+        raw.execute(sql.SQL('ALTER ROLE "havenline-courier" {}').format(sql.SQL(more)))
+    try:
+        with pytest.raises(DatabaseFailed, match="may do more"):
+            await Database.open(url, "courier")
+    finally:
+        with postgres.as_superuser() as raw:
+            raw.execute(sql.SQL('ALTER ROLE "havenline-courier" NO{}').format(sql.SQL(more)))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "postgresql://havenline:secret-7c1@/havenline",
+        "postgresql:///havenline?password=secret-7c1",
+        "postgresql:///havenline?options=-c%20log_statement%3Dsecret-7c1",
+        "postgresql+asyncpg://secret-7c1/havenline",
+        "postgresql://secret-7c1",
+        "postgresql://h:secret-7c1/havenline",
+    ],
+)
+async def test_a_url_that_is_refused_is_not_repeated(named):
+    with pytest.raises(DatabaseFailed, match="cannot be read") as caught:
+        await Database.open(named, "web")
+    assert "secret-7c1" not in repr(caught.value)
+
+
+async def test_a_server_that_lets_nobody_in_is_said_in_one_sentence(postgres, tmp_path):
+    for url in (f"postgresql:///havenline?host={tmp_path}", postgres.url("havenline_nowhere")):
+        with pytest.raises(DatabaseFailed, match="does not let havenline-web in"):
+            await Database.open(url, "web")
+
+
+def test_the_owner_in_the_url_names_the_roles():
+    server = server_of("postgresql://other@/base?host=/run/postgresql&sslmode=disable")
+    assert (server.role(None), server.role("web")) == ("other", "other-web")
+    assert (server.host, server.database, server.more) == (
+        "/run/postgresql",
+        "base",
+        {"sslmode": "disable"},
+    )
+
+
+def test_a_name_cannot_leave_its_quotes():
+    made = postgres_roles.script('ha"ven', "da'ta")
+    assert '"ha""ven-web"' in made
+    assert "'da''ta'" in made
