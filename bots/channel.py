@@ -87,6 +87,10 @@ class RefusedBecause(StrEnum):
     REFUSED = "refused"
 
 
+class ChannelCannotStart(Exception):
+    """The channel cannot work as it is set up; the text says what to do and quotes no secret."""
+
+
 class ChannelUnavailable(Exception):
     """Not taken; may be tried again, not before `retry_after` seconds where the network says so."""
 
@@ -168,6 +172,7 @@ class Channel(Protocol):
         """Connect and hand over what arrives, from now until `stop`.
 
         Returns also where the network cannot be reached: the channel goes on trying by itself.
+        Raises `ChannelCannotStart` for what only a person can mend.
         """
         ...
 

@@ -19,7 +19,7 @@ from bots.channel import (
     Refusal,
 )
 
-PATIENCE: Final = 60.0  # seconds until something that must happen is given up
+PATIENCE: Final = 120.0  # seconds until something that must happen is given up
 QUIET: Final = 0.5  # seconds without an event after which something is taken not to happen
 
 TEXTS: Final = (

@@ -29,6 +29,7 @@ _COMMANDS = {
     "inventory": "commands_inventory:inventory",
     "staff": "commands_staff:staff",
     "channels": "commands_channels:channels",
+    "duty": "commands_duty:duty",
     "screen": "commands_screening:screen_command",
     "indicators": "commands_screening:indicators",
     "clock-is-right": "commands_staff:clock_is_right",

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from intake_server.cli import place_options, settings_of
+from intake_server.commands_learning import report
+from intake_server.own_rules import SoundRules, read_sound_rules
 from intake_server.screening_rules import (
     OWN_RULES,
     SHIPPED,
@@ -62,10 +64,18 @@ def screen_command(
 
 
 def _rules_in_force(folder: Path | None, config: Path | None) -> RuleSet:
+    """The rules by which the caretaker screens; own files that it does not use are named."""
+    read = _read_rules(folder, config)
+    for one in read.refused:
+        click.echo(f"{one.file} is not used: {one.reason}. `indicators check` explains.", err=True)
+    return read.rules
+
+
+def _read_rules(folder: Path | None, config: Path | None) -> SoundRules:
     try:
         settings = settings_of(folder, config)
         languages = settings.screening.languages
-        return read_rules(settings.data.folder / OWN_RULES, languages or None)
+        return read_sound_rules(settings.data.folder / OWN_RULES, languages or None)
     except RulesUnusable as wrong:
         raise click.ClickException(str(wrong)) from None
 
@@ -147,11 +157,18 @@ def indicators() -> None:
     """Look at the rules of screening, the shipped ones and your own."""
 
 
+indicators.add_command(report)
+
+
 @indicators.command()
 @place_options
 def check(*, folder: Path | None, config: Path | None) -> None:
     """Check all rule files and try their examples. Exit code 1: something is to be mended."""
-    rules = _rules_in_force(folder, config)
+    read = _read_rules(folder, config)
+    rules = read.rules
+    for own in read.refused:
+        click.echo(f"{own.file} is not used. The caretaker screens without it. What is wrong:")
+        click.echo("\n".join(f"  {problem}" for problem in own.problems))
     failed = failed_examples(rules)
     for one in failed:
         expected = "is not found" if one.should_match else "is found, and should not be"
@@ -160,7 +177,7 @@ def check(*, folder: Path | None, config: Path | None) -> None:
         reader = pack.reviewed_by or "nobody native yet"
         click.echo(f"{pack.language}: {len(pack.rules)} rules; read by {reader}")
     click.echo(f"Version {rules.version}. Examples that fail: {len(failed)}.")
-    if failed:
+    if failed or read.refused:
         raise click.exceptions.Exit(1)
 
 

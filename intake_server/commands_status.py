@@ -11,9 +11,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from intake_server import readiness_told
 from intake_server.checks import check as find_unsafe
 from intake_server.checks import read_machine
 from intake_server.cli import json_option, place_options, settings_of
+from intake_server.clock import SystemClock
 from intake_server.programs import ask_each
 from intake_server.reachable import missing_for_public
 from intake_server.screening_link import ScreeningVerb
@@ -131,20 +133,31 @@ def _age(seconds: int) -> str:
 @place_options
 @json_option
 def check_command(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
-    """Explain every unsafe setting, and what is missing until people can come.
+    """Explain every unsafe setting, and print what is still to be done before people write.
 
-    Exit code 1: something dangerous stands.
+    The list is the one at an admin's desk; it is known while Havenline runs. Exit code 1:
+    something dangerous stands.
     """
     settings = settings_of(folder, config)
     found = [*find_unsafe(settings, read_machine(os.environ)), *missing_for_public(settings)]
+    ready = asyncio.run(readiness_told.ask(settings, SystemClock()))
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
+        lines = () if ready is None else ready.lines
+        every = [asdict(each) for each in found]
+        every += [
+            asdict(each) | {"name": f"ready_{each.name}", "dangerous": False} for each in lines
+        ]
+        click.echo(json.dumps(every, indent=2, ensure_ascii=False))
     elif not found:
         click.echo("Nothing unsafe was found.")
     for each in [] if as_json else found:
         head = "DANGEROUS" if each.dangerous else "note"
         text = f"{head}: {each.what} {each.remedy}"
         click.echo(click.wrap_text(text, 100, "", "  ") + "\n")
+    if ready is not None and not as_json:
+        click.echo("\n".join(readiness_told.as_text(ready)))
+    elif not as_json:
+        click.echo("What is still to be done before people write is known while Havenline runs.")
     if any(each.dangerous for each in found):
         raise click.exceptions.Exit(1)
 

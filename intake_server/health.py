@@ -18,9 +18,9 @@ _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 async def serve_health(path: Path, report: Callable[[], dict[str, object]]) -> asyncio.Server:
     """Answer on the Unix socket `path` (0600) with what `report` returns at that moment.
 
-    `report` must be quick, hold only what JSON can, and name nobody: counts, ages in seconds and
-    constant words. A socket left there by an earlier process is replaced. Closing the returned
-    server ends it.
+    `report` must be quick, hold only what JSON can, and name nobody: counts, ages in seconds,
+    constant words, and of files that the operator wrote their names. A socket left there by an
+    earlier process is replaced. Closing the returned server ends it.
     """
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -38,10 +38,11 @@ def picture(invite: str) -> str:
     return written.getvalue().decode()
 
 
-def poster(channel: str, invite: str, language: str) -> str:
-    """Return the page in `language`, or in English."""
+def poster(channel: str, invite: str, language: str, name: str = "") -> str:
+    """Return the page in `language`, or in English; `{name}` in a step becomes `name`."""
     words, spoken = _words(channel, language)
-    steps = "".join(f"<li>{html.escape(step)}</li>" for step in words.steps)
+    said = (step.replace("{name}", name) for step in words.steps)
+    steps = "".join(f"<li>{html.escape(step)}</li>" for step in said)
     return (
         f'<!doctype html><html lang="{spoken}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'

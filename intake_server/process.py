@@ -88,12 +88,17 @@ def retention_policy(settings: Settings) -> Policy:
 
     Raises `CannotStart`.
     """
-    file = settings.data.folder / _RETENTION
-    if not file.is_file():
+    if not has_own_policy(settings):
         return DEFAULT_POLICY
+    file = settings.data.folder / _RETENTION
     try:
         return policy_from_toml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         raise CannotStart(f"{file} cannot be read; check its permissions.") from None
     except PolicyRefusedError as refusal:
         raise CannotStart(f"{file} cannot be used:\n{refusal}") from None
+
+
+def has_own_policy(settings: Settings) -> bool:
+    """Whether the operator has put a policy into the data folder; then no other choice counts."""
+    return (settings.data.folder / _RETENTION).is_file()

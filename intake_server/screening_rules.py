@@ -29,6 +29,7 @@ __all__ = [
     "RulesUnusable",
     "compiled_rules",
     "read_rules",
+    "read_texts",
     "rule_texts",
     "shipped_taxonomy",
 ]
@@ -49,11 +50,15 @@ def read_rules(own: Path | None = None, languages: Collection[str] | None = None
     ``RulesUnusable``.
     """
     try:
-        with _not_collecting():
-            texts = rule_texts(own, languages)
-            return load_rules(shipped_taxonomy(), texts, word_forms(), compiled_rules(texts))
+        return read_texts(rule_texts(own, languages))
     except RulesRefusedError as refused:
         raise RulesUnusable(f"the rules of screening cannot be used:\n{refused}") from None
+
+
+def read_texts(texts: Mapping[str, str]) -> RuleSet:
+    """Return the rules in files of these names and texts; raises ``RulesRefusedError``."""
+    with _not_collecting():
+        return load_rules(shipped_taxonomy(), texts, word_forms(), compiled_rules(texts))
 
 
 @contextlib.contextmanager

@@ -151,6 +151,7 @@ class PageSettings(_Section, frozen=True):
     emergency_number: str = "112"
     organisation: str = ""
     responsible: str = ""
+    data_contact: str = ""  # who answers questions about data, and how to reach them
     complain: str = ""
     must_tell: str = ""
     limits: str = ""
@@ -169,7 +170,12 @@ class PageSettings(_Section, frozen=True):
         DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
-        _check_lines(title=self.title, organisation=self.organisation, responsible=self.responsible)
+        _check_lines(
+            title=self.title,
+            organisation=self.organisation,
+            responsible=self.responsible,
+            data_contact=self.data_contact,
+        )
         for name, text in (
             ("complain", self.complain),
             ("must_tell", self.must_tell),
@@ -184,6 +190,32 @@ class ScreeningSettings(_Section, frozen=True):
 
     mode: Literal["on", "off"] = "on"
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
+
+
+class SafeguardingSettings(_Section, frozen=True):
+    """What counsellors do where a client may be under 18: one text, or one for each country.
+
+    Countries are codes of ISO 3166-1, such as "DE".
+    """
+
+    text: str = ""
+    countries: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the codes and the lengths."""
+        for code, text in self.countries.items():
+            if not re.fullmatch(r"[A-Z]{2}", code):
+                raise ValueError('countries must be codes of two capital letters, such as "DE"')
+            if not text.strip() or len(text) > MAX_TEXT:
+                raise ValueError(f"the steps for {code} must have 1 to {MAX_TEXT} characters")
+        if len(self.text) > MAX_TEXT:
+            raise ValueError(f"text is longer than {MAX_TEXT} characters; shorten it")
+
+
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
 
 
 class LoopbackSettings(_Section, frozen=True):
@@ -209,29 +241,37 @@ class DeltaChatSettings(_Section, frozen=True):
 
 
 class MatrixSettings(_Section, frozen=True):
-    """Matrix. The account lies in the courier's folder; `proxy` is empty or a proxy's address."""
+    """Matrix. The account lies in the courier's folder; `proxy` is empty or a proxy's address.
+
+    `canary`: whether a second account, signed in beside it, writes to the hotline now and then.
+    """
 
     enabled: bool = False
     proxy: str = ""
+    canary: bool = False
 
 
 class SignalSettings(_Section, frozen=True):
     """Signal, by a signal-cli-rest-api in json-rpc mode on this machine.
 
     `number` is the hotline's own. `webhook_port`: where the server also posts what arrives; 0 for
-    nowhere, and then messages are lost while nobody is attached.
+    nowhere, and then messages are lost while nobody is attached. `canary_number`: of a second
+    account on the same server that writes to the hotline now and then; empty for none.
     """
 
     enabled: bool = False
     url: str = "http://127.0.0.1:8090"
     number: str = ""
     webhook_port: int = 0
+    canary_number: str = ""
 
     def __post_init__(self) -> None:
         """Check what is needed where it is switched on."""
         _check_web_address("url", self.url, path_allowed=False)
         if self.enabled and not re.fullmatch(r"\+[0-9]{5,15}", self.number):
             raise ValueError('number must be the hotline\'s number, such as "+4915550001111"')
+        if self.canary_number and self.canary_number == self.number:
+            raise ValueError("canary_number must be another number than the hotline's")
         if not 0 <= self.webhook_port <= 65_535:  # noqa: PLR2004 - the range of TCP ports
             raise ValueError("webhook_port must lie between 1 and 65535, or be 0 for none")
 
@@ -244,11 +284,14 @@ class ChannelSettings(_Section, frozen=True):
     matrix: MatrixSettings = msgspec.field(default_factory=MatrixSettings)
     signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
     vanish_days: int = 7
+    canary_minutes: int = 30
 
     def __post_init__(self) -> None:
-        """Check the days."""
+        """Check the times."""
         if not 1 <= self.vanish_days <= 365:  # noqa: PLR2004 - the sentence below names both
             raise ValueError("vanish_days must lie between 1 and 365")
+        if not 5 <= self.canary_minutes <= 1_440:  # noqa: PLR2004 - the sentence below names both
+            raise ValueError("canary_minutes must lie between 5 and 1440")
 
 
 class MirrorSettings(_Section, frozen=True):
@@ -296,6 +339,8 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
+    safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
+    guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)

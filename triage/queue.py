@@ -25,6 +25,7 @@ from typing import Final
 
 __all__ = [
     "HIGHEST_LIFT",
+    "LONGEST_WAIT",
     "URGENCIES",
     "Entry",
     "Lift",
@@ -45,6 +46,9 @@ URGENCIES: Final = range(4)
 
 HIGHEST_LIFT: Final = 2
 """Waiting alone never makes an immediate danger."""
+
+LONGEST_WAIT: Final = timedelta(hours=24)
+"""After it everybody is late, whatever the urgency and the targets."""
 
 
 @unique
@@ -116,6 +120,8 @@ class QueueRules:
             raise ValueError("late_after needs a time for each urgency from 0 to 3")
         if not all(target > timedelta() for target in self.late_after.values()):
             raise ValueError("each time in late_after must be longer than nothing")
+        if any(target > LONGEST_WAIT for target in self.late_after.values()):
+            raise ValueError("nobody may wait longer than 24 hours without being late")
         if not set(self.lifts) <= set(URGENCIES):
             raise ValueError("lifts may only name urgencies from 0 to 3")
         for urgency in range(HIGHEST_LIFT):

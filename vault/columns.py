@@ -89,12 +89,16 @@ ENVELOPE: Final = Kind(
     "sealed envelope (docs/envelope.md, 0x01 and 0x02)",
     "563, 1075, 2099, 4147, 8243 or 16435 bytes",
 )
+PUBLIC: Final = Kind(LargeBinary(), "public text (JSON)", "2 to 32768 bytes")
+SIGNED: Final = Kind(LargeBinary(64), "Ed25519 signature", "64 bytes")
 COUNT: Final = Kind(WHOLE, "whole number", "0 and up")
 HOUR: Final = Kind(WHOLE, "whole number: hours since 1970", "0 to 4294967295")
 MINUTE: Final = Kind(WHOLE, "whole number: minutes since 1970", "0 to 4294967295")
 WORD: Final = Kind(String(16), "word", "1 to 16 characters")
 CODE: Final = Kind(String(32), "word", "1 to 32 lower-case letters and _")
 FLAG: Final = Kind(Boolean(), "yes or no", "0, 1")
+MONTH: Final = Kind(WHOLE, "whole number: months since 1970", "0 to 9999")
+RULE: Final = Kind(String(80), "name of a rule", "1 to 80 ASCII characters without spaces")
 
 _GONE: Final = "until the conversation is forgotten; deleted and overwritten with it"
 _COUNSEL: Final = (

@@ -7,9 +7,10 @@ Rules:
     row is rounded (`vault.rounding`).
 2.  Each function is one step of `triage.conversation`, as a single statement that does nothing
     where the step is not possible. So two people who act at once cannot both win.
-3.  Urgency: what a counsellor set by hand holds against all screening; screening only raises;
-    a client who says "I am in danger now" is at 3. A first contact stands at 1, not screened,
-    until its screening is known, which may be lower.
+3.  Urgency: screening only raises. What a counsellor set by hand holds against the screening of
+    everything that was read; a message that nobody has read can raise it. A client who says "I am
+    in danger now" is at 3. A first contact stands at 1, not screened, until its screening is
+    known, which may be lower.
 4.  `delete` takes everything that belongs to a conversation with it.
 """
 
@@ -278,12 +279,16 @@ _BY_HAND: Final = (
     .where(_this)
     .values(urgency=bindparam("to"), urgency_by=bindparam("by"))
 )
+_m: Final = tables.messages.c
+_UNREAD: Final = exists().where(
+    _m.conversation == _t.id, _m.id == bindparam("message"), _m.number > _t.read_up_to
+)
 # Until a second message came, the first screening may also lower what was only assumed.
 _SCREENED: Final = (
     update(tables.conversations)
     .where(
         _this,
-        _t.urgency_by != "hand",
+        or_(_t.urgency_by != "hand", _UNREAD),
         or_(
             _t.urgency < bindparam("to"),
             and_(
@@ -428,14 +433,18 @@ def set_due(c: Connection, conversation: bytes, due: int) -> bool:
     return _done(c.execute(_SET_DUE, {"this": conversation, "due": hour_after(due)}).rowcount)
 
 
-def set_urgency(c: Connection, conversation: bytes, urgency: int, by: UrgencyBy) -> bool:
+def set_urgency(
+    c: Connection, conversation: bytes, urgency: int, by: UrgencyBy, message: bytes = b""
+) -> bool:
     """Set the urgency as rule 3 allows; whether it was changed.
 
     `by` "not_screened" asks for the urgency of what could not be screened, FIRST_URGENCY.
+    `message` is the client's message that was or was not screened.
     """
     values = {"this": conversation, "to": urgency, "by": by}
-    statement = _BY_HAND if by in {"hand", "danger"} else _SCREENED
-    return _done(c.execute(statement, values).rowcount)
+    if by in {"hand", "danger"}:
+        return _done(c.execute(_BY_HAND, values).rowcount)
+    return _done(c.execute(_SCREENED, values | {"message": message}).rowcount)
 
 
 def set_language(c: Connection, conversation: bytes, language: str) -> bool:

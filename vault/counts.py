@@ -31,6 +31,7 @@ _WAITING: Final = (
 _OPEN: Final = (
     select(func.count()).select_from(tables.conversations).where(_t.state != State.CLOSED.value)
 )
+_LANGUAGES: Final = select(_t.language, func.count()).group_by(_t.language)
 
 
 def waiting(c: Connection) -> list[Waiting]:
@@ -43,3 +44,8 @@ def waiting(c: Connection) -> list[Waiting]:
 def not_closed(c: Connection) -> int:
     """How many conversations are not closed."""
     return c.scalar(_OPEN) or 0
+
+
+def by_language(c: Connection) -> dict[str, int]:
+    """How many conversations there are in each language; "" where none is known."""
+    return {row[0]: row[1] for row in c.execute(_LANGUAGES)}

@@ -60,6 +60,7 @@ class Direction(IntEnum):
     NOTE = 4
     DRAFT = 5
     HANDOVER = 6
+    JUDGEMENT = 7
 
 
 class Origin(IntEnum):
@@ -92,6 +93,7 @@ _VALID: Final = frozenset(
         (Kind.NOTE, Direction.NOTE, Origin.TEAM, Format.NOTE),
         (Kind.NOTE, Direction.DRAFT, Origin.TEAM, Format.DRAFT),
         (Kind.NOTE, Direction.HANDOVER, Origin.TEAM, Format.NOTE),
+        (Kind.NOTE, Direction.JUDGEMENT, Origin.TEAM, Format.NOTE),
     }
 )
 

@@ -274,6 +274,23 @@ _FILES: Final = (
         retention="as long as the reply could come again",
     ),
     _file(
+        "courier/*/identity.backup",
+        "what brings a messenger account of the hotline back: its keys or tokens, nobody else's",
+        "one file for each channel, sealed under the courier's seed",
+        risk=Risk.HIGH,
+        purpose="to keep the account, and so the printed invites, when a folder is lost",
+        readers="courier; encrypted backups hold it",
+    ),
+    _file(
+        "courier/duty/",
+        "who of the staff is told that somebody waits: a word of the operator's, an address, hours",
+        "a sealed file each",
+        risk=Risk.MEDIUM,
+        purpose="to tell counsellors on duty and whoever looks after the hotline",
+        readers="courier, operator",
+        retention="until the person is removed",
+    ),
+    _file(
         "caretaker/seed",
         "the key under which the caretaker signs findings",
         "32 bytes",

@@ -22,6 +22,19 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Who can read, and what the keeper's mirror is: `mirrored` in seconds since 1970, 0: never.
+
+    `holders` people hold the team key of today; `on_paper`: the recovery sheets hold it too.
+    """
+
+    holders: int
+    on_paper: bool
+    has_mirror: bool
+    mirrored: int
+
+
+@dataclass(frozen=True, slots=True)
 class RosterPart:
     """The head of the roster (None: there is no roster) and entries after the number asked for."""
 

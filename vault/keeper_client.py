@@ -39,6 +39,7 @@ from vault.keeper_answers import (
     SetUpToken,
     SignedIn,
     SlotKeys,
+    Standing,
 )
 from vault.keeper_protocol import (
     FREED_SIZE,
@@ -178,6 +179,13 @@ class PeerClient:
         """Who the keeper is."""
         start_key, pairing_id, root, now = await self._link.ask(Verb.HELLO)
         return Hello(start_key, pairing_id, root or None, number_of(now))
+
+    async def standing(self) -> Standing:
+        """Who can read, and the mirror; for web, desk and operator."""
+        holders, on_paper, has_mirror, mirrored = await self._link.ask(Verb.STANDING)
+        return Standing(
+            number_of(holders), on_paper == b"\x01", has_mirror == b"\x01", number_of(mirrored)
+        )
 
     async def roster(self, after: int = 0) -> RosterPart:
         """All entries after that number."""

@@ -88,6 +88,7 @@ class Verb(IntEnum):
     ROSTER = 0x02
     NONCE = 0x03
     SLOT_KEYS = 0x04
+    STANDING = 0x05
     CREATE = 0x10
     FIND = 0x11
     OPEN_CLIENT_WRAP = 0x12
@@ -261,6 +262,7 @@ _DESK: Final = frozenset({Peer.DESK})
 _COURIER: Final = frozenset({Peer.COURIER})
 _CARETAKER: Final = frozenset({Peer.CARETAKER})
 _OPERATOR: Final = frozenset({Peer.OPERATOR})
+_ASKING_STANDING: Final = frozenset({Peer.WEB, Peer.DESK, Peer.OPERATOR})
 _OUTER_STAFF: Final = exactly(STAFF_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_TEAM: Final = exactly(TEAM_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_CLIENT: Final = exactly(CLIENT_WRAP_SIZE + OUTER_OVERHEAD)
@@ -272,6 +274,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.ROSTER: Rule(_ALL, (U32,), None),
         Verb.NONCE: Rule(_ALL, (), (exactly(NONCE_SIZE),)),
         Verb.SLOT_KEYS: Rule(_ALL, (REFERENCE,), (ID, KEY, KEY, optional(KEY_SIZE), U8, U64, U64)),
+        Verb.STANDING: Rule(_ASKING_STANDING, (), (U32, U8, U8, U64)),
         Verb.CREATE: Rule(_WEB, (SEALED,), (REFERENCE, ID, _OUTER_TEAM, _OUTER_CLIENT, U64, U64)),
         Verb.FIND: Rule(_WEB, (TAG,), (REFERENCE, ID, U64, U64)),
         Verb.OPEN_CLIENT_WRAP: Rule(_WEB, (TAG, BLOB, *PROOF), (SEALED,)),

@@ -15,9 +15,13 @@ from vault.columns import (
     HASH,
     HOUR,
     ID,
+    MONTH,
     ORDER,
+    PUBLIC,
+    RULE,
     RUN,
     SEALED,
+    SIGNED,
     STAFF,
     WORD,
     Base,
@@ -42,7 +46,13 @@ CHANGES: Final = (
     "outbox",
 )
 
+_AUDIT: Final = "to tell clients who runs the hotline, and to show who changed what"
+_KEPT: Final = "as long as the hotline runs"
+VERDICTS: Final = ("agreed", "dismissed", "added")
+
 _SHOW: Final = "to show staff what is new without their asking"
+_LEARN: Final = "to find rules that are mostly wrong and languages that are poorly understood"
+_COUNTED: Final = "24 months; names nobody, so it outlives what was counted (docs/decisions/0015)"
 
 
 class Staff(Base):
@@ -63,6 +73,41 @@ class Staff(Base):
         SEALED,
         STAFF,
         Risk.HIGH,
+    )
+
+
+class Organisation(Base):
+    """What the organisation says of itself, each version as an admin signed it."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("length(signer) = 16 AND length(signature) = 64", name="signed"),
+        CheckConstraint("length(body) BETWEEN 2 AND 32768", name="body"),
+    )
+
+    number: Mapped[int] = column(
+        "growing number of the version",
+        COUNT,
+        RUN,
+        Risk.LOW,
+        limits="1 and up",
+        primary_key=True,
+        autoincrement=False,
+    )
+    signer: Mapped[bytes] = column(
+        "id of the admin who signed it", ID, STAFF, Risk.LOW, purpose=_AUDIT, retention=_KEPT
+    )
+    body: Mapped[bytes] = column(
+        "what the client page says of the organisation, its hours and signposts, and the rules "
+        "it runs by",
+        PUBLIC,
+        RUN,
+        Risk.LOW,
+        purpose=_AUDIT,
+    )
+    signature: Mapped[bytes] = column(
+        "the admin's signature over number and text", SIGNED, RUN, Risk.LOW
     )
 
 
@@ -138,3 +183,67 @@ class Meta(Base):
         "changes up to this number go at the next pruning", COUNT, RUN, Risk.LOW
     )
     prune_hour: Mapped[int] = column("the hour from which that pruning is due", HOUR, RUN, Risk.LOW)
+
+
+class IndicatorCount(Base):
+    """How often counsellors agreed with a rule, dismissed it, or added a sign: no more than that.
+
+    No text, no conversation, no person and no day: a row is the same whoever was written about.
+    """
+
+    __tablename__ = "indicator_counts"
+    __table_args__ = (
+        CheckConstraint("month BETWEEN 0 AND 9999", name="month"),
+        CheckConstraint("length(rule) BETWEEN 1 AND 80", name="rule"),
+        CheckConstraint("length(language) BETWEEN 2 AND 16", name="language"),
+        CheckConstraint(one_of("verdict", VERDICTS), name="verdict"),
+        CheckConstraint("count > 0", name="count"),
+    )
+
+    month: Mapped[int] = column(
+        "the month in which it was counted",
+        MONTH,
+        RUN,
+        Risk.LOW,
+        primary_key=True,
+        autoincrement=False,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    rule: Mapped[str] = column(
+        "the rule of screening; of an added sign its category",
+        RULE,
+        RUN,
+        Risk.LOW,
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    language: Mapped[str] = column(
+        "the language of the messages, as screening recognised it",
+        WORD,
+        RUN,
+        Risk.MEDIUM,
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    verdict: Mapped[str] = column(
+        "what counsellors decided",
+        WORD,
+        RUN,
+        Risk.LOW,
+        limits=", ".join(VERDICTS),
+        primary_key=True,
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )
+    count: Mapped[int] = column(
+        "how often; fewer than 5 are never shown, but stand here",
+        COUNT,
+        RUN,
+        Risk.MEDIUM,
+        limits="1 and up",
+        purpose=_LEARN,
+        retention=_COUNTED,
+    )

@@ -66,6 +66,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "outbox": _CLEAR_AWAY,
             "inbox": _CLEAR_AWAY,
             "addresses": _CLEAR_AWAY,
+            "organisation": ("SELECT",),
         },
         "desk": {
             **_COMMIT,
@@ -75,6 +76,8 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "drafts": (*_FIRST, "DELETE"),
             "outbox": _FIRST,
             "staff": (*_FIRST, "DELETE"),
+            "organisation": _FIRST,
+            "indicator_counts": (*_FIRST, "DELETE", "UPDATE (count)"),
         },
         "courier": {
             **_COMMIT,
@@ -88,6 +91,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             ),
             "inbox": (*_FIRST, "DELETE"),
             "addresses": (*_FIRST, "DELETE"),
+            "organisation": ("SELECT",),
         },
         "caretaker": {
             **_COMMIT,

@@ -31,6 +31,7 @@ LONGEST: Final = 20_000  # characters; more would be shortened on the other side
 NOTE_DAYS: Final = 30  # for so long a sent id is known
 _NOTE: Final = "ui.out."
 _PATIENCE: Final = 25.0  # seconds for the mail server to take a message
+FIRST_NUDGE: Final = 1.5  # seconds until the core is told to try again; then twice as many
 _LOOK: Final = 1.0  # seconds between looks, should an event have been missed
 
 
@@ -113,7 +114,14 @@ class Sending:
             raise ChannelRefused(RefusedBecause.NOT_ENCRYPTED) from None
 
     async def _taken(self, number: int, key: str) -> None:
-        """Wait until the server has taken it."""
+        """Wait until the server has taken it.
+
+        After a failure the core tries again by itself, but only after half a minute and more, also
+        when the mail server has long been back: what it tells of its connection is about arriving
+        mail alone. So it is nudged for as long as somebody waits here.
+        """
+        loop, pause = asyncio.get_running_loop(), FIRST_NUDGE
+        nudge_at = loop.time() + pause
         try:
             async with asyncio.timeout(_PATIENCE):
                 while True:
@@ -128,6 +136,10 @@ class Sending:
                         raise ChannelRefused(RefusedBecause.REFUSED)
                     if not self._is_connected():
                         raise ChannelUnavailable
+                    if loop.time() >= nudge_at:
+                        await self._session.core.call("maybe_network")
+                        pause *= 2
+                        nudge_at = loop.time() + pause
                     await _wait(changed)
         except TimeoutError:
             raise ChannelUnavailable from None

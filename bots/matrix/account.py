@@ -10,16 +10,20 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
+from aiohttp_socks import ProxyConnector, ProxyError
+
+from bots.channel import ChannelCannotStart
 
 FILE_NAME: Final = "account.json"
 _PATIENCE: Final = 30.0
+_ADD: Final = "Sign in: havenline channels add matrix"
 _LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
 
 
-class AccountError(Exception):
+class AccountError(ChannelCannotStart):
     """The account cannot be used; the text says what to do. Never quotes a token or password."""
 
 
@@ -40,11 +44,11 @@ def read_account(folder: Path) -> Account:
         values = json.loads(file.read_text(encoding="utf-8"))
         account = Account(**values)
     except FileNotFoundError:
-        raise AccountError(f"{file} is missing. Sign in to the homeserver first.") from None
+        raise AccountError(f"{file} is missing. {_ADD}") from None
     except (OSError, ValueError, TypeError):
-        raise AccountError(f"{file} cannot be read. Sign in to the homeserver again.") from None
+        raise AccountError(f"{file} cannot be read. {_ADD}") from None
     if not all(isinstance(value, str) and value for value in asdict(account).values()):
-        raise AccountError(f"{file} is not complete. Sign in to the homeserver again.")
+        raise AccountError(f"{file} is not complete. {_ADD}")
     check_homeserver(account.homeserver)
     return account
 
@@ -86,38 +90,72 @@ def check_homeserver(address: str) -> None:
         )
 
 
-async def sign_in(homeserver: str, user: str, password: str, folder: Path) -> Account:
+def invite_to(user_id: str) -> str:
+    """Return a `matrix:` link to an account (client-server API v1.11, appendix "URIs")."""
+    return f"matrix:u/{quote(user_id.removeprefix('@'), safe=':')}?action=chat"
+
+
+async def sign_in(
+    homeserver: str, user: str, password: str, folder: Path, *, proxy: str = ""
+) -> Account:
     """Sign in with a password as a new device and keep the account in `folder`.
 
     The device has no name that others could see. Raises `AccountError`.
     """
-    check_homeserver(homeserver)
-    account = await _sign_in(homeserver.rstrip("/"), user, password)
+    account = await new_device(homeserver, user, password, proxy=proxy)
     write_account(folder, account)
     return account
 
 
-async def _sign_in(homeserver: str, user: str, password: str) -> Account:
-    """Ask for a token (Matrix client-server API v1.11, section 5.7.2)."""
+async def new_device(homeserver: str, user: str, password: str, *, proxy: str = "") -> Account:
+    """Sign in and keep nothing (Matrix client-server API v1.11, section 5.7.2)."""
+    check_homeserver(homeserver)
+    homeserver = homeserver.rstrip("/")
     wanted = {
         "type": "m.login.password",
         "identifier": {"type": "m.id.user", "user": user},
         "password": password,
         "initial_device_display_name": "",
     }
-    patience = aiohttp.ClientTimeout(total=_PATIENCE)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=patience) as session,
-            session.post(f"{homeserver}/_matrix/client/v3/login", json=wanted) as answer,
-        ):
-            said: Any = await answer.json(content_type=None)
-            status = answer.status
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        raise AccountError("the homeserver does not answer. Check its address.") from None
+    asking = Asking(homeserver, "", proxy)
+    status, said = await asking.post("login", wanted)
     if status in {401, 403}:
         raise AccountError("the homeserver does not take this name and password.")
     try:
         return Account(homeserver, said["user_id"], said["device_id"], said["access_token"])
     except (KeyError, TypeError):
         raise AccountError(f"the homeserver refused to sign in (status {status}).") from None
+
+
+async def sign_out(account: Account, *, proxy: str = "") -> None:
+    """End a device's session: the homeserver forgets its keys. Raises `AccountError`.
+
+    A device that is signed out already is no error.
+    """
+    await Asking(account.homeserver, account.access_token, proxy).post("logout", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Asks a homeserver without the library of the channel: sign-in and signatures, a few times."""
+
+    homeserver: str
+    token: str = field(repr=False)
+    proxy: str = field(default="", repr=False)
+
+    async def post(self, path: str, content: dict[str, Any]) -> tuple[int, Any]:
+        """Return status and answer of a POST below `/_matrix/client/v3/`; raises `AccountError`."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        connector = ProxyConnector.from_url(self.proxy) if self.proxy else None
+        patience = aiohttp.ClientTimeout(total=_PATIENCE)
+        url = f"{self.homeserver}/_matrix/client/v3/{path}"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=patience, connector=connector) as session,
+                session.post(url, json=content, headers=headers) as answer,
+            ):
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, ProxyError, TimeoutError, OSError, ValueError):
+            raise AccountError(
+                "the homeserver does not answer. Check its address and that it is running."
+            ) from None

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,7 +22,7 @@ from bots.channel import (
     Sent,
 )
 from bots.in_order import InOrder
-from bots.matrix.account import Account, AccountError
+from bots.matrix.account import Account, AccountError, invite_to
 from bots.matrix.arrivals import Arrivals
 from bots.matrix.client import Client, Denied
 from bots.matrix.keys import KeyRing
@@ -35,6 +34,7 @@ PICKLE_KEY_SIZE: Final = 32
 LONGEST: Final = 36_000
 """Bytes of a text: sealed and in JSON, an event has at most 65,536 (API v1.11, section 4.4.1)."""
 
+_NOT_KEPT: Final = "identity_not_kept"
 _REASONS: Final = {
     "M_FORBIDDEN": RefusedBecause.GONE,  # we are not in that room any more
     "M_NOT_FOUND": RefusedBecause.GONE,
@@ -47,7 +47,7 @@ class MatrixChannel:
 
     `pickle_key` (32 bytes) seals the keys in `folder`; `nobody_read` is said to who writes without
     encryption, empty for silence; `now` gives seconds since 1970; `proxy` is a URL such as
-    "socks5://127.0.0.1:9050".
+    "socks5://127.0.0.1:9050". Where no identity is kept (`bots.matrix.identity`), that is an alarm.
     """
 
     name = "matrix"
@@ -63,6 +63,7 @@ class MatrixChannel:
         log: FilteringBoundLogger,
         nobody_read: str = "",
         proxy: str | None = None,
+        is_identity_kept: bool = True,
     ) -> None:
         if len(pickle_key) != PICKLE_KEY_SIZE:
             raise ValueError(f"the key that seals Matrix keys has {PICKLE_KEY_SIZE} bytes")
@@ -73,6 +74,7 @@ class MatrixChannel:
         self._log = log
         self._nobody_read = nobody_read
         self._proxy = proxy
+        self._is_identity_kept = is_identity_kept
         self._refusals = Refusals()
         self._arrivals: Arrivals | None = None
         self._task: asyncio.Task[None] | None = None
@@ -104,7 +106,7 @@ class MatrixChannel:
 
     async def invite(self) -> str | None:
         """Return a `matrix:` link to the account (API v1.11, appendix "URIs")."""
-        return f"matrix:u/{quote(self._account.user_id.removeprefix('@'), safe=':')}?action=chat"
+        return invite_to(self._account.user_id)
 
     async def send(self, address: str, text: str, message_id: bytes) -> Sent:
         """Send to the room that the person last wrote from; the same id arrives once."""
@@ -170,6 +172,7 @@ class MatrixChannel:
             alarms=(
                 *self._refusals.alarms(now),
                 *(() if arrivals is None else sorted(arrivals.alarms)),
+                *(() if self._is_identity_kept else (_NOT_KEPT,)),
             ),
         )
 

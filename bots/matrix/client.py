@@ -155,6 +155,8 @@ class Client:
         """Read the keys from their file; raises what nio raises for another key."""
         account = self._account
         self.nio.restore_login(account.user_id, account.device_id, account.access_token)
+        # What is deleted is overwritten: whoever was forgotten is not found in free pages.
+        self.nio.store.database.execute_sql("PRAGMA secure_delete = ON")
 
     async def close(self) -> None:
         """Close connections and the file of keys."""

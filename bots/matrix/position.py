@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bots.channel import ChannelCannotStart
 from bots.matrix.account import write_private
 
 FILE_NAME: Final = "position.json"
 
 
-class PositionDamaged(Exception):
+class PositionDamaged(ChannelCannotStart):
     """The file cannot be read; the text says what to do."""
 
 

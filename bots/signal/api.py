@@ -159,6 +159,32 @@ class Api:
         listed = await self._ask("GET", "/v1/accounts")
         return isinstance(listed, list) and self.number in listed
 
+    async def register(self, captcha: str, *, by_voice: bool) -> None:
+        """Have Signal send a code to the number, as a text or a call."""
+        wanted = {"captcha": captcha, "use_voice": by_voice}
+        await self._ask("POST", f"/v1/register/{self._own()}", wanted)
+
+    async def verify(self, code: str, pin: str) -> None:
+        """Give the code that came; `pin` is the registration lock of an earlier account, if any."""
+        path = f"/v1/register/{self._own()}/verify/{quote(code, safe='')}"
+        await self._ask("POST", path, {"pin": pin} if pin else {})
+
+    async def set_lock(self, pin: str) -> None:
+        """Set the registration lock: without it the number's next owner takes the account."""
+        await self._ask("POST", f"/v1/accounts/{self._own()}/pin", {"pin": pin})
+
+    async def link(self, device_name: str) -> str:
+        """Return what a phone scans to take this server as its linked device."""
+        answer = await self._ask("GET", f"/v1/qrcodelink/raw?device_name={quote(device_name)}")
+        uri = answer.get("device_link_uri") if isinstance(answer, dict) else None
+        if not isinstance(uri, str) or not uri:
+            raise ApiRefused(200, "no link")
+        return uri
+
+    async def set_name(self, name: str) -> None:
+        """Set the profile's name, which stands above the chat on people's phones."""
+        await self._ask("PUT", f"/v1/profiles/{self._own()}", {"name": name})
+
     async def hide_number(self) -> None:
         """Let nobody find or see the account's telephone number."""
         wanted = {"discoverable_by_number": False, "share_number": False}

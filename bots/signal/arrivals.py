@@ -110,6 +110,10 @@ class Arrivals:
         """Whether messages may have been lost within the last hour (rule 3)."""
         return self.now() < self._gap_until
 
+    def was_away(self) -> None:
+        """Note that this program did not run for a while: what the server had is not kept."""
+        self._gap_until = self.now() + GAP_SECONDS
+
     def resume(self) -> None:
         """Queue what is in the journal."""
         for name, record in self.journal.records():

@@ -9,12 +9,14 @@ through this server; and who has sent a message twice cannot be told from the ne
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from bots.box import Box
 from bots.channel import (
     ChannelHealth,
     ChannelRefused,
@@ -29,8 +31,8 @@ from bots.in_order import InOrder
 from bots.refusals import Refusals
 from bots.signal.api import Api, ApiDown, ApiLimited, ApiRefused, ApiSilent, SendAnswer
 from bots.signal.arrivals import Arrivals
-from bots.signal.journal import Box, Journal
-from bots.signal.set_up import read_invite
+from bots.signal.journal import Journal
+from bots.signal.set_up import read_invite, take_captcha
 from bots.signal.webhook import Webhook
 
 LIMITED_SECONDS: Final = 300  # to wait after a 429, which names no time
@@ -39,6 +41,11 @@ LONGEST: Final = 16_000
 DELETABLE_SECONDS: Final = 2 * 86_400
 """For so long apps let a message be deleted on the other side."""
 
+ALIVE_EVERY: Final = 20.0  # seconds between two signs of life
+AWAY_SECONDS: Final = 60
+"""After so many seconds without one, messages may have been lost: nobody took them."""
+_ALIVE: Final = "alive"
+CAPTCHA_EVERY: Final = 3.0  # seconds between two looks for a captcha that an operator left
 _PRUNE_EVERY: Final = 3_600.0
 
 _REASONS: Final = {
@@ -85,6 +92,7 @@ class SignalChannel:
         self._telling: set[asyncio.Task[None]] = set()
         self._limited_until = 0
         self._challenges: tuple[str, ...] = ()
+        self._is_captcha_refused = False
 
     async def start(self, events: Handler) -> None:
         """Hand over what waits in the journal, then listen on both ways."""
@@ -101,6 +109,8 @@ class SignalChannel:
         )
         self._arrivals = arrivals
         arrivals.resume()
+        if await asyncio.to_thread(self._away_seconds) > AWAY_SECONDS:
+            arrivals.was_away()
         arrivals.order.start(events)
         if self._webhook is not None:
             await self._webhook.start(arrivals.take)
@@ -167,6 +177,7 @@ class SignalChannel:
             alarms |= {"gap_suspected"} if arrivals.gap_suspected else set()
             alarms |= {"journal_damaged"} if arrivals.journal.damaged else set()
         alarms |= {"captcha_wanted"} if self._challenges else set()
+        alarms |= {"captcha_refused"} if self._is_captcha_refused else set()
         alarms |= {"no_webhook"} if self._webhook is None else set()
         return ChannelHealth(
             connected=arrivals is not None and arrivals.connected,
@@ -210,11 +221,44 @@ class SignalChannel:
     async def _run(self, arrivals: Arrivals) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(arrivals.run())
+            group.create_task(self._await_captcha())
+            group.create_task(self._stay_alive())
             while True:
                 for name, _, _ in self._sent_records(older_than=DELETABLE_SECONDS):
                     with contextlib.suppress(OSError):
                         await self._sent.remove(name)
                 await asyncio.sleep(_PRUNE_EVERY)
+
+    async def _stay_alive(self) -> None:
+        """Leave a sign of life, so that the next start knows for how long nobody listened."""
+        while True:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._touch)
+            await asyncio.sleep(ALIVE_EVERY)
+
+    def _touch(self) -> None:
+        file = self._folder / _ALIVE
+        file.touch(mode=0o600)
+        os.utime(file, (self._now(), self._now()))
+
+    def _away_seconds(self) -> int:
+        """For how long no channel ran on this folder; 0 where none ever did."""
+        try:
+            return self._now() - int((self._folder / _ALIVE).stat().st_mtime)
+        except OSError:
+            return 0
+
+    async def _await_captcha(self) -> None:
+        """Take what an operator leaves; one that is not taken is an alarm until the next."""
+        while True:
+            captcha = await asyncio.to_thread(take_captcha, self._folder)
+            if captcha is not None:
+                try:
+                    await self.answer_captcha(captcha)
+                    self._is_captcha_refused = False
+                except (ChannelRefused, ChannelUnavailable):
+                    self._is_captcha_refused = True
+            await asyncio.sleep(CAPTCHA_EVERY)
 
     def _ready(self) -> Arrivals:
         if self._arrivals is None:

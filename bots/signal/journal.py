@@ -11,22 +11,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from bots.box import Box
 
 _ENDING: Final = ".sealed"
 _DAMAGED: Final = ".damaged"
-
-
-class Box(Protocol):
-    """Seals records so that nobody but the courier opens them."""
-
-    def seal(self, plain: bytes) -> bytes:
-        """Return `plain` sealed."""
-        ...
-
-    def open(self, sealed: bytes) -> bytes:
-        """Return what was sealed; raises any exception for what it did not seal."""
-        ...
 
 
 class Journal:

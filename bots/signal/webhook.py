@@ -29,10 +29,14 @@ Take = Callable[[object], Awaitable[None]]
 
 
 class Webhook:
-    """Listens on `listener`; only a POST to `path` is an event."""
+    """Listens on `listener`; only a POST to `path` is an event.
 
-    def __init__(self, listener: socket.socket, path: str) -> None:
+    `is_lent`: the socket stays open after `stop`, for the next channel; else it ends with this one.
+    """
+
+    def __init__(self, listener: socket.socket, path: str, *, is_lent: bool = True) -> None:
         self._listener = listener
+        self._is_lent = is_lent
         self._path = path
         self._server: asyncio.Server | None = None
         self._visits: set[asyncio.Task[None]] = set()
@@ -68,6 +72,12 @@ class Webhook:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if not self._is_lent:
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket that was handed in: nothing waits in it any more."""
+        self._listener.close()
 
     async def _visit(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Take

@@ -11,6 +11,7 @@ import {
   FROM_TEAM,
   HANDOVER,
   isVerified,
+  JUDGEMENT,
   openEnvelope,
   sealEnvelope,
   TEAM_NOTE,
@@ -19,6 +20,7 @@ import {
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
 import { openTeamWrap, sealOutboxItem } from "../envelope/wraps.js";
 import { currentEpoch } from "../roster/roster.js";
+import { writeJudgement } from "./judgements.js";
 import { askOpen } from "./keeper.js";
 import { markOf } from "./mark.js";
 import { newThread } from "./thread.js";
@@ -202,6 +204,13 @@ export function newConversation(
       return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
     },
 
+    /** @param {import("./judgements.js").Judgement} judgement about a finding, for the team only */
+    judge(judgement) {
+      const text = writeJudgement(judgement);
+      const sealed = write(JUDGEMENT, FORMAT_NOTE, NOTE, notes.public, text);
+      return { message: toBase64Url(sealed.messageId), envelope: toBase64Url(sealed.envelope) };
+    },
+
     /** @param {string} text @returns {string} the sealed draft */
     draft: (text) => toBase64Url(write(DRAFT, FORMAT_DRAFT, NOTE, notes.public, text).envelope),
 
@@ -227,6 +236,7 @@ export function newConversation(
       notes.secret.fill(0);
       thread.lines.length = 0;
       thread.notes.length = 0;
+      thread.judgements.forget();
     },
   };
 }

@@ -3,14 +3,16 @@
 
 import { Refusal } from "./api.js";
 import { newComposers } from "./composers.js";
+import { newDecisions } from "./decisions.js";
 import { NotGranted, openConversation } from "./conversation.js";
 import { newDrafts } from "./drafts.js";
+import { keyOf } from "./judgements.js";
 import { askClose } from "./keeper.js";
 import { isWordOf } from "./mark.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
-import { COUNSELLOR, currentEpoch } from "../roster/roster.js";
+import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
 
 /**
@@ -37,6 +39,7 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
   const composers = newComposers();
   const own = toBase64Url(member.staffId);
   const drafts = newDrafts(api, pause, unsent, (id) => told.changed(id));
+  const decisions = newDecisions(api, now);
   let isClosed = false;
 
   const somebody = ({ conversation, name }) => ({
@@ -228,6 +231,11 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
         (one) => one.roles & COUNSELLOR && !one.name && toBase64Url(one.staffId) !== own,
       ),
 
+    /** Of those, who also looks after the team. */
+    supervisors() {
+      return this.colleagues().filter((one) => one.roles & SUPERVISOR);
+    },
+
     /**
      * @param {string} id @param {Uint8Array} staffId who holds it from now on
      * @param {string} text what they should know; for the team only
@@ -243,7 +251,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     },
 
     async setUrgency(id, urgency) {
-      await api.post("/api/urgency", { conversation: id, urgency });
+      const seen = talks.get(id).conversation.thread.last();
+      await api.post("/api/urgency", { conversation: id, urgency, seen });
       rows.patch(id, { urgency, urgency_by: "hand" });
     },
 
@@ -252,6 +261,23 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
       const talk = talks.get(id);
       const { message, envelope } = talk.conversation.note(text);
       await api.post("/api/note", { conversation: id, message, envelope });
+      await fetchMore(id);
+    },
+
+    /**
+     * What a counsellor says about a finding: kept with the conversation, counted apart from it.
+     * @param {string} id @param {import("./judgements.js").Judgement} judgement
+     * @param {string} language of the message
+     */
+    async judge(id, judgement, language) {
+      const { conversation } = talks.get(id);
+      const isFirst = !conversation.thread.judgements.of(judgement);
+      const { message, envelope } = conversation.judge(judgement);
+      await api.post("/api/note", { conversation: id, message, envelope });
+      const { said: verdict, rule, category } = judgement;
+      const isCounted = rule !== "" || verdict === "added";
+      const decision = isCounted ? { rule: rule || category, language, verdict } : null;
+      decisions.take(`${id} ${keyOf(judgement)}`, decision, isFirst);
       await fetchMore(id);
     },
 
@@ -278,6 +304,7 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     /** To be called several times a second: signs and sends what was held long enough. */
     tick() {
       composers.due(now()).forEach(deliver);
+      decisions.tick();
     },
 
     /** Seals and stores what is being written, then forgets every key and text. */
@@ -291,7 +318,7 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
       talks.clear();
       drafts.end();
       forgetMember(member);
-      return Promise.allSettled(stored);
+      return Promise.allSettled([...stored, decisions.end()]);
     },
   };
 }

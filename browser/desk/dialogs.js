@@ -47,17 +47,19 @@ export function askToClose({ t }, talk, onClose) {
 /**
  * Asks for whom, and what they should know; both go together.
  * @param {object} session @param {object} desk @param {object} talk
- * @param {(person: object, text: string) => Promise<void>} onHandOver
+ * @param {object} given
+ * @param {object[]} given.people one of whom gets it
+ * @param {string} [given.known] what they should know, as far as it is clear
+ * @param {(person: object, text: string) => Promise<void>} given.onHandOver
  */
-export function askToHandOver({ t }, desk, talk, onHandOver) {
+export function askToHandOver({ t }, desk, talk, { people, known = "", onHandOver }) {
   const problem = newProblem();
-  const people = desk.colleagues();
   const to = el(
     "select",
     {},
     people.map((one, i) => el("option", { value: String(i) }, one.shownName)),
   );
-  const text = el("textarea", { rows: 4, dir: "auto" });
+  const text = el("textarea", { rows: 4, dir: "auto", value: known });
   const go = button(
     t("talk.hand_over"),
     () =>

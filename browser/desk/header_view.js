@@ -4,11 +4,12 @@ import { button, el } from "./dom.js";
 import { coloursNow, switchColours } from "./colours.js";
 import { oldestWaits, roundedWait } from "./order.js";
 
-/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys, onTeam */
+/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys, onTeam, onOffice
+ *   (for admins) */
 export function newHeaderView(
   { t, rows, now, kept, trouble },
   desk,
-  { onLock, onSignOut, onKeys, onTeam },
+  { onLock, onSignOut, onKeys, onTeam, onOffice = null },
 ) {
   const waiting = el("span", { class: "waiting" });
   const colours = button("", () => {
@@ -24,6 +25,7 @@ export function newHeaderView(
     el(
       "span",
       { class: "bar-buttons" },
+      onOffice && button(t("office.title"), onOffice),
       button(t("team.title"), onTeam),
       button(t("keys.title"), onKeys, "", { "aria-keyshortcuts": "?" }),
       colours,

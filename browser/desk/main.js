@@ -126,7 +126,11 @@ function start(root, config) {
   document.title = t("desk.title");
   applyColours(app.kept);
   if (token) {
-    show(showSetUp, token, { onReady: askSignIn });
+    const ready = (given) => {
+      app.mode = given.mode; // kept by the server as soon as the first person has signed in
+      askSignIn(given);
+    };
+    show(showSetUp, token, { onReady: ready });
   } else if (invitation) {
     show(showJoin, invitation, { onReady: askSignIn });
   } else {

@@ -1,8 +1,13 @@
-// The desk of whoever opens no conversation: an admin or auditor sees numbers, and the team.
+// The desk of whoever opens no conversation: an admin sees what is still to be done, an auditor
+// numbers, and who may change it the team.
 
 import { button, el } from "./dom.js";
+import { showDetails } from "./details_view.js";
 import { newIdle } from "./idle.js";
 import { roundedWait } from "./order.js";
+import { newOrganisation } from "./organisation.js";
+import { newReadyView } from "./ready_view.js";
+import { newRulesView } from "./rules_view.js";
 import { newTeamState } from "./team_state.js";
 import { newTeamView } from "./team_view.js";
 import { ADMIN, SUPERVISOR } from "../roster/roster.js";
@@ -19,6 +24,9 @@ const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel", "touchstart"]
  * @returns {() => void} ends it
  */
 export function showOffice({ root, t, api, now }, session, member, given) {
+  const organisation = newOrganisation(session, member);
+  const home =
+    member.roles & ADMIN ? newReadyView(session, organisation, { onGo: (goes) => goTo(goes) }) : null;
   const { isRecovery, onSignOut, onBroken } = given;
   const counts = el("p", { class: "counts" });
   const urgencies = el("ul", { class: "urgency-counts" });
@@ -26,6 +34,8 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   const meets = Boolean(member.roles & (ADMIN | SUPERVISOR));
   const follow = () => (isRecovery ? state.follow().catch(onBroken) : undefined);
   const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
+  const said = el("p", { role: "status" });
+  const rules = meets ? newRulesView({ t, api }) : null;
   const idle = newIdle(now());
   root.replaceChildren(
     el(
@@ -41,9 +51,13 @@ export function showOffice({ root, t, api, now }, session, member, given) {
       el(
         "div",
         { class: "office-body" },
+        home?.element,
+        home && el("p", { class: "choices" }, button(t("details.title"), () => goTo("about"))),
         el("section", {}, el("h2", {}, t("office.numbers")), counts, urgencies),
+        said,
         el("p", {}, t(isRecovery ? "recovery.inside" : "office.no_conversations")),
-        view && el("section", {}, el("h2", {}, t("team.title")), view.element),
+        view && el("section", { class: "team-part" }, el("h2", {}, t("team.title")), view.element),
+        rules?.element,
       ),
     ),
   );
@@ -71,6 +85,19 @@ export function showOffice({ root, t, api, now }, session, member, given) {
     }
   }
 
+  /** To where a line is mended. Writing to oneself takes a counsellor. */
+  function goTo(goes) {
+    if (goes === "team") {
+      root.querySelector(".team-part")?.scrollIntoView();
+    } else if (goes === "story") {
+      said.textContent = t("story.counsellor");
+    } else {
+      showDetails(session, member, organisation, { part: goes, onSaved: () => home.look() }).catch(() => {
+        said.textContent = t("trouble.not_done");
+      });
+    }
+  }
+
   async function refresh() {
     try {
       await state.refresh();
@@ -81,6 +108,8 @@ export function showOffice({ root, t, api, now }, session, member, given) {
 
   count();
   refresh();
+  home?.look();
+  rules?.look();
   const touch = () => idle.touch(now());
   TOUCHES.forEach((name) => document.addEventListener(name, touch, { passive: true }));
   const timer = setInterval(() => {
@@ -90,6 +119,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
     }
     count();
     refresh();
+    home?.look();
   }, AGAIN_MS);
   return () => {
     clearInterval(timer);

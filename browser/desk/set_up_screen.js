@@ -15,7 +15,7 @@ const RETRY = ["busy", "unavailable"];
 
 /**
  * @param {object} app @param {Uint8Array} token in memory only
- * @param {{onReady: (ready: {name: string, usedCode: number}) => void}} given
+ * @param {{onReady: (ready: {name: string, usedCode: number, mode: string}) => void}} given
  */
 export function showSetUp(app, token, { onReady }) {
   const { root, t, api, pause, kept } = app;
@@ -121,8 +121,24 @@ export function showSetUp(app, token, { onReady }) {
 
   function ready() {
     kept.set("fingerprint", toBase64Url(made.fingerprint));
-    const go = () => onReady({ name: typed.name, usedCode: made.code });
-    step(5, el("p", {}, t("setup.ready_open")), button(t("setup.sign_in"), go, "main"));
+    const modes = ["trial", "real"].map((mode) => {
+      const id = `mode-${mode}`;
+      const isFirst = mode === "trial";
+      const box = el("input", { type: "radio", name: "mode", id, value: mode, checked: isFirst });
+      const label = el("label", { for: id }, t(`setup.mode_${mode}`));
+      return { mode, box, row: el("p", { class: "choose" }, box, label) };
+    });
+    const go = () => {
+      const { mode } = modes.find(({ box }) => box.checked);
+      onReady({ name: typed.name, usedCode: made.code, mode });
+    };
+    const rows = modes.map(({ row }) => row);
+    step(
+      5,
+      el("p", {}, t("setup.ready")),
+      el("fieldset", { class: "part" }, el("legend", {}, t("setup.mode")), rows),
+      button(t("setup.sign_in"), go, "main"),
+    );
   }
 
   begin();

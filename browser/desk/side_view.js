@@ -2,23 +2,19 @@
 // own field, their own button and their own way to the server; nothing of an answer passes here.
 
 import { button, el, newProblem, whileBusy } from "./dom.js";
-import { sourceOf } from "./findings.js";
-import { numberedFindings } from "./line_view.js";
 import { markSign, urgencyWord } from "./signs.js";
-import { quoteOf } from "./spans.js";
+import { newSignsView } from "./signs_view.js";
 import { isEmpty, tooLongBy } from "./text.js";
 
-const WEIGHTS = { weak: "low", medium: "medium", strong: "high" };
-const UNREAD = { no_text: "findings.not_screened", language: "findings.language_unknown" };
-
 /** @param {object} session @param {object} desk @param {object} talk @param {object} given */
-export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
+export function newSideView(session, desk, talk, { onBack, onSupervisor, say }) {
+  const { t, rows, now } = session;
   const { conversation } = talk;
   const { key, thread } = conversation;
   let drawn = "";
 
   const version = el("span", { class: "meta" });
-  const found = el("div", { class: "found" });
+  const signs = newSignsView(session, desk, talk, { say, onSupervisor });
   const problem = newProblem();
   const choice = el(
     "select",
@@ -51,7 +47,7 @@ export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
       version,
     ),
     el("p", { class: "decide" }, t("findings.decide")),
-    found,
+    signs.element,
     problem.place,
     el(
       "p",
@@ -103,100 +99,6 @@ export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
     }
   }
 
-  const signs = (count) =>
-    count === 1 ? t("findings.sign_one") : t("findings.sign_count", { count });
-
-  function signItem(finding, line, number) {
-    const parts = {
-      sign: t.sign(finding.category),
-      quote: el("bdi", {}, quoteOf(line.text, finding)),
-      source: sourceOf(finding),
-      weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
-    };
-    return el(
-      "li",
-      { value: number },
-      el("p", {}, t.parts("findings.sign", parts)),
-      el("p", { class: "meta" }, finding.explanation),
-    );
-  }
-
-  /** What the rules say about one message. */
-  function about(line, { finding, first }) {
-    if (!finding.verified || !finding.screening) {
-      return [el("p", { class: "warning" }, t("findings.unverified"))];
-    }
-    const { screened, urgency, why, flags, findings, reason } = finding.screening;
-    if (!screened) {
-      return [el("p", {}, t(UNREAD[why] ?? "findings.not_screened"))];
-    }
-    const isPast = flags.includes("past");
-    const head = findings.length
-      ? t(isPast ? "findings.urgency_past" : "findings.urgency", {
-          urgency: urgencyWord(urgency, t),
-          signs: signs(findings.length),
-        })
-      : `${urgencyWord(urgency, t)}: ${reason}`;
-    return [
-      el("p", { class: "finding-head" }, head),
-      findings.length > 0 &&
-        el(
-          "ol",
-          {},
-          findings.map((one, i) => signItem(one, line, first + i)),
-        ),
-      flags.includes("minor") && el("p", { class: "warning" }, t("findings.minor_plain")),
-      flags.includes("third_party") && el("p", { class: "meta" }, t("findings.third_person")),
-      findings.length === 0 &&
-        urgency < 2 &&
-        why !== "no_sign" &&
-        el("p", { class: "meta" }, t("findings.none")),
-    ].filter(Boolean);
-  }
-
-  /** The signed findings say more than the list: somebody may have left some away. */
-  function difference(numbered) {
-    const row = rows.get(key);
-    const said = [...numbered.values()]
-      .filter(({ finding }) => finding.verified && finding.screening)
-      .map(({ finding }) => finding.screening.urgency);
-    const highest = Math.max(-1, ...said);
-    return row && row.urgency_by !== "hand" && highest > row.urgency
-      ? el(
-          "p",
-          { class: "warning" },
-          t("findings.differs", {
-            said: urgencyWord(highest, t),
-            shown: urgencyWord(row.urgency, t),
-          }),
-        )
-      : null;
-  }
-
-  function drawFindings() {
-    const numbered = numberedFindings(thread);
-    const latest = thread.lastFromClient();
-    const messages = thread.lines.filter((line) => line.kind === "message" && !line.ours).reverse();
-    const parts = messages.flatMap((line) => {
-      const one = numbered.get(line);
-      const isWorthIt =
-        one && (line === latest || !one.finding.verified || one.finding.screening?.findings.length);
-      if (isWorthIt) {
-        const time = el("h3", { class: "meta" }, t.moment(line.timeMs, now()));
-        return [el("section", {}, time, about(line, one))];
-      }
-      return line === latest && rows.screening() === "on"
-        ? [el("p", {}, t("findings.not_reached"))]
-        : [];
-    });
-    const off = rows.screening() === "off" && el("p", {}, t("findings.off"));
-    found.replaceChildren(...[off, difference(numbered), ...parts].filter(Boolean));
-    const read = [...numbered.values()].findLast(({ finding }) => finding.screening?.version);
-    version.textContent = read
-      ? t("findings.rules", { version: read.finding.screening.version })
-      : "";
-  }
-
   function drawNotes() {
     noteList.replaceChildren(
       ...thread.notes.map(({ text, name, timeMs, verified }) =>
@@ -221,7 +123,8 @@ export function newSideView({ t, rows, now }, desk, talk, { onBack, say }) {
     if (row && document.activeElement !== choice) {
       choice.value = String(row.urgency);
     }
-    drawFindings();
+    const rules = signs.render();
+    version.textContent = rules ? t("findings.rules", { version: rules }) : "";
     drawNotes();
   }
 

@@ -36,3 +36,19 @@ export function piecesOf(text, spans) {
 
 /** @param {string} text @param {Span} span @returns {string} the words it points to */
 export const quoteOf = (text, { start, end }) => Array.from(text).slice(start, end).join("");
+
+/**
+ * Where words stand in the newest of some texts that has them, in code points; no words: nowhere
+ * in the newest text.
+ * @param {string} words @param {string[]} texts the newest last
+ * @returns {{text: number, start: number, end: number} | null}
+ */
+export function placeOf(words, texts) {
+  const text = texts.findLastIndex((one) => one.includes(words));
+  if (text < 0) {
+    return null;
+  }
+  const before = texts[text].slice(0, texts[text].indexOf(words));
+  const start = Array.from(before).length;
+  return { text, start, end: start + Array.from(words).length };
+}

@@ -1,16 +1,19 @@
 // One conversation as it is read: envelopes in, lines out. What cannot be verified is shown as
 // such, what was repeated is dropped, what is missing is said.
 
+import { readAnswers } from "../envelope/answers.js";
 import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FINDING,
   findingId,
+  FORMAT_ANSWERS,
   FROM_CARETAKER,
   FROM_CLIENT,
   FROM_COURIER,
   HANDOVER,
   isVerified,
+  JUDGEMENT,
   newReading,
   openEnvelope,
   TEAM_NOTE,
@@ -19,6 +22,7 @@ import {
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
 import { currentEpoch } from "../roster/roster.js";
 import { readScreening } from "./findings.js";
+import { newJudgements, readJudgement } from "./judgements.js";
 
 /**
  * @typedef {object} Line
@@ -30,6 +34,9 @@ import { readScreening } from "./findings.js";
  * @property {boolean} earlier signed under an earlier epoch
  * @property {boolean} danger the client's tick
  * @property {string} text @property {string} name @property {number} timeMs
+ * @property {boolean} isAnswers to optional questions; `language` is the one they were asked in
+ * @property {Map<string, string> | null} answers null: none, or not readable
+ * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
  */
 
@@ -58,6 +65,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   const noted = [];
   /** @type {Map<string, Finding>} by the finding's own id */
   const findings = new Map();
+  const judgements = newJudgements();
   let last = 0;
   let repeats = 0;
 
@@ -89,6 +97,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     text: "",
     name: "",
     timeMs: 0,
+    isAnswers: false,
+    answers: null,
+    language: "",
+    replaced: false,
     first: 0,
     last: 0,
   });
@@ -108,6 +120,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       lines.push({ ...plainLine(row), kind: "gap", first: counter - missing, last: counter - 1 });
     }
     const ours = envelope.direction === TEAM_TO_CLIENT;
+    const isAnswers = envelope.format === FORMAT_ANSWERS;
+    if (isAnswers && verified) {
+      lines.filter((line) => line.isAnswers).forEach((line) => (line.replaced = true));
+    }
     const line = {
       ...plainLine(row),
       id: toBase64Url(envelope.messageId),
@@ -116,15 +132,19 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       earlier: ours && envelope.epoch !== currentEpoch(rosterNow()).number,
       danger: envelope.danger,
       text: envelope.text,
-      name: envelope.name,
+      name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
+      isAnswers,
+      answers: isAnswers ? readAnswers(envelope.text) : null,
+      language: isAnswers ? envelope.name : "",
     };
     lines.push(line);
     return line;
   }
 
   function takeNote(row, blob) {
-    const opened = openEnvelope(blob, NOTE, notes, id, [FINDING, TEAM_NOTE, HANDOVER]);
+    const directions = [FINDING, TEAM_NOTE, HANDOVER, JUDGEMENT];
+    const opened = openEnvelope(blob, NOTE, notes, id, directions);
     const { envelope } = opened;
     const verified = isGenuine(opened);
     if (envelope.direction === FINDING) {
@@ -139,6 +159,13 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       return;
     }
     const { text, name, timeMs } = envelope;
+    if (envelope.direction === JUDGEMENT && verified) {
+      const judgement = readJudgement(text);
+      if (judgement) {
+        judgements.take(judgement, name);
+      }
+      return;
+    }
     noted.push({ number: row.number, verified, text, name, timeMs });
   }
 
@@ -164,6 +191,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
   return {
     lines,
     notes: noted,
+    judgements,
 
     /**
      * Rows from the server, those it has seen left out.

@@ -44,11 +44,23 @@ export function newWords(strings, language) {
     }
   };
 
+  /** @param {string} code @returns {string} a country's name, or the code */
+  t.country = (code) => {
+    try {
+      return new Intl.DisplayNames([language], { type: "region" }).of(code) ?? code;
+    } catch {
+      return code;
+    }
+  };
+
   /** @param {string} channel @returns {string} */
   t.channel = (channel) => strings[`channel.${channel}`] ?? channel;
 
   /** @param {string} category of a finding @returns {string} what the sign is called */
   t.sign = (category) => strings[`sign.${category}`] ?? category;
+
+  /** @param {string} question optional one @returns {string} what it asks, in a few words */
+  t.asked = (question) => strings[`guided.ask_${question}`] ?? question;
 
   /** @param {string[]} things @returns {string} "Ana, Jo" */
   t.list = (things) => new Intl.ListFormat(language, { type: "unit" }).format(things);

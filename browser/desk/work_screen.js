@@ -1,19 +1,24 @@
 // The desk at work: list, conversation, findings and notes in one screen; one at a time on a phone.
 // This file joins the parts and turns keys into what they do.
 
-import { RosterError } from "../roster/roster.js";
+import { ADMIN, RosterError, SUPERVISOR } from "../roster/roster.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { newDesk } from "./desk.js";
 import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { newHeaderView } from "./header_view.js";
+import { showDetails } from "./details_view.js";
 import { newIdle } from "./idle.js";
+import { newOrganisation } from "./organisation.js";
 import { newQueueView } from "./queue_view.js";
 import { actionOf, newDoublePress } from "./shortcuts.js";
+import { newReadyView } from "./ready_view.js";
 import { newRewrapping } from "./rewrapping.js";
+import { newRulesView } from "./rules_view.js";
 import { sheet } from "./sheet.js";
 import { newSideView } from "./side_view.js";
 import { markSign } from "./signs.js";
+import { newStoryView } from "./story_view.js";
 import { newTalkView, talkNotice } from "./talk_view.js";
 import { counsels, newTeamState } from "./team_state.js";
 import { newTeamView } from "./team_view.js";
@@ -52,6 +57,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     onSignOut,
     onKeys: showSheet,
     onTeam: showTeam,
+    onOffice: member.roles & ADMIN ? () => showOffice() : null,
   });
   const rewrapping = newRewrapping(session, member, {
     progress: (left) => header.showProgress(left ? t("team.rewrapping", { count: left }) : ""),
@@ -147,7 +153,11 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
       onBack: () => showQueue(queue.tab()),
       onSide: () => screen("side"),
     });
-    sideView = newSideView(session, desk, talk, { onBack: () => screen("talk"), say: header.say });
+    sideView = newSideView(session, desk, talk, {
+      onBack: () => screen("talk"),
+      onSupervisor: () => handOverToSupervisor(id),
+      say: header.say,
+    });
     middle.replaceChildren(talkView.element);
     right.replaceChildren(sideView.element);
     talkView.render();
@@ -212,14 +222,26 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     }
   }
 
-  function handOver(id) {
+  function handOver(id, people = desk.colleagues(), known = "") {
     const talk = desk.of(id);
-    if (talk && rows.get(id)?.holder === desk.own && desk.colleagues().length) {
-      askToHandOver(session, desk, talk, async (person, text) => {
-        await desk.handOver(id, person.staffId, text);
-        header.say(t("hand.done", { name: person.shownName }));
+    if (talk && rows.get(id)?.holder === desk.own && people.length) {
+      askToHandOver(session, desk, talk, {
+        people,
+        known,
+        async onHandOver(person, text) {
+          await desk.handOver(id, person.staffId, text);
+          header.say(t("hand.done", { name: person.shownName }));
+        },
       });
     }
+  }
+
+  /** Who threatens the team, or asks about people here, is the supervisor's; claimed for that. */
+  async function handOverToSupervisor(id) {
+    if (rows.get(id)?.holder !== desk.own) {
+      await claim(id);
+    }
+    handOver(id, desk.supervisors(), t("route.handed_over"));
   }
 
   const single = {
@@ -263,13 +285,72 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   function showTeam() {
     teamSheet = newTeamView(session, member, state, { onChanged: followTeam });
     const { look, end, element } = teamSheet;
-    const dialog = sheet(t("team.title"), element, button(t("keys.shut"), () => dialog.close()));
+    const rules = member.roles & (ADMIN | SUPERVISOR) ? newRulesView(session) : null;
+    const shut = button(t("keys.shut"), () => dialog.close());
+    const dialog = sheet(t("team.title"), element, rules?.element, shut);
+    rules?.look();
     dialog.classList.add("wide");
     dialog.addEventListener("close", () => {
       end();
       teamSheet = null;
+      home?.look();
     });
     look();
+  }
+
+  // --- the office: what is still to be done, for admins ---------------------------------------
+
+  const organisation = newOrganisation(session, member);
+  /** The readiness list: an admin's home while no conversation is on the screen. */
+  const home = member.roles & ADMIN ? newReadyView(session, organisation, { onGo: goTo, onKnown }) : null;
+  let story = null;
+  let clientUrl = "/";
+
+  function onKnown(answer) {
+    clientUrl = answer.client_page_url;
+    if (session.mode && !answer.chosen) {
+      const { mode } = session;
+      session.mode = null; // chosen in the set-up by the first person; signed once they are in
+      organisation.save({ mode }).then(() => home.look(), () => undefined);
+    }
+  }
+
+  function goTo(goes) {
+    if (goes === "team") {
+      showTeam();
+    } else if (goes === "story") {
+      tellStory();
+    } else {
+      act(() => showDetails(session, member, organisation, { part: goes, onSaved: () => home.look() }));
+    }
+  }
+
+  function showOffice() {
+    showHome();
+    screen("talk");
+    home.element.querySelector("button")?.focus();
+  }
+
+  function showHome() {
+    opening += 1;
+    const details = button(t("details.title"), () => goTo("about"));
+    showNothing(home.element, el("p", { class: "choices" }, details));
+    home.look();
+  }
+
+  function tellStory() {
+    story?.end();
+    story = newStoryView(session, desk, {
+      clientUrl,
+      onDone: () => organisation.save({ wrote_to_self: Math.floor(now() / 1000) }),
+      onShut() {
+        story = null;
+        home?.look();
+      },
+    });
+    frame.querySelector(".panes").before(story.element);
+    story.focus();
+    showQueue("queue");
   }
 
   // --- keys ---------------------------------------------------------------------------------
@@ -352,6 +433,9 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   document.addEventListener("keydown", onKey);
   const timer = setInterval(tick, TICK_MS);
 
+  if (home) {
+    showHome();
+  }
   session.teamChanged = teamChanged;
   followTeam();
 
@@ -359,6 +443,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     isOver = true;
     session.teamChanged = null;
     teamSheet?.end();
+    story?.end();
     state.end();
     rewrapping.end();
     clearInterval(timer);

@@ -50,6 +50,7 @@ export const FINDING = 3;
 export const TEAM_NOTE = 4;
 export const DRAFT = 5;
 export const HANDOVER = 6;
+export const JUDGEMENT = 7;
 
 export const FROM_CLIENT = 1;
 export const FROM_COURIER = 2;
@@ -68,7 +69,18 @@ const SIGNATURE = 64;
 export const MAX_BODY = MAX_PADDED - FIELDS - SIGNATURE;
 
 // kind, direction, origin, format
-const VALID = ["1,1,1,1", "1,1,2,1", "1,1,1,5", "1,1,2,5", "1,2,3,1", "2,3,4,2", "2,4,3,3", "2,5,3,4", "2,6,3,3"];
+const VALID = [
+  "1,1,1,1",
+  "1,1,2,1",
+  "1,1,1,5",
+  "1,1,2,5",
+  "1,2,3,1",
+  "2,3,4,2",
+  "2,4,3,3",
+  "2,5,3,4",
+  "2,6,3,3",
+  "2,7,3,3",
+];
 
 /** @param {number} kind @param {Envelope} e @returns {boolean} */
 function isValid(kind, e) {

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import AsyncIterator, Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.caretaker.forgetting import CrashAt, Sweep, nowhere
-from intake_server.caretaker.health import Health
+from intake_server.caretaker.health import Alarm, Health
 from intake_server.caretaker.listener import Listener
 from intake_server.caretaker.schedule import follow, last_report, sweeping
 from intake_server.caretaker.screening import AnswerRules, Rules, Screener
@@ -25,14 +25,14 @@ from intake_server.caretaker.sockets import OperatorSocket, ScreeningSocket
 from intake_server.caretaker.work import Work
 from intake_server.clock import Clock
 from intake_server.health import serve_health
+from intake_server.own_rules import SoundRules, read_sound_rules
 from intake_server.process import CannotStart, beside, run_process
-from intake_server.screening_rules import OWN_RULES, RulesUnusable, read_rules, shipped_taxonomy
+from intake_server.screening_rules import OWN_RULES, RulesUnusable, shipped_taxonomy
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
 from triage.guided_findings import screen_answers
 from triage.screening.engine import screen
 from triage.screening.findings import Screening
-from triage.screening.rules import RuleSet
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CaretakerKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import Peer, Refused, socket_name
@@ -69,8 +69,10 @@ async def serving(
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="screening"))
         screener = None
         if settings.screening.mode == "on":
-            rules = await _rules(thread, data.folder / OWN_RULES, settings.screening.languages)
-            screener = Screener(rules, _answer_rules(), signer, clock.unix)
+            read = thread.submit(_read, data.folder / OWN_RULES, settings.screening.languages)
+            if await asyncio.to_thread((data.folder / OWN_RULES).is_dir):
+                await _tell_refused(read, health, log)
+            screener = Screener(_looking(read), _answer_rules(), signer, clock.unix)
         screening = ScreeningSocket(screener, keeper, thread, health, log)
         operator = OperatorSocket(sweep, health)
         for name, answer, mode in (
@@ -130,23 +132,43 @@ async def _database(settings: Settings, keeper: CaretakerKeeper) -> Database:
     return database
 
 
-async def _rules(thread: ThreadPoolExecutor, own: Path, languages: Collection[str]) -> Rules:
-    """The shipped rules, of these languages or of all, and an organisation's own, checked.
+def _read(own: Path, languages: Collection[str]) -> SoundRules:
+    """The shipped rules, of these languages or of all, and an organisation's own that are sound.
 
     They are read in the one thread that screens: what is handed in meanwhile waits its turn there,
-    and nobody else waits. Only an organisation's own rules can be wrong; those are waited for.
-    Raises `CannotStart`.
+    and nobody else waits.
     """
-    rules = thread.submit(_read, own, languages or None)
-    if await asyncio.to_thread(own.is_dir):
-        try:
-            await asyncio.wrap_future(rules)
-        except RulesUnusable as wrong:
-            raise CannotStart(str(wrong)) from None
+    read = read_sound_rules(own, languages or None)
+    # The rules stay for the life of the process: going through them at each collection of garbage
+    # would hold up a message for a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    return read
+
+
+async def _tell_refused(
+    reading: Future[SoundRules], health: Health, log: FilteringBoundLogger
+) -> None:
+    """Raise the alarm for own files that are not used; screening goes on without them.
+
+    Raises `CannotStart` where there are no rules at all.
+    """
+    try:
+        read = await asyncio.wrap_future(reading)
+    except RulesUnusable as wrong:
+        raise CannotStart(str(wrong)) from None
+    health.own_rules_refused = {one.file: one.reason for one in read.refused}
+    health.set(Alarm.OWN_RULES_REFUSED, to=bool(read.refused))
+    if read.refused:
+        log.warning("own_rules_refused", count=len(read.refused))
+
+
+def _looking(reading: Future[SoundRules]) -> Rules:
+    """Screening by the rules that are being read."""
 
     def look(text: str, language_hint: str) -> Screening:
         hints = [language_hint] if language_hint else []
-        return screen(text, rules.result(), language_hints=hints)
+        return screen(text, reading.result().rules, language_hints=hints)
 
     return look
 
@@ -157,15 +179,6 @@ def _answer_rules() -> AnswerRules:
         return partial(screen_answers, taxonomy=shipped_taxonomy())
     except RulesUnusable as wrong:
         raise CannotStart(str(wrong)) from None
-
-
-def _read(own: Path, languages: Collection[str] | None) -> RuleSet:
-    rules = read_rules(own, languages)
-    # The rules stay for the life of the process: going through them at each collection of garbage
-    # would hold up a message for a tenth of a second.
-    gc.collect()
-    gc.freeze()
-    return rules
 
 
 if __name__ == "__main__":

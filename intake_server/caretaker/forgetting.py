@@ -10,11 +10,14 @@ Theory of operation
     with the current database, and never more than the keeper allows within a day.
 4.  Old changes are pruned, free pages given back, and the log is emptied: only then are the bytes
     gone from the files. That is tried until it works, here and at the next run.
-5.  Each step is a row of short transactions; a run that stops anywhere goes on at the next one.
+5.  Whatever became of these steps, it looks whether anybody has waited for an answer for a day:
+    that is an alarm, for every urgency.
+6.  Each step is a row of short transactions; a run that stops anywhere goes on at the next one.
     A clock in doubt pauses step 1 and 3 and nothing else.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -38,6 +41,7 @@ ORPHAN_AGE: Final = 24 * 3600  # seconds, as the keeper has it
 _DAY: Final = 24 * 3600.0
 _ORPHANS_ALLOWED: Final = 10  # within a day, or one in a hundred of what lives: the keeper's rule
 _ORPHAN_SHARE: Final = 100
+_WAITS_AT_MOST: Final = 24 * 3600 - 15 * 60  # seconds; the next look may be the one after next
 _CHECKPOINT_TRIES: Final = 20
 _CHECKPOINT_PAUSE: Final = 0.25
 _CONVERSATION: Final = 1  # kinds of records (docs/keeper.md, 1)
@@ -113,6 +117,8 @@ class Sweep:
             except DatabaseFailed as failed:
                 swept.failed = Alarm.DATABASE_FAILED
                 self.log.warning("sweep_stopped", exc_info=failed)
+            with contextlib.suppress(DatabaseFailed):  # the next run looks again
+                await self._look_who_waits()
             self._tell(swept)
             return swept
 
@@ -136,6 +142,11 @@ class Sweep:
         await self.work.prune_changes(self.clock.unix())
         swept.pages = await self.work.database.vacuum()
         swept.emptied = await self._empty_log()
+
+    async def _look_who_waits(self) -> None:
+        """No conversation waits longer than a day without an alarm."""
+        before = self.clock.unix() - _WAITS_AT_MOST
+        self.health.set(Alarm.WAITING_A_DAY, to=await self.work.waits_since_before(before))
 
     def _tell(self, swept: Swept) -> None:
         health = self.health

@@ -1,6 +1,6 @@
 """What the caretaker says about itself: alarms that a person must look at, and counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum, unique
 from typing import Final
 
@@ -20,6 +20,8 @@ class Alarm(StrEnum):
     SWEEP_LATE = "sweep_late"
     CHECKPOINT_LATE = "checkpoint_late"
     ORPHANS_WAIT = "orphans_wait"
+    OWN_RULES_REFUSED = "own_rules_refused"
+    WAITING_A_DAY = "waiting_a_day"
 
 
 class Health:
@@ -32,6 +34,8 @@ class Health:
         self._checkpointed = now()
         self.screened = 0
         self.refused_busy = 0
+        self.own_rules_refused: Mapping[str, str] = {}
+        """Own rule files that are not used, each with its reason; no word of them."""
 
     def set(self, alarm: Alarm, *, to: bool) -> None:
         """Raise an alarm or end it."""
@@ -56,10 +60,12 @@ class Health:
             alarms.add(Alarm.SWEEP_LATE)
         if now - self._checkpointed > CHECKPOINT_LATE:
             alarms.add(Alarm.CHECKPOINT_LATE)
+        refused = [{"file": f, "reason": why} for f, why in self.own_rules_refused.items()]
         return {
             "ok": not alarms,
             "age_seconds": int(now - self._swept),
             "alarms": sorted(alarms),
             "screened": self.screened,
             "not_screened": self.refused_busy,
+            **({"own_rules_refused": refused} if refused else {}),
         }

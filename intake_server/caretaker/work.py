@@ -6,7 +6,7 @@ Each is short, so that writers of other processes are not held up; a sweep is a 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from vault import addresses, conversations, meta, sweep
+from vault import addresses, conversations, counts, meta, sweep
 from vault.conversations import Deleted, Reference
 from vault.engine import Connection, Database
 from vault.meta import Meta
@@ -25,6 +25,11 @@ class Work:
     async def pair(self, pairing: bytes) -> None:
         """Bind the database to a slot file; raises WrongPairing where it has another."""
         await self.database.write(lambda c: meta.pair(c, pairing))
+
+    async def waits_since_before(self, moment: int) -> bool:
+        """Whether anybody waits for an answer since before a moment (seconds)."""
+        waiting = await self.database.read(counts.waiting)
+        return any(one.since < moment for one in waiting)
 
     async def references(self, after: bytes) -> list[Reference]:
         """A page of references in order of their ids, behind the id `after`."""

@@ -7,7 +7,8 @@ servers.
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+import zoneinfo
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,12 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelHealth
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
-from intake_server.courier.channels import FolderRefused, Making, make_channels
+from intake_server.courier.canary import Canaries
+from intake_server.courier.channels import Making, channels_of, voices_of
+from intake_server.courier.duty import Duty, Enrolled
+from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
+from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.screening import Screening
@@ -27,14 +32,16 @@ from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
-from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.organisation_work import OrganisationView
+from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.screening_link import ScreeningLink
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
+from triage.retention import Policy
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
-from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+from vault.keeper_protocol import KeeperRefusal, NoRoot, Peer, Refused, socket_name
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
 STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
@@ -49,27 +56,37 @@ class Courier:
     inbound: Inbound
     outbound: Outbound
     channels: dict[str, Channel]
+    joining: Sequence[Joining]
+    canaries: Canaries
     started: float
     keeper_down: bool = False
 
     def report(self, now: float) -> dict[str, object]:
         """What the health socket answers."""
         states = {name: channel.health() for name, channel in self.channels.items()}
+        alarms = self.alarms()
+        return {
+            "ok": not alarms,
+            "age_seconds": int(now - self.started),
+            "alarms": alarms,
+            "waiting": sum(state.waiting for state in states.values()),
+            "channels": [self._shown(name, state) for name, state in states.items()],
+        }
+
+    def alarms(self) -> list[str]:
+        """Constant words for all that a person must look at."""
+        states = {name: channel.health() for name, channel in self.channels.items()}
         alarms = [f"{name}_{alarm}" for name, state in states.items() for alarm in state.alarms]
         alarms += [f"{name}_unreachable" for name, state in states.items() if not state.connected]
+        alarms += [f"{name}_limited" for name, state in states.items() if state.limited_seconds]
+        alarms += self.canaries.alarms()
         if self.keeper_down:
             alarms.append("keeper_down")
         if self.inbound.stuck_seconds > STUCK:
             alarms.append("messages_kept")
         if self.outbound.forged:
             alarms.append("reply_not_verified")
-        return {
-            "ok": not alarms,
-            "age_seconds": int(now - self.started),
-            "alarms": sorted(alarms),
-            "waiting": sum(state.waiting for state in states.values()),
-            "channels": [self._shown(name, state) for name, state in states.items()],
-        }
+        return sorted(alarms)
 
     def _shown(self, name: str, state: ChannelHealth) -> dict[str, object]:
         """One channel in counts, ages and constant words."""
@@ -83,6 +100,7 @@ class Courier:
             "refused": {reason.value: count for reason, count in state.refused.items()},
             "limited_seconds": int(state.limited_seconds),
             "alarms": sorted(state.alarms),
+            "why": next((one.why for one in self.joining if one.name == name), ""),
         }
 
 
@@ -114,24 +132,63 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        policy = retention_policy(settings)
-        made = _channels(Making(settings, policy, keys, clock, log, answers.nobody_read))
-        channels = {channel.name: channel for channel in made}
-        speech = Speech(answers, settings.channels.vanish_days, log)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
+        policy = await _policy(settings, roster, work.database)
+        making = Making(settings, policy, keys, clock, log, answers.nobody_read)
+        joining = channels_of(making)
+        every = settings.channels.canary_minutes * 60.0
+        canaries = Canaries(voices_of(making), every, keys, clock, log)
+        channels: dict[str, Channel] = {}
+        guided = _guided(settings, clock)
+        offer = "" if guided is None else guided.words["offer"]
+        speech = Speech(answers, settings.channels.vanish_days, log, offer)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
-        courier = Courier(inbound, outbound, channels, clock.monotonic())
+        courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
-        for channel in channels.values():
-            await channel.start(partial(inbound.take, channel))
-            stack.push_async_callback(channel.stop)
+        for one in joining:
+            stack.push_async_callback(one.stop)
+        duty = Duty(
+            Enrolled(data.courier_dir, keys),
+            answers,
+            channels,
+            courier.alarms,
+            work.unclaimed_since,
+            settings.page.hours,
+            zoneinfo.ZoneInfo(settings.page.time_zone),
+            clock,
+            log,
+        )
+        handler = partial(partial, canaries.before(duty.before(inbound.take)))
+        await asyncio.gather(*(one.start(channels, handler) for one in joining))
         stack.push_async_callback(outbound.stop)
-        await stack.enter_async_context(beside(outbound.run(), _announcing(courier, keeper, keys)))
+        announcing = _announcing(courier, keeper, keys)
+        await stack.enter_async_context(
+            beside(outbound.run(), announcing, duty.run(), canaries.run())
+        )
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
         )
         stack.callback(health.close)
         yield courier
+
+
+async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:
+    """What new conversations are promised: the file's, or an admin's choice as of this start."""
+    policy, own_file = retention_policy(settings), has_own_policy(settings)
+    view = OrganisationView(settings, policy, own_file=own_file)
+    try:
+        known = await roster.current()
+    except NoRoot:
+        return policy
+    return (await view.current(database, known.entries, known.roster.fingerprint)).policy
+
+
+def _guided(settings: Settings, clock: Clock) -> Guided | None:
+    """The optional questions; None where they are switched off."""
+    if not settings.guided.questions:
+        return None
+    language, words = read_words(settings.page.language)
+    return Guided(words, clock.monotonic, language)
 
 
 def _keys(path: Path) -> OwnKeys:
@@ -152,13 +209,6 @@ def _answers(settings: Settings) -> Answers:
     try:
         return read_answers(settings.data.courier_dir, settings.page.language)
     except AnswersError as error:
-        raise CannotStart(str(error)) from None
-
-
-def _channels(it: Making) -> list[Channel]:
-    try:
-        return make_channels(it)
-    except FolderRefused as error:
         raise CannotStart(str(error)) from None
 
 

@@ -27,7 +27,8 @@ class Answers:
     `acknowledgement` answers the first message; `{days}` in it becomes the days that it is kept.
     `text_only` answers what cannot be opened, `erase_number` the wish to erase everything (with
     the number that must be repeated as `{number}`), `erased` confirms it in one neutral word.
-    `nobody_read` answers what came unencrypted or to a group.
+    `nobody_read` answers what came unencrypted or to a group. `enrolled`, `duty_ping` and
+    `duty_alarm` go to staff alone (`intake_server.courier.duty`).
     """
 
     acknowledgement: str
@@ -35,6 +36,9 @@ class Answers:
     erase_number: str
     erased: str
     nobody_read: str
+    enrolled: str
+    duty_ping: str
+    duty_alarm: str
 
 
 def read_answers(folder: Path, language: str) -> Answers:

@@ -7,28 +7,38 @@ from one backup.
 
 import socket
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
-from bots.channel import Channel
+from bots.canary import Voice
+from bots.channel import Channel, ChannelCannotStart
 from bots.deltachat.account import Identity
 from bots.deltachat.channel import DeltaChat
 from bots.loopback import Loopback
 from intake_server.clock import Clock
+from intake_server.courier.joining import Joining
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.settings import Settings
 from triage.retention import URGENCIES, Policy, promise_for
 
+if TYPE_CHECKING:
+    from bots.matrix.identity import Place
+    from bots.signal.webhook import Webhook
+
+MATRIX: Final = "matrix"  # by name: their modules are read only where they are switched on
+SIGNAL: Final = "signal"
+MATRIX_CANARY: Final = "matrix-canary"
+LOCAL: Final = "127.0.0.1"
 IDENTITY_FILE: Final = "identity.backup"
 _PRIVATE: Final = stat.S_IRWXU
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
-class FolderRefused(Exception):
+class FolderRefused(ChannelCannotStart):
     """A channel's folder cannot be used; the text says what to do."""
 
 
@@ -44,45 +54,53 @@ class Making:
     nobody_read: str
 
 
-def make_channels(it: Making) -> list[Channel]:
-    """Make the channels that the settings switch on, not started. Raises `FolderRefused`."""
-    return list(_made(it))
-
-
-def _made(it: Making) -> Iterator[Channel]:
-    settings, clock = it.settings, it.clock
-    if settings.channels.loopback.enabled:
-        socket = settings.data.run_dir / "loopback.sock"
-        yield Loopback(now=clock.unix, socket=socket, nobody_read=it.nobody_read)
-    if settings.channels.deltachat.enabled:
-        yield DeltaChat(
-            folder=private_folder(deltachat_folder(settings)),
-            now=clock.unix,
-            display_name=settings.channels.deltachat.name,
-            keep_seconds=_longest_life(it.policy, DeltaChat.name),
-            identity=deltachat_identity(settings, it.keys),
-            nobody_read=it.nobody_read,
+def channels_of(it: Making) -> list[Joining]:
+    """Return the channels that the settings switch on, neither made nor started."""
+    wanted = it.settings.channels
+    return [
+        Joining(name, sends_once, partial(make, it), it.log)
+        for name, is_on, sends_once, make in (
+            (Loopback.name, wanted.loopback.enabled, Loopback.sends_once, _loopback),
+            (DeltaChat.name, wanted.deltachat.enabled, DeltaChat.sends_once, _deltachat),
+            (MATRIX, wanted.matrix.enabled, True, _matrix),
+            (SIGNAL, wanted.signal.enabled, False, _signal),
         )
-    if settings.channels.matrix.enabled:
-        yield _matrix(it)
-    if settings.channels.signal.enabled:
-        yield _signal(it)
+        if is_on
+    ]
 
 
-def _matrix(it: Making) -> Channel:
+async def _loopback(it: Making) -> Channel:
+    place = it.settings.data.run_dir / "loopback.sock"
+    return Loopback(now=it.clock.unix, socket=place, nobody_read=it.nobody_read)
+
+
+async def _deltachat(it: Making) -> Channel:
+    return DeltaChat(
+        folder=private_folder(deltachat_folder(it.settings)),
+        now=it.clock.unix,
+        display_name=it.settings.channels.deltachat.name,
+        keep_seconds=_longest_life(it.policy, DeltaChat.name),
+        identity=deltachat_identity(it.settings, it.keys),
+        nobody_read=it.nobody_read,
+    )
+
+
+async def _matrix(it: Making) -> Channel:
     # Its libraries need much memory: only where it is switched on.
-    from bots.matrix.account import AccountError, read_account  # noqa: PLC0415 - only where it is switched on
+    from bots.matrix import identity  # noqa: PLC0415 - only where it is switched on
+    from bots.matrix.account import read_account  # noqa: PLC0415 - only where it is switched on
     from bots.matrix.channel import MatrixChannel  # noqa: PLC0415 - only where it is switched on
 
-    folder = private_folder(it.settings.data.courier_dir / MatrixChannel.name)
-    try:
-        account = read_account(folder)
-    except AccountError as error:
-        raise FolderRefused(str(error)) from None
+    place = matrix_place(it.settings, it.keys)
+    if place.identity.is_file() and not identity.has_account(place.folder):
+        await identity.bring_back(place)
+        it.log.warning("channel_brought_back", channel=MATRIX)
+    account = read_account(place.folder)
     return MatrixChannel(
         account=account,
-        folder=folder,
-        pickle_key=it.keys.channel_key(MatrixChannel.name),
+        folder=place.folder,
+        pickle_key=place.pickle_key,
+        is_identity_kept=not identity.is_spent(place, account),
         now=it.clock.unix,
         log=it.log,
         nobody_read=it.nobody_read,
@@ -90,26 +108,89 @@ def _matrix(it: Making) -> Channel:
     )
 
 
-def _signal(it: Making) -> Channel:
+def matrix_place(settings: Settings, keys: OwnKeys) -> "Place":
+    """Where the Matrix account lies, and what seals it. Raises `FolderRefused`."""
+    from bots.matrix.identity import Place  # noqa: PLC0415 - only where it is switched on
+
+    folder = private_folder(channel_folder(settings, MATRIX))
+    return Place(
+        folder=folder,
+        identity=folder / IDENTITY_FILE,
+        box=keys.box_for(f"{MATRIX}-identity"),
+        pickle_key=keys.channel_key(MATRIX),
+        proxy=settings.channels.matrix.proxy,
+    )
+
+
+def voices_of(it: Making) -> dict[str, Voice]:
+    """Return the second accounts that write to the hotline, by channel."""
+    wanted, voices = it.settings.channels, dict[str, Voice]()
+    if wanted.signal.enabled and wanted.signal.canary_number:
+        from bots.signal.voice import SignalVoice  # noqa: PLC0415 - only where it is switched on
+
+        folder = channel_folder(it.settings, SIGNAL)
+        voices[SIGNAL] = SignalVoice(wanted.signal.url, wanted.signal.canary_number, folder)
+    if wanted.matrix.enabled and wanted.matrix.canary:
+        from bots.matrix.voice import MatrixVoice  # noqa: PLC0415 - only where it is switched on
+
+        voices[MATRIX] = MatrixVoice(
+            channel_folder(it.settings, MATRIX_CANARY),
+            it.keys.channel_key(MATRIX_CANARY),
+            channel_folder(it.settings, MATRIX),
+            wanted.matrix.proxy or None,
+        )
+    return voices
+
+
+async def _signal(it: Making) -> Channel:
     from bots.signal.channel import SignalChannel  # noqa: PLC0415 - only where it is switched on
-    from bots.signal.webhook import Webhook  # noqa: PLC0415 - for the same reason
 
     settings = it.settings.channels.signal
-    folder = private_folder(it.settings.data.courier_dir / SignalChannel.name)
-    webhook = None
-    if settings.webhook_port:
-        listener = socket.create_server(("127.0.0.1", settings.webhook_port))
-        webhook = Webhook(listener, f"/{it.keys.channel_key('signal-webhook').hex()}")
-    return SignalChannel(
-        url=settings.url,
-        number=settings.number,
-        folder=folder,
-        box=it.keys.box_for(SignalChannel.name),
-        now=it.clock.unix,
-        log=it.log,
-        nobody_read=it.nobody_read,
-        webhook=webhook,
-    )
+    folder = private_folder(channel_folder(it.settings, SIGNAL))
+    webhook = _webhook(it)
+    try:
+        return SignalChannel(
+            url=settings.url,
+            number=settings.number,
+            folder=folder,
+            box=it.keys.box_for(SIGNAL),
+            now=it.clock.unix,
+            log=it.log,
+            nobody_read=it.nobody_read,
+            webhook=webhook,
+        )
+    except (ValueError, OSError) as error:
+        if webhook is not None:
+            webhook.close()
+        if isinstance(error, OSError):
+            raise ChannelCannotStart(f"{folder}: cannot be written ({error.strerror}).") from None
+        raise ChannelCannotStart(f"channels.signal.url: {error}.") from None
+
+
+def _webhook(it: Making) -> "Webhook | None":
+    from bots.signal.webhook import Webhook  # noqa: PLC0415 - only where it is switched on
+
+    port = it.settings.channels.signal.webhook_port
+    if not port:
+        return None
+    try:
+        listener = socket.create_server((LOCAL, port))
+    except OSError as error:
+        raise ChannelCannotStart(
+            f"port {port} of channels.signal.webhook_port cannot be opened ({error.strerror}). End "
+            "what listens there, or choose another port in both places."
+        ) from None
+    return Webhook(listener, webhook_path(it.keys), is_lent=False)
+
+
+def webhook_path(keys: OwnKeys) -> str:
+    """Return the secret path under which Signal's server posts what arrives."""
+    return f"/{keys.channel_key('signal-webhook').hex()}"
+
+
+def channel_folder(settings: Settings, channel: str) -> Path:
+    """Where a channel's state lies."""
+    return settings.data.courier_dir / channel
 
 
 def _longest_life(policy: Policy, channel: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
+from triage.conversation import State
 from vault import addresses, changes, conversations, inbox, messages, outbox
 from vault.addresses import Address
 from vault.conversations import NewConversation, UrgencyBy
@@ -69,6 +70,15 @@ class Work:
         await self.database.write(
             lambda c: _store_finding(c, conversation_id, message_id, result, now)
         )
+
+    async def unclaimed_since(self) -> list[int]:
+        """Since when each conversation waits that nobody has taken (seconds since 1970)."""
+        rows = await self.database.read(conversations.queue)
+        return [
+            row.waiting_since
+            for row in rows
+            if row.state is State.WAITING and row.waiting_since is not None
+        ]
 
     async def erased(self, conversation_id: bytes) -> None:
         """Delete the rows of a conversation that the keeper has just forgotten."""
@@ -141,8 +151,10 @@ def _store_messages(c: Connection, conversation_id: bytes, arrived: Arrived, now
             one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
         )
         messages.add(c, new)
-    if not arrived.has_text:
-        conversations.set_urgency(c, conversation_id, NOT_SCREENED_URGENCY, "not_screened")
+        if not arrived.has_text:
+            conversations.set_urgency(
+                c, conversation_id, NOT_SCREENED_URGENCY, "not_screened", one.message_id
+            )
 
 
 def _store_finding(
@@ -157,7 +169,7 @@ def _store_finding(
             now=now,
         )
     by: UrgencyBy = "screened" if result.screened else "not_screened"
-    conversations.set_urgency(c, conversation_id, result.urgency, by)
+    conversations.set_urgency(c, conversation_id, result.urgency, by, message_id)
     if result.language:
         conversations.set_language(c, conversation_id, result.language)
     changes.note(c, conversation_id, "finding")

@@ -18,9 +18,13 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.clock import Clock
 from intake_server.desk.api import Api, Desk
 from intake_server.desk.bodies import LONGEST_BODY
+from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
 from intake_server.desk.feed import Feed
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Members
+from intake_server.desk.office_api import OfficeApi
+from intake_server.desk.office_work import OfficeWork
 from intake_server.desk.pace import Pace
 from intake_server.desk.page import Page, client_page_url
 from intake_server.desk.routes import Requests, Routes, elsewhere, own_hosts, transport_headers
@@ -29,8 +33,9 @@ from intake_server.desk.team_api import TeamApi
 from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
+from intake_server.organisation_work import OrganisationView
 from intake_server.pages import QuietServer, StringsError, load_static
-from intake_server.process import CannotStart, beside, run_process
+from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.settings import Settings
 from vault.engine import Database, DatabaseFailed
@@ -82,6 +87,11 @@ async def serving(
             Requests(
                 Api(work, keeper, members, strangers, desk),
                 TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
+                OfficeApi(
+                    OfficeWork(settings, _organisation(settings), keeper, database, clock),
+                    load_countries(),
+                ),
+                IndicatorsApi(database, clock, settings.safeguarding),
             ),
             Events(feed, members, clock.monotonic, log),
             members,
@@ -99,6 +109,11 @@ async def serving(
         await stack.enter_async_context(beside(feed.run()))
         stack.callback(_end_streams, sessions, feed)
         yield Served(port, routes, sessions, work)
+
+
+def _organisation(settings: Settings) -> OrganisationView:
+    own_file = has_own_policy(settings)
+    return OrganisationView(settings, retention_policy(settings), own_file=own_file)
 
 
 def _page(settings: Settings) -> Page:

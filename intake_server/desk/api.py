@@ -184,7 +184,7 @@ class Api:
     async def urgency(self, _member: Member, raw: bytes) -> Answer:
         """Set the urgency by hand."""
         asked = read(raw, bodies.Urgency)
-        await self._work.set_urgency(asked.conversation, asked.urgency)
+        await self._work.set_urgency(asked.conversation, asked.urgency, asked.seen)
         return {}
 
     async def close(self, member: Member, raw: bytes) -> Answer:

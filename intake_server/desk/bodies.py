@@ -177,10 +177,11 @@ class Draft(Body, frozen=True):
 
 
 class Urgency(Body, frozen=True):
-    """An urgency set by hand."""
+    """An urgency set by hand; `seen` is the number of the newest message on the writer's screen."""
 
     conversation: Id
     urgency: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    seen: Number = 0
 
 
 class Close(Proved, frozen=True):

@@ -25,7 +25,9 @@ from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
 from intake_server.desk.bodies import LONGEST_BODY, read_token
 from intake_server.desk.events import Events
+from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
+from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.page import Page
 from intake_server.desk.refusals import (
     Forbidden,
@@ -82,10 +84,12 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: the desk's daily work, and what concerns the team itself."""
+    """What answers: the desk's daily work, what concerns the team, the office, and the rules."""
 
     desk: Api
     team: TeamApi
+    office: OfficeApi
+    indicators: IndicatorsApi
 
 
 class Routes:
@@ -111,6 +115,7 @@ class Routes:
         self._clock = clock
         self._log = log
         api, team = requests.desk, requests.team
+        office, rules = requests.office, requests.indicators
         posts = (
             Route("hello", Need.NOTHING, _open(api.hello)),
             Route("setup/keys", Need.NOTHING, _open(api.set_up_keys)),
@@ -145,6 +150,14 @@ class Routes:
             Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
             Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
+            Route("office/ready", Role.ADMIN, _known(office.ready)),
+            Route("office/details", Role.ADMIN, _known(office.details)),
+            Route("office/save", Role.ADMIN, _known(office.save)),
+            Route("story/copy", _COUNSELLOR, _known(office.copy)),
+            Route("story/open", _COUNSELLOR, _known(office.open_copy)),
+            Route("indicators/count", _COUNSELLOR, _known(rules.count)),
+            Route("indicators/report", _INVITING, _known(rules.report)),
+            Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)

@@ -131,8 +131,9 @@ def mark_read(c: Connection, conversation: bytes, number: int) -> None:
         changes.note(c, conversation, "read")
 
 
-def set_urgency(c: Connection, conversation: bytes, urgency: int) -> None:
-    """Set the urgency by hand; raises Gone."""
+def set_urgency(c: Connection, conversation: bytes, urgency: int, seen: int) -> None:
+    """Set the urgency by hand; later messages than `seen` can raise it. Raises Gone."""
+    mark_read(c, conversation, seen)
     if not conversations.set_urgency(c, conversation, urgency, "hand"):
         raise Gone
     changes.note(c, conversation, "urgency")

@@ -163,10 +163,10 @@ class Work:
         with calm():
             return await self.database.write(lambda c: steps.release(c, conversation, member))
 
-    async def set_urgency(self, conversation: bytes, urgency: int) -> None:
-        """Set the urgency by hand; raises Gone, Unavailable."""
+    async def set_urgency(self, conversation: bytes, urgency: int, seen: int) -> None:
+        """Set the urgency by hand, by what was read up to `seen`; raises Gone, Unavailable."""
         with calm():
-            await self.database.write(lambda c: steps.set_urgency(c, conversation, urgency))
+            await self.database.write(lambda c: steps.set_urgency(c, conversation, urgency, seen))
 
     async def keep_draft(self, member: bytes, conversation: bytes, envelope: bytes | None) -> None:
         """Keep or drop a draft; raises Gone, MalformedRequest, Unavailable."""

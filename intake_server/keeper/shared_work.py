@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from intake_server.keeper.parts import Keeper
-from vault.keeper_protocol import Peer, Reference, Refused, number_of, u8, u64
+from vault.keeper_protocol import Peer, Reference, Refused, number_of, u8, u32, u64
+from vault.roster import RECOVERY_NAME, Role
 from vault.sealing import equal
 from vault.slot_records import NO_KEY, Address, Conversation, Record, seconds_of
 
@@ -19,6 +20,19 @@ async def hello(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
     header = keeper.slots.header
     root = header.root if header.has_root else b""
     return keeper.start.public, header.pairing_id, root, u64(keeper.clock.unix())
+
+
+async def standing(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
+    """How many hold the team key of today, whether the sheets on paper do, and the mirror."""
+    known, mirror = keeper.chain.roster, keeper.mirror
+    holders, on_paper = 0, False
+    if known is not None:
+        held = keeper.chain.holders()
+        for staff_id, person in known.people.items():
+            if Role.COUNSELLOR in person.roles and held.get(staff_id) == known.epoch.number:
+                on_paper = on_paper or person.name == RECOVERY_NAME
+                holders += person.name != RECOVERY_NAME
+    return u32(holders), u8(on_paper), u8(bool(mirror.public)), u64(mirror.done)
 
 
 async def roster(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:

@@ -49,6 +49,7 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.ROSTER: shared_work.roster,
         Verb.NONCE: shared_work.nonce,
         Verb.SLOT_KEYS: shared_work.slot_keys,
+        Verb.STANDING: shared_work.standing,
         Verb.CREATE: web_work.create,
         Verb.FIND: web_work.find,
         Verb.OPEN_CLIENT_WRAP: web_work.open_client_wrap,

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
@@ -28,8 +27,15 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.health import serve_health
+from intake_server.organisation_work import OrganisationView
 from intake_server.pages import QuietServer, StringsError, load_static
-from intake_server.process import CannotStart, beside, retention_policy, run_process
+from intake_server.process import (
+    CannotStart,
+    beside,
+    has_own_policy,
+    retention_policy,
+    run_process,
+)
 from intake_server.screening_link import Screened, ScreeningLink
 from intake_server.settings import Settings
 from intake_server.web.api import Api, Views
@@ -37,7 +43,9 @@ from intake_server.web.budgets import Budgets
 from intake_server.web.form import FormPath
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
+from intake_server.web.guided_pages import guided_files
 from intake_server.web.keys import KeySource
+from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
 from intake_server.web.phrase_hash import keep_large_blocks
 from intake_server.web.places import BoundedThreads
@@ -45,7 +53,6 @@ from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
 from intake_server.web.work import Work
-from triage.retention import promise_for
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_protocol import Peer, socket_name
@@ -99,22 +106,25 @@ async def serving(
             stack.push_async_callback(link.close)
         threads = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="form"))
 
-        keys = KeySource(keeper, link, clock.monotonic, log)
-        work = _work(settings, keeper, database, keys, link, clock, log)
-        promise = promise_for(retention_policy(settings), "web")
+        own_file = has_own_policy(settings)
+        view = OrganisationView(settings, retention_policy(settings), own_file=own_file)
+        opening = Opening(settings, view, keeper, database, site, clock, log)
+        keys = KeySource(keeper, link, clock.monotonic, log, opening.look)
+        work = _work(settings, keeper, database, keys, opening, link, clock, log)
         form = FormPath(
             site,
             FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS)),
             FormTokens(token_key, clock.unix),
-            promise,
+            opening,
             clock,
         )
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, promise, clock)
+        answers = Api(work, keeper, keys, views, pace, opening, clock)
         public_url = settings.web.public_url
-        routes = Routes(
-            site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), clock, log
-        )
+        static = load_static(_HERE / "static")
+        if site.guided:
+            static |= guided_files(site.languages)
+        routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(
             run_dir / "web-health.sock",
@@ -139,7 +149,7 @@ def _refuse_public_demonstration(settings: Settings) -> None:
 
 def _site(settings: Settings, *, nobody_reads: bool) -> Site:
     try:
-        return Site(settings, ZoneInfo(settings.page.time_zone), nobody_reads=nobody_reads)
+        return Site(settings, nobody_reads=nobody_reads)
     except StringsError as error:
         raise CannotStart(str(error)) from None
 
@@ -149,6 +159,7 @@ def _work(  # each part is handed in, none is looked up
     keeper: WebKeeper,
     database: Database,
     keys: KeySource,
+    opening: Opening,
     link: ScreeningLink | None,
     clock: Clock,
     log: FilteringBoundLogger,
@@ -161,7 +172,7 @@ def _work(  # each part is handed in, none is looked up
 
     screening = None if link is None else Screening(link, caretaker_sign, store, log)
     budgets = Budgets(settings.budget.messages_per_hour, clock.monotonic)
-    work = Work(keeper, database, keys, screening, budgets, clock, log)
+    work = Work(keeper, database, keys, opening, screening, budgets, clock, log)
     return work
 
 

@@ -20,6 +20,7 @@ import msgspec
 from intake_server.clock import Clock
 from intake_server.web.budgets import TooMany
 from intake_server.web.keys import KeySource, NotOpen, PublicKeys
+from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
 from intake_server.web.view import PADDING, padded
 from intake_server.web.work import Arriving, MalformedRequest, StaleKeys, Unavailable, Work
@@ -138,7 +139,7 @@ class Api:
     keys: KeySource
     views: Views
     nonces: Pace
-    promise: Promise
+    opening: Opening
     clock: Clock
 
     async def answer(self, path: str, body: bytes) -> Json | None:
@@ -165,7 +166,8 @@ class Api:
     async def public(self, body: bytes) -> Json:
         """Public keys and promise, for a page whose own have become stale."""
         _read(body, _Nothing)
-        return _json(public_part(await self.keys.renewed(), self.keys, self.promise))
+        known = await self.keys.renewed()
+        return _json(public_part(known, self.keys, self.opening.promise))
 
     async def first(self, body: bytes) -> Json:
         """Store a first message."""

@@ -1,4 +1,4 @@
-"""The public keys that a client needs before it can seal: roster, start key, screening key.
+"""The public keys that a client needs before it can seal, and whether the page takes new people.
 
 All come from keeper and caretaker, are verified here once and again by the browser, and change
 seldom: the keeper is asked again when somebody comes and the last answer is two seconds old.
@@ -7,7 +7,7 @@ seldom: the keeper is asked again when somebody comes and the last answer is two
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ SCREENING_KEY_SECONDS: Final = 2.0
 
 
 class NotOpen(Exception):
-    """Nobody holds the team key yet; no text may be taken."""
+    """New people cannot write yet, or not now: nobody can read, or something is still missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class PublicKeys:
     roster: Roster
 
 
+Look = Callable[[PublicKeys], Awaitable[None]]
+"""Is told the keys whenever they were asked for; raises KeeperDown, never DatabaseFailed."""
+
+
 class KeySource:
     """Asks keeper and caretaker for their public keys; `now` is a clock that never goes back."""
 
@@ -44,8 +48,13 @@ class KeySource:
         screening: ScreeningLink | None,
         now: Callable[[], float],
         log: FilteringBoundLogger,
+        look: Look,
     ) -> None:
-        """`screening` is None where the settings switch screening off."""
+        """`screening` is None where the settings switch screening off; `look` follows each asking.
+
+        What follows is as fresh as the keys: what the organisation says, and whether it is open.
+        """
+        self._look = look
         self._keeper = keeper
         self._link = screening
         self._now = now
@@ -113,6 +122,8 @@ class KeySource:
                 self._known = await self._whole(hello.start_key, hello.root)
             else:
                 self._known = await self._longer(hello.start_key, self._known)
+            if self._known is not None:
+                await self._look(self._known)
             self._asked = self._now()
             self.broken_roster = self.keeper_silent = False
         except KeeperDown:

@@ -165,7 +165,9 @@ class Routes:
             return self._without_text(state, language, language.text("s05.page_unproven"))
         except KeeperDown:
             return self._without_text("trouble", language, self._cannot_take(language))
-        token = self._form.tokens.first(self._form.promise, known.start_key)
+        if not self._form.opening.is_open:
+            return _html(self._site.render(Page(state="closed", returning=True), language))
+        token = self._form.tokens.first(self._form.opening.promise, known.start_key)
         page = self._start_page(known, language, len(token))
         headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
         if not pages.accepts(request, "gzip"):
@@ -176,11 +178,12 @@ class Routes:
         """The page for these keys, rendered once."""
         now = self._clock.now()
         today = self._site.dates(language).local_day(now)
-        mark = (known, self._api.keys.screening, self._site.standing(now), today)
+        promise = self._form.opening.promise
+        site = (self._site.version, promise, self._site.standing(now), today)
+        mark = (known, self._api.keys.screening, site)
         kept = self._start.get(language.code)
         if kept is not None and kept[0] == mark:
             return kept[1]
-        promise = self._form.promise
         part = api.public_part(known, self._api.keys, promise)
         period = self._site.dates(language).period(promise.inactivity_hours)
         duty = self._site.duty(language, now)

@@ -27,9 +27,10 @@ from intake_server.pages import (
     script_json,
     texts_of,
 )
-from intake_server.settings import Settings, Signpost
+from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
+from intake_server.web.guided_pages import GuidedScreen
 from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
@@ -97,38 +98,53 @@ class Page:
     erase_problem: str = ""
     erased_at: str = ""
     retry: str = ""
+    returning: bool = False  # the closed page offers the way back to who has a phrase
+    guided: GuidedScreen | None = None
+    has_answered: bool = False
 
 
 class Site:
     """Template, languages and what the organisation says of itself."""
 
-    def __init__(self, settings: Settings, zone: ZoneInfo, *, nobody_reads: bool = False) -> None:
+    def __init__(self, settings: Settings, *, nobody_reads: bool = False) -> None:
         """Read the template and the strings; raises StringsError.
 
         `nobody_reads`: every page says so, because this is a demonstration.
         """
-        page = settings.page
         self.nobody_reads = nobody_reads
+        self.screening = settings.screening.mode == "on"
+        self.guided = settings.guided.questions
+        self._languages = load_languages(_HERE / "strings", settings.page.language)
+        self.script = integrity_of(_HERE / "static", "client.js")
+        self._texts = sorted(texts_of(_HERE / "static"))
+        environment: jinja2.Environment = make_environment(_HERE / "templates")
+        self._template = environment.get_template("page.html")
+        self._page: PageSettings | None = None
+        self.trial = False
+        self.version = 0
+        self.take(settings.page, is_trial=False)
+
+    def take(self, page: PageSettings, *, is_trial: bool) -> None:
+        """Show what the organisation says of itself now; in a trial, that it is one."""
+        if (page, is_trial) == (self._page, self.trial):
+            return
+        self._page, self.trial = page, is_trial
+        self.version += 1
         self.title = page.title
         self.exit_url = page.exit_url
         self.emergency = page.emergency_number
         self.organisation = page.organisation
         self.responsible = page.responsible
+        self.data_contact = page.data_contact
         self.complain = page.complain
         self.must_tell = page.must_tell
         self.limits = page.limits
-        self.screening = settings.screening.mode == "on"
         self.signposts = tuple(_shown(post) for post in page.signposts)
-        self.zone = zone
-        self._hours = DutyHours.read(page.hours, zone)
+        self.zone = ZoneInfo(page.time_zone)
+        self._hours = DutyHours.read(page.hours, self.zone)
         self._helper = next(
             (Helper(post.name, post.telephone) for post in page.signposts if post.telephone), None
         )
-        self._languages = load_languages(_HERE / "strings", page.language)
-        self.script = integrity_of(_HERE / "static", "client.js")
-        self._texts = sorted(texts_of(_HERE / "static"))
-        environment: jinja2.Environment = make_environment(_HERE / "templates")
-        self._template = environment.get_template("page.html")
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -181,6 +197,7 @@ class Site:
             ],
             "form_token": _TOKEN_PLACE,
             "zone": self.zone.key,
+            "guided": self.guided,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,

@@ -29,9 +29,10 @@ from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from intake_server.web.budgets import Budgets, TooMany
 from intake_server.web.keys import KeySource, NotOpen
+from intake_server.web.opening import Opening
 from intake_server.web.screening import Screening, ToScreen
 from vault import changes, conversations, drafts, messages
-from vault.conversations import STEP, Conversation, NewConversation
+from vault.conversations import STEP, Conversation, NewConversation, UrgencyBy
 from vault.engine import Connection, Database, DatabaseFailed
 from vault.envelope import finding_id
 from vault.keeper_client import KeeperDown, WebKeeper
@@ -138,6 +139,7 @@ class Work:
     keeper: WebKeeper
     database: Database
     keys: KeySource
+    opening: Opening
     screening: Screening | None
     budgets: Budgets
     clock: Clock
@@ -151,6 +153,8 @@ class Work:
         """
         with self.arrival(), _calm():
             epoch = (await self.keys.current()).roster.epoch.number
+            if not self.opening.is_open:
+                raise NotOpen
             try:
                 made = await self.keeper.create(create)
             except Refused:
@@ -259,8 +263,6 @@ class Work:
 
     async def store_finding(self, item: ToScreen, result: Screened) -> None:
         """Keep what screening found; a conversation erased meanwhile stays erased."""
-        if not result.screened:
-            return
         now = self.clock.unix()
         try:
             await self.database.write(lambda c: _store_finding(c, item, result, now))
@@ -394,7 +396,8 @@ def _store_finding(c: Connection, item: ToScreen, result: Screened, now: int) ->
             envelope=result.finding,
             now=now,
         )
-    conversations.set_urgency(c, owner, result.urgency, "screened")
+    by: UrgencyBy = "screened" if result.screened else "not_screened"
+    conversations.set_urgency(c, owner, result.urgency, by, item.message_id)
     if result.language:
         conversations.set_language(c, owner, result.language)
     changes.note(c, owner, "finding")

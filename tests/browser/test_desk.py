@@ -1,5 +1,8 @@
 """The desk in Chromium: nothing goes to the wrong person, nothing is lost, nothing stays."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from playwright.async_api import expect
 
@@ -215,3 +218,46 @@ async def goes_to(desk: Workplace, conversation: str) -> bool:
     if await desk.page.get_attribute(".list", "aria-activedescendant") == active:
         await desk.page.keyboard.press("Home")
     return False
+
+
+# --- what counsellors make of findings ------------------------------------------------------
+
+
+async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mira):
+    """Kept sealed with the conversation; counted by rule and language when the desk is left."""
+    await desk.take(key(mira))
+    side = desk.page.locator(".side")
+    sign = side.locator(".found ol li").first
+    agree, dismiss = (sign.get_by_role("button", name=t(f"findings.{one}"), exact=True)
+                      for one in ("agree", "dismiss"))
+    await dismiss.click()
+    await expect(sign).to_contain_text(t("findings.dismissed"))
+    await expect(dismiss).to_be_focused()
+    await agree.click()
+    await expect(sign).to_contain_text(t("findings.agreed"))
+    await expect(agree).to_have_attribute("aria-pressed", "true")
+    await side.get_by_text(t("findings.add"), exact=True).click()
+    await side.get_by_label(t("findings.add_which")).select_option("excessive_work")
+    await side.get_by_label(t("findings.add_words")).fill("not in any message")
+    await desk.button("findings.add_do").click()
+    await desk.shows(t("findings.add_missing"))
+    await side.get_by_label(t("findings.add_words")).fill("work until 12")
+    await desk.button("findings.add_do").click()
+    await expect(side.locator(".found ul li")).to_contain_text("work until 12")
+    assert counted(house) == []
+    await desk.lock()
+    (added, agreed) = counted(house)
+    assert added == ("excessive_work", "en", "added", 1)
+    assert agreed[0].startswith("en.")
+    assert agreed[1:] == ("en", "agreed", 1)
+    await desk.unlock()
+    await desk.open(key(mira))
+    await expect(sign).to_contain_text(t("findings.agreed"))
+    await expect(side.locator(".found ul li")).to_contain_text("work until 12")
+    assert len(await heard(mira)) == 1  # nothing of it reaches the client
+
+
+def counted(house) -> list[tuple[str, str, str, int]]:
+    with closing(sqlite3.connect(house.stack.data / "database" / "havenline.sqlite3")) as database:
+        asked = "SELECT rule, language, verdict, count FROM indicator_counts ORDER BY verdict"
+        return database.execute(asked).fetchall()

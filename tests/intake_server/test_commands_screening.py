@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from intake_server import commands_screening
 from intake_server.cli import main
+from intake_server.own_rules import read_sound_rules
 from intake_server.screening_rules import (
     RulesUnusable,
     read_rules,
@@ -39,10 +40,15 @@ def english(own=None, _languages=None):
     return read_rules(own, languages={"en"})
 
 
+def sound_english(own, _languages=None):
+    return read_sound_rules(own, languages={"en"})
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs a command on English and own rules alone: reading all languages takes seconds."""
     monkeypatch.setattr(commands_screening, "read_rules", english)
+    monkeypatch.setattr(commands_screening, "read_sound_rules", sound_english)
 
     def call(*words):
         return CliRunner().invoke(main, [*words, "--data", str(tmp_path)])
@@ -142,6 +148,57 @@ def test_a_mistake_in_an_own_file_is_named_with_file_rule_and_remedy(tmp_path, r
     assert result.exit_code == 1
     assert "indicators/en-local.toml, local.debt" in result.output
     assert "use one of" in result.output
+
+
+BROKEN = {
+    "a-toml.toml": 'schema = 1\nlanguage = "en"\nshe was "locked',
+    "b-category.toml": OWN.replace("debt_bondage", "secret words"),
+    "c-language.toml": OWN.replace('"en"', '"xx"').replace("off =", "# off ="),
+    "d-no-table.toml": "language = 3",
+}
+
+
+def with_broken(folder):
+    with_own(folder)
+    for name, text in BROKEN.items():
+        (folder / "indicators" / name).write_text(text, encoding="utf-8")
+    (folder / "indicators" / "e-bytes.toml").write_bytes(b"\xff\xfe")
+
+
+def test_broken_own_files_leave_the_others_and_the_shipped_rules_in_force(tmp_path):
+    with_broken(tmp_path)
+    read = read_sound_rules(tmp_path / "indicators", languages={"en"})
+    assert [one.file for one in read.refused] == [
+        *(f"indicators/{name}" for name in BROKEN),
+        "indicators/e-bytes.toml",
+    ]
+    ids = {rule.id for pack in read.rules.packs for rule in pack.rules}
+    assert "local.debt" in ids
+    assert "en.papers.held" in ids
+    assert "en.papers.taken" not in ids  # the sound own file silences it
+    for one in read.refused:
+        assert one.reason
+        for word in ("secret", "words", "locked", "local", "chit"):
+            assert word not in one.reason
+
+
+def test_without_own_files_the_rules_are_those_shipped(tmp_path):
+    read = read_sound_rules(tmp_path / "indicators", languages={"en"})
+    assert read.refused == ()
+    assert read.rules.version == english().version
+
+
+def test_check_explains_what_is_refused_and_screening_goes_on_without_it(tmp_path, run):
+    with_broken(tmp_path)
+    checked = run("indicators", "check")
+    assert checked.exit_code == 1
+    for name in (*BROKEN, "e-bytes.toml"):
+        assert f"indicators/{name} is not used" in checked.output
+    assert "use one of" in checked.output
+    screened = run("screen", "--explain", "the chit fund")
+    assert screened.exit_code == 0
+    assert "A debt that is common here." in screened.output
+    assert "is not used" in screened.output
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

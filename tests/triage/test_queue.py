@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from triage.queue import (
     HIGHEST_LIFT,
+    LONGEST_WAIT,
     Entry,
     Lift,
     QueueRules,
@@ -112,6 +113,40 @@ def test_waiting_longer_never_lowers(urgency, waited, more):
     now = standing(waiting(urgency, waited), NOW, RULES)
     later = standing(waiting(urgency, waited), NOW + minutes(more), RULES)
     assert later.effective >= now.effective
+
+
+TARGETS = st.fixed_dictionaries(
+    {urgency: st.integers(1, 3 * 24 * 60).map(minutes) for urgency in range(4)}
+)
+
+
+@given(ENTRIES, TARGETS)
+def test_nobody_waits_longer_than_a_day_without_being_late(entries, targets):
+    if max(targets.values()) > LONGEST_WAIT:
+        with pytest.raises(ValueError, match="24 hours"):
+            QueueRules(late_after=targets)
+        return
+    for place in order(entries, NOW, QueueRules(late_after=targets)):
+        if NOW - place.entry.waiting_since >= LONGEST_WAIT:
+            assert Tag.LATE in place.tags
+
+
+def lifts():
+    """Lifts that rise in time and end at 2, as rules may have them."""
+    times = st.lists(st.integers(1, 20_000), min_size=2, max_size=2, unique=True).map(sorted)
+    return st.tuples(times, st.integers(1, 20_000)).map(
+        lambda given: {
+            0: (Lift(minutes(given[0][0]), 1), Lift(minutes(given[0][1]), 2)),
+            1: (Lift(minutes(given[1]), 2),),
+        }
+    )
+
+
+@given(ENTRIES, lifts())
+def test_danger_never_stands_behind_a_lifted_one_whatever_the_rules(entries, lifted):
+    found = order(entries, NOW, QueueRules(lifts=lifted))
+    first_other = next((i for i, p in enumerate(found) if p.entry.urgency < 3), len(found))
+    assert all(place.entry.urgency < 3 for place in found[first_other:])
 
 
 @pytest.mark.parametrize(

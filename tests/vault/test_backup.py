@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vault.rows import first_contact, from_client, new_conversation, sealed
-from vault import backup, conversations, messages, meta, private_files, schema, secretstream
+from vault import backup, conversations, messages, meta, private_files, schema, secretstream, tables
 from vault.backup import (
     DATABASE_NAME,
     BackupRefused,
@@ -80,12 +80,12 @@ def test_what_was_backed_up_comes_back(data, extras, tmp_path):
     assert set(report.files) == {DATABASE_NAME, "courier/seed"}
     assert report.files["courier/seed"] == len(SEED)
     assert report.size == (tmp_path / "backup").stat().st_size
-    assert (report.schema, report.pairing) == ("0001", b"p" * 16)
+    assert (report.schema, report.pairing) == (tables.SCHEMA, b"p" * 16)
     restored = read_backup(tmp_path / "backup", KEY, tmp_path / "new")
     assert rows_of(tmp_path / "new") == before
     assert (tmp_path / "new" / "courier" / "seed").read_bytes() == SEED
     assert restored.files[DATABASE_NAME] == tmp_path / "new" / DATABASE_NAME
-    assert (restored.schema, restored.pairing) == ("0001", b"p" * 16)
+    assert (restored.schema, restored.pairing) == (tables.SCHEMA, b"p" * 16)
     assert restored.commit_counter == report.commit_counter > 0
 
 

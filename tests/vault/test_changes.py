@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from tests.vault.rows import NOW, an_id, new_conversation
-from vault import changes, conversations, meta, sweep
+from vault import changes, conversations, meta, sweep, tables
 from vault.changes import Change, What
 from vault.meta import WrongPairing
 from vault.operation_tables import CHANGES
@@ -97,7 +97,7 @@ def test_a_clock_that_went_back_does_not_stop_the_pruning(c, of):
 
 
 def test_a_database_belongs_to_one_slot_file(c):
-    assert meta.get(c) == meta.Meta(None, 0, "0001")
+    assert meta.get(c) == meta.Meta(None, 0, tables.SCHEMA)
     pairing = an_id()
     meta.pair(c, pairing)
     meta.pair(c, pairing)

@@ -284,12 +284,35 @@ def test_a_further_message_that_was_not_screened_is_not_lowered_by_another(c):
     assert urgency_of(c, new.id) == (1, "not_screened")
 
 
+def test_a_hand_holds_for_what_was_read_and_a_later_message_only_raises(c):
+    new = made(c)
+    first, later = from_client(new.id), from_client(new.id)
+    conversations.mark_read(c, new.id, messages.add(c, first))
+    conversations.set_urgency(c, new.id, 1, "hand")
+    assert not conversations.set_urgency(c, new.id, 3, "screened", first.id)
+    messages.add(c, later)
+    assert not conversations.set_urgency(c, new.id, 0, "screened", later.id)
+    assert not conversations.set_urgency(c, new.id, 3, "screened", first.id)
+    assert urgency_of(c, new.id) == (1, "hand")
+    assert conversations.set_urgency(c, new.id, 3, "screened", later.id)
+    assert urgency_of(c, new.id) == (3, "screened")
+
+
+def test_an_unread_picture_after_a_hand_stands_at_1(c):
+    new = made(c)
+    conversations.set_urgency(c, new.id, 0, "hand")
+    picture = from_client(new.id)
+    messages.add(c, picture)
+    assert conversations.set_urgency(c, new.id, 1, "not_screened", picture.id)
+    assert urgency_of(c, new.id) == (1, "not_screened")
+
+
 settings_of_urgency = st.lists(
     st.one_of(
-        st.tuples(st.just("screened"), st.integers(0, 3)),
-        st.tuples(st.just("not_screened"), st.just(1)),
-        st.tuples(st.just("hand"), st.integers(0, 3)),
-        st.tuples(st.just("danger"), st.just(3)),
+        st.tuples(st.just("screened"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("not_screened"), st.just(1), st.booleans()),
+        st.tuples(st.just("hand"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("danger"), st.just(3), st.booleans()),
     ),
     max_size=12,
 )
@@ -297,18 +320,22 @@ settings_of_urgency = st.lists(
 
 @one_database
 @given(steps=settings_of_urgency, danger=st.booleans())
-def test_hands_hold_screening_raises_danger_is_3(c, steps, danger):
+def test_hands_hold_for_what_is_read_screening_raises_danger_is_3(c, steps, danger):
     new = made(c, danger=danger)
     conversations.set_urgency(c, new.id, 0, "screened")
     expected, by = urgency_of(c, new.id)
     assert (expected, by) == ((3, "danger") if danger else (0, "screened"))
-    for how, urgency in steps:
-        messages.add(c, from_client(new.id))
+    for how, urgency, is_read in steps:
+        one = from_client(new.id)
+        number = messages.add(c, one)
+        if is_read:
+            conversations.mark_read(c, new.id, number)
         if how == "danger":
             conversations.client_wrote(c, new.id, now=NOW, danger=True, due=NOW)
         else:
-            conversations.set_urgency(c, new.id, urgency, how)
-        if how in {"hand", "danger"} or (by != "hand" and urgency > expected):
+            conversations.set_urgency(c, new.id, urgency, how, one.id)
+        may_raise = by != "hand" or not is_read
+        if how in {"hand", "danger"} or (may_raise and urgency > expected):
             expected, by = urgency, how
         assert urgency_of(c, new.id) == (expected, by)
     conversations.delete(c, [new.id])

@@ -67,7 +67,7 @@ def test_what_could_not_be_opened_again_is_not_sealed(change):
     st.sampled_from([Kind.MESSAGE, Kind.NOTE]),
     st.integers(0, 2),
 )
-def test_exactly_the_seven_combinations_are_sealed(codes, kind, epoch):
+def test_exactly_the_ten_combinations_are_sealed(codes, kind, epoch):
     direction, origin, form = codes
     content = dataclasses.replace(
         CONTENT, direction=direction, origin=origin, format=form, epoch=epoch
@@ -75,11 +75,14 @@ def test_exactly_the_seven_combinations_are_sealed(codes, kind, epoch):
     valid = {
         (Kind.MESSAGE, 1, 1, 1),
         (Kind.MESSAGE, 1, 2, 1),
+        (Kind.MESSAGE, 1, 1, 5),
+        (Kind.MESSAGE, 1, 2, 5),
         (Kind.MESSAGE, 2, 3, 1),
         (Kind.NOTE, 3, 4, 2),
         (Kind.NOTE, 4, 3, 3),
         (Kind.NOTE, 5, 3, 4),
         (Kind.NOTE, 6, 3, 3),
+        (Kind.NOTE, 7, 3, 3),
     }
     if (kind, *codes) in valid and (epoch > 0) == (origin == Origin.TEAM):
         assert opened(sealed(content, kind), kind).envelope == content

@@ -19,13 +19,14 @@ from vault.engine import Database, DatabaseFailed
 from vault.schema import Migrated, migrate
 from vault.sqlite_file import Role, connect
 
-SECOND = '''
-"""A second migration, for tests: rebuilds a table that others refer to."""
+NEXT = f"{int(tables.SCHEMA) + 1:04}"
+ANOTHER = '''
+"""One more migration, for tests: rebuilds a table that others refer to."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{revision}"
+down_revision = "{before}"
 
 def upgrade():
     with op.batch_alter_table("conversations", recreate="always") as table:
@@ -80,7 +81,7 @@ def test_a_new_database_is_made_for_this_account_alone(tmp_path):
 
 def test_a_newer_database_is_left_alone(path, url):
     with closing(connect(path, Role.MIGRATION)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (NEXT,))
     before = path.read_bytes()
     with pytest.raises(DatabaseFailed, match="newer version"):
         migrate(url)
@@ -120,14 +121,15 @@ def test_a_first_migration_that_fails_leaves_no_file(tmp_path, monkeypatch):
 
 @pytest.fixture
 def second(tmp_path, monkeypatch):
-    """Makes this a newer version with a second migration; `more` is what it does besides."""
+    """Makes this a newer version with one more migration; `more` is what it does besides."""
 
     def install(more="pass"):
         scripts = tmp_path / "migrations"
         shutil.copytree(schema._SCRIPTS, scripts)
-        (scripts / "versions" / "0002_for_tests.py").write_text(SECOND.replace("{more}", more))
+        text = ANOTHER.replace("{revision}", NEXT).replace("{before}", tables.SCHEMA)
+        (scripts / "versions" / f"{NEXT}_for_tests.py").write_text(text.replace("{more}", more))
         monkeypatch.setattr(schema, "_SCRIPTS", scripts)
-        monkeypatch.setattr(tables, "SCHEMA", "0002")
+        monkeypatch.setattr(tables, "SCHEMA", NEXT)
 
     return install
 
@@ -149,9 +151,9 @@ def contents(path):
 
 
 async def test_an_upgrade_keeps_every_row_and_leaves_no_copy(path, url, filled, second):
-    before = contents(path)
+    before, schema_before = contents(path), tables.SCHEMA
     second()
-    assert migrate(url) == Migrated("0001", "0002")
+    assert migrate(url) == Migrated(schema_before, NEXT)
     after = contents(path)
     assert after["messages"] == before["messages"]  # rebuilding their parent deletes no children
     assert after["conversations"] == [(*row, 1) for row in before["conversations"]]
@@ -170,9 +172,9 @@ def test_an_upgrade_that_fails_changes_nothing_and_keeps_a_copy(path, url, secon
     second(more)
     with pytest.raises(DatabaseFailed) as caught:
         migrate(url)
-    assert "havenline.sqlite3-before-0002" in str(caught.value)
+    assert f"havenline.sqlite3-before-{NEXT}" in str(caught.value)
     assert contents(path) == before
-    copy = path.with_name("havenline.sqlite3-before-0002")
+    copy = path.with_name(f"havenline.sqlite3-before-{NEXT}")
     assert contents(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 

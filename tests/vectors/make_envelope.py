@@ -33,6 +33,7 @@ COMBINATIONS = (
     (2, 6, 3, 2**32 - 1, 3),
     (1, 1, 1, 0, 5),
     (1, 1, 2, 0, 5),
+    (2, 7, 3, 2, 3),
 )
 TEXTS = (
     ("Can I talk to somebody?", ""),
@@ -44,6 +45,13 @@ TEXTS = (
     ("\ufeffplease call back " * 60, "Mara"),
     ("1 papers=yes leaving=partly", "en"),
     ("1", ""),
+    (
+        (
+            '{"category":"debt_bondage","end":9,"of":"AAAAAAAAAAAAAAAAAAAAAA",'
+            '"rule":"en.debt.work_off","said":"agreed","start":0,"v":1}'
+        ),
+        "Mara",
+    ),
 )
 _STRUCT = struct.Struct(">3s16s16s16sQBBIQBBI")
 
@@ -161,7 +169,7 @@ def _not_verified():
 
 def _refused(good):
     layouts = {
-        "unknown direction": {"direction": 7},
+        "unknown direction": {"direction": 8},
         "direction 0": {"direction": 0},
         "unknown origin": {"origin": 5},
         "unknown format": {"format": 9},
@@ -192,7 +200,7 @@ def _refused(good):
         for why, changed in layouts.items()
     ]
     for case in cases:  # refused for what they are, not for a direction nobody asked for
-        case["set"]["directions"] = [1, 2, 3, 4, 5, 6]
+        case["set"]["directions"] = [1, 2, 3, 4, 5, 6, 7]
     content = _content()
     size = len(content["body"])
     made = {

@@ -17,7 +17,7 @@ from bots.deltachat.channel import DeltaChat
 from bots.deltachat.core import Core, program
 
 SERVER = Path(__file__).with_name("mail_server.py")
-PATIENCE = 30.0
+PATIENCE = 120.0
 names = itertools.count(1)
 
 
@@ -72,6 +72,7 @@ class Line:
     async def open(self, port: int) -> "Line":
         self._port = port
         self._is_cut = False
+        self.refused = 0
         self._ends: set[asyncio.StreamWriter] = set()
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -92,6 +93,7 @@ class Line:
 
     async def _connect(self, reader, writer):
         if self._is_cut:
+            self.refused += 1
             writer.transport.abort()
             return
         try:

@@ -11,6 +11,7 @@ import pytest
 from bots.channel import Attachment, ChannelRefused, ChannelUnavailable, Refusal, RefusedBecause
 from bots.deltachat import channel as under_test
 from bots.deltachat.arriving import text_of
+from tests.bots.deltachat.post import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,13 +28,13 @@ class Taker:
         self.stored.put_nowait(incoming)
 
     async def next(self):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await self.stored.get()
 
 
 async def sent(channel, address, text, number=1):
     """Send as the courier does: again, as long as the network is not there."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await channel.send(address, text, bytes([number]) * 16)
@@ -46,7 +47,7 @@ def written(folder):
 
 
 async def until(is_so):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110 - the files of another process ring no bell
             await asyncio.sleep(0.05)
 
@@ -79,6 +80,7 @@ async def test_a_killed_core_loses_and_doubles_nothing(bench):
     await person.say("0")
     met = await taker.next()
     for number in range(1, 7):
+        await until(lambda: bench.channel._line is not None)  # between two cores there is none
         os.kill(bench.channel._line.session.core.pid, signal.SIGKILL)
         await person.say(str(number))
         await sent(bench.channel, met.address, f"answer {number}", number)
@@ -86,6 +88,23 @@ async def test_a_killed_core_loses_and_doubles_nothing(bench):
     assert sorted({one.text for one in said}) == ["1", "2", "3", "4", "5", "6"]
     assert [await person.hear() for _ in range(6)] == [f"answer {one}" for one in range(1, 7)]
     assert {one.address for one in said} == {met.address}
+
+
+@pytest.mark.long
+async def test_a_reply_goes_as_soon_as_the_mail_server_is_back(bench):
+    """Left to itself, the core would sleep for longer than anybody waits here."""
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    outgoing = bench.lines[1]
+    outgoing.cut()
+    sending = asyncio.create_task(bench.channel.send(met.address, "here", b"n" * 16))
+    await until(lambda: outgoing.refused > 0)
+    outgoing.mend()
+    await sending
+    assert await person.hear() == "here"
 
 
 async def test_a_lost_folder_comes_back_from_the_identity_with_the_same_invite(bench):

@@ -1,10 +1,8 @@
 """From a person's phone to a counsellor and back, over real mail, with the courier at work."""
 
-import asyncio
 import json
 import re
 import stat
-import sys
 
 import msgspec
 import pytest
@@ -12,6 +10,7 @@ import pytest_asyncio
 
 from intake_server.courier import speech
 from intake_server.settings import ChannelSettings, DeltaChatSettings
+from tests.bots import whole
 from tests.bots.deltachat.post import names
 from tests.intake_server.courier.stage import Stage
 
@@ -31,23 +30,13 @@ async def stage(short_dir):
     await stage.fall()
 
 
-async def havenline(*arguments, data):
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "intake_server.cli", *arguments, "--data", str(data)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, wrong = await child.communicate()
-    return child.returncode, said.decode(), wrong.decode()
-
-
 async def added(stage, server):
     """Add the channel as an operator does; the invite."""
     password = stage.folder / "courier" / "answers.json"
     password.write_text("{}")
     secret = stage.folder / "pw"
     secret.write_text("pw\n")
-    code, said, wrong = await havenline(
+    code, said, wrong = await whole.havenline(
         *("channels", "add", "deltachat", "--address", f"bot{next(names)}@hotline.test"),
         *("--password-file", str(secret), "--security", "plain"),
         *("--imap-host", "127.0.0.1", "--imap-port", str(server.imap)),
@@ -87,7 +76,7 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server, phone, mo
     assert await person.hear() == "CANARY-ANSWER I am here"
     assert await stage.ended(row, message) == ("sent", None)
 
-    code, said, _ = await havenline("channels", "--json", data=stage.folder)
+    code, said, _ = await whole.havenline("channels", "--json", data=stage.folder)
     (shown,) = json.loads(said)
     assert code == 0
     assert (shown["name"], shown["connected"], shown["queue"]) == ("deltachat", True, 0)
@@ -104,3 +93,18 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server, phone, mo
     written = b"".join(file.read_bytes() for file in files)
     assert not [canary for canary in (*CANARIES, number.encode() * 2) if canary in written]
     assert "CANARY" not in stage.lines.getvalue()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+async def test_three_hundred_messages_survive_a_courier_that_is_killed(stage, server, phone):
+    invite = await added(stage, server)
+    killed = whole.Killed(stage, "[channels.deltachat]\nenabled = true\n")
+    person = await phone.person()
+    await killed.start()
+    await person.scan(invite)
+    await killed.kill()
+    standing = await whole.three_hundred_arrive_once_and_in_order(stage, killed, person)
+    assert standing == ["sent"] * whole.ANSWERS
+    said = await whole.heard(person, whole.ANSWERS + 1)
+    assert said == [f"answer {number}" for number in range(whole.ANSWERS)]

@@ -15,6 +15,7 @@ from mautrix.types import (
     MessageType,
     RoomCreatePreset,
     TextMessageEventContent,
+    TOFUSigningKey,
     TrustState,
 )
 
@@ -41,6 +42,15 @@ class _State(MemoryStateStore, StateStore):
         return [room for room, members in self.members.items() if user_id in members]
 
 
+class _Keys(MemoryCryptoStore):
+    """The library's own, which cannot take an account's signing key a second time."""
+
+    async def put_cross_signing_key(self, user_id, usage, key):
+        known = self._cross_signing_keys.setdefault(user_id, {})
+        first = known[usage].first if usage in known else key
+        known[usage] = TOFUSigningKey(key=key, first=first)
+
+
 class Phone:
     """One device of one account, and a room with the hotline that is made when first needed."""
 
@@ -58,7 +68,7 @@ class Phone:
         client = Client(base_url=self.server.url, state_store=_State())
         self.client = client
         await client.login(name, password=PASSWORD, device_name=f"phone {next(_names)}")
-        store = MemoryCryptoStore(client.mxid, "only for tests")
+        store = _Keys(client.mxid, "only for tests")
         await store.put_device_id(client.device_id)
         self.olm = OlmMachine(client, store, client.state_store)
         await self.olm.load()

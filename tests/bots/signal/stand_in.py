@@ -37,7 +37,13 @@ FIELDS = {  # what a request's body may hold, by path
     "username": {"username": str},
     "settings": {"discoverable_by_number": bool, "share_number": bool},
     "rate-limit-challenge": {"challenge_token": str, "captcha": str},
+    "register": {"captcha": str, "use_voice": bool},
+    "verify": {"pin": str},
+    "pin": {"pin": str},
+    "profiles": {"name": str, "base64_avatar": str},
 }
+INVITE = "https://signal.me/#eu/abc"
+CODE = "123456"  # what Signal tells in its text or call
 
 
 @dataclass
@@ -50,6 +56,7 @@ class Behaviour:
     copies: int = 1  # of each event on the websocket
     drop_websocket: bool = False  # its writer is busy: the event is lost for it
     end_websocket_after: int | None = None  # events
+    waits_for_webhook: bool = False  # a socket held open by a supervisor: the event waits in it
     wrapped: bool = False  # the daemon wraps what it delivers once more
 
 
@@ -82,6 +89,7 @@ class StandIn:
         self._stamps = itertools.count(int(time.time() * 1000))
         self._numbers = itertools.count(1)
         self._events = 0
+        self.canary = self.somebody("+4915550002222")
 
     @property
     def url(self) -> str:
@@ -105,6 +113,11 @@ class StandIn:
                 web.post(f"/v1/accounts/{number}/username", self._username),
                 web.put(f"/v1/accounts/{number}/settings", self._settings),
                 web.post(f"/v1/accounts/{number}/rate-limit-challenge", self._challenge),
+                web.post(f"/v1/register/{number}", self._register),
+                web.post(f"/v1/register/{number}/verify/{{code}}", self._verify),
+                web.post(f"/v1/accounts/{number}/pin", self._pin),
+                web.put(f"/v1/profiles/{number}", self._profile),
+                web.get("/v1/qrcodelink/raw", self._link),
             ]
         )
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -191,11 +204,17 @@ class StandIn:
                     continue
                 params = {"subscription": 0, "result": event} if self.behaviour.wrapped else event
                 line = {"jsonrpc": "2.0", "method": "receive", "params": params}
-                try:
-                    async with http.post(self.webhook, json=line) as answer:
-                        self.lost_for_webhook += answer.status not in {200, 201}
-                except aiohttp.ClientError:
-                    self.lost_for_webhook += 1
+                while not await self._post(http, line) and self.behaviour.waits_for_webhook:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.05)
+
+    async def _post(self, http: aiohttp.ClientSession, line: dict) -> bool:
+        try:
+            async with http.post(self.webhook, json=line) as answer:
+                taken = answer.status in {200, 201}
+        except aiohttp.ClientError:
+            taken = False
+        self.lost_for_webhook += not taken
+        return taken
 
     async def _broadcast(self, event: dict) -> None:
         for stream in list(self._sockets):
@@ -263,6 +282,9 @@ class StandIn:
         """It goes to Signal; what the caller hears of that is another matter."""
         kind, recipient = self.behaviour.send, wanted["recipients"][0]
         stamp = next(self._stamps)
+        if recipient == INVITE:  # from another account on this server
+            self.say(self.canary, wanted["message"], stamp=stamp)
+            return web.json_response([{"timestamp": str(stamp)}], status=201)
         failure = kind.removeprefix("failure:") if kind.startswith("failure:") else None
         if recipient not in self.people:
             failure = "UNREGISTERED_FAILURE"
@@ -350,6 +372,41 @@ class StandIn:
             return refused("Invalid captcha given")
         self.captchas.append((wanted["challenge_token"], wanted["captcha"]))
         return web.Response(status=204)
+
+    async def _register(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "register")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted.get("captcha", "").startswith("signalcaptcha://"):
+            return refused("Captcha required for verification")
+        return web.Response(status=201)
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "verify")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if request.match_info["code"] != CODE:
+            return refused("Verify error: StatusCode: 403")
+        self.accounts.append(ACCOUNT)
+        return web.Response(status=201)
+
+    async def _pin(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "pin")
+        return wanted if isinstance(wanted, web.Response) else web.Response(status=201)
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, "profiles")
+        if isinstance(wanted, web.Response):
+            return wanted
+        if not wanted.get("name"):
+            return refused("Couldn't process request - profile name missing")
+        return web.Response(status=204)
+
+    async def _link(self, request: web.Request) -> web.Response:
+        if not request.query.get("device_name"):
+            return refused("Please provide a name for the device")
+        self.accounts.append(ACCOUNT)  # whoever scans it does so at once
+        return web.json_response({"device_link_uri": "sgnl://linkdevice?uuid=a&pub_key=b"})
 
     def _account_of(self, request: web.Request) -> None:
         if request.match_info["number"] != ACCOUNT:

@@ -370,3 +370,16 @@ async def test_half_a_request_harms_nothing(bench):
         writer.close()
     await person.say("still here")
     assert (await desk.next()).text == "still here"
+
+
+@pytest.mark.parametrize(("away", "suspected"), [(10, False), (3600, True)])
+async def test_a_gap_is_suspected_after_a_time_without_anybody(bench, away, suspected):
+    await bench.in_contact()
+    await until((bench.folder / "alive").exists)
+    await bench.channel.stop()
+    bench.later += away
+    channel = await bench.restarted()
+    await channel.start(Desk().take)
+    assert ("gap_suspected" in channel.health().alarms) is suspected
+    bench.later += 3601
+    assert "gap_suspected" not in channel.health().alarms

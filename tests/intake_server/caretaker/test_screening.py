@@ -342,3 +342,27 @@ async def test_a_connection_that_breaks_off_harms_nobody(stage, link):
         await writer.drain()
         writer.close()
     assert await link.key() is None
+
+
+async def test_a_broken_own_file_stops_nothing_and_is_told_without_its_words(stage, link):
+    own = stage.folder / "indicators"
+    own.mkdir()
+    (own / "a-broken.toml").write_text('schema = 1\nlanguage = "en"\nzanzibar', encoding="utf-8")
+    (own / "b-sound.toml").write_text(
+        'schema = 1\nlanguage = "en"\n[extend]\npapers = "pink slip"\n', encoding="utf-8"
+    )
+    screening = ScreeningSettings(mode="on", languages=("en",))
+    stage.settings = Settings(data=stage.settings.data, screening=screening)
+    sweep = await stage.with_caretaker()
+    report = sweep.health.report()
+    assert report["alarms"] == ["own_rules_refused"]
+    (refused,) = report["own_rules_refused"]
+    assert refused["file"] == "indicators/a-broken.toml"
+    assert "TOML" in refused["reason"]
+    told = json.dumps(report) + stage.lines.getvalue()
+    assert "own_rules_refused" in stage.lines.getvalue()
+    assert "zanzibar" not in told
+    client, made = await stage.write_in()
+    copy = copy_for(client, "my boss took my pink slip")
+    screened = await link.screen_text(made.reference.packed, copy, stage.caretaker_keys.public)
+    assert screened.urgency == 2

@@ -141,7 +141,7 @@ async def test_a_doubtful_clock_pauses_forgetting_with_an_alarm_and_nothing_else
     swept = await sweep.run()
     assert (swept.paused, swept.forgotten, swept.left_over) == ("clock_in_doubt", 0, 1)
     assert await ids(stage) == {due.conversation_id}
-    assert sweep.health.report()["alarms"] == ["clock_in_doubt"]
+    assert sweep.health.report()["alarms"] == ["clock_in_doubt", "waiting_a_day"]
     await stage.operator.clock_is_right()
     assert (await sweep.run()).forgotten == 1
     assert sweep.health.report()["alarms"] == []
@@ -246,3 +246,23 @@ async def test_health_is_told_over_its_socket(stage):
     line = await reader.readline()
     writer.close()
     assert b'"ok":true' in line
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_nobody_waits_a_day_without_an_alarm(stage, is_answered):
+    await stage.write_web()
+    sweep = await stage.with_caretaker()
+
+    def answer(c):
+        conversations.claim(c, row.id, b"s" * 16, stage.clock.unix())
+        conversations.answered(c, row.id, row.due)
+
+    if is_answered:
+        row = await stage.only_row()
+        await sweep.work.database.write(answer)
+    stage.clock.turn(23 * HOUR)
+    await sweep.run()
+    assert "waiting_a_day" not in sweep.health.report()["alarms"]
+    stage.clock.turn(HOUR - 600)
+    await sweep.run()
+    assert ("waiting_a_day" in sweep.health.report()["alarms"]) is not is_answered

@@ -76,7 +76,7 @@ class Place:
         desk = await self._serving.enter_async_context(serving(self.settings, self.clock, log))
         self.served, self.desk = desk, f"http://127.0.0.1:{desk.port}"
         web = await self._serving.enter_async_context(web_serving(self.settings, self.clock, log))
-        self.web = f"http://127.0.0.1:{web.port}"
+        self.web, self.web_work = f"http://127.0.0.1:{web.port}", web.work
 
     async def stop(self):
         await self._serving.aclose()

@@ -24,14 +24,16 @@ OPEN_TO_ALL = {
 }
 FOR_EVERYBODY = {"/api/signout", "/api/roster", "/api/counts"}
 WATCHING = {"/api/events", "/api/queue"}
-INVITING = {"/api/team", "/api/team/invite", "/api/team/withdraw"}
+OFFICE = {"/api/office/ready", "/api/office/details", "/api/office/save"}
+REPORT = "/api/indicators/report"
+INVITING = {"/api/team", "/api/team/invite", "/api/team/withdraw", REPORT}
 ALLOWED = {
     Role.COUNSELLOR: None,  # everything but what is named below
     Role.SUPERVISOR: FOR_EVERYBODY | WATCHING | INVITING,
-    Role.ADMIN: FOR_EVERYBODY | INVITING | {"/api/team/append"},
+    Role.ADMIN: FOR_EVERYBODY | INVITING | OFFICE | {"/api/team/append"},
     Role.AUDITOR: FOR_EVERYBODY,
 }
-NOT_A_COUNSELLORS = {"/api/team/invite", "/api/team/withdraw"}
+NOT_A_COUNSELLORS = {"/api/team/invite", "/api/team/withdraw", REPORT, *OFFICE}
 SIGNED_OUT = (401, {"error": "signed_out"})
 FORBIDDEN = (403, {"error": "forbidden"})
 
@@ -50,7 +52,7 @@ async def test_what_is_open_to_all_is_written_down_twice(empty):
     free = {path for (_, path), route in table(empty).items() if isinstance(route.need, Need)}
     free -= FOR_EVERYBODY
     assert {path for path in free if not path.startswith("/static/")} == OPEN_TO_ALL | {"/"}
-    assert len(guarded(empty)) == 24
+    assert len(guarded(empty)) == 32
 
 
 async def test_nothing_else_is_answered_without_a_session(empty):

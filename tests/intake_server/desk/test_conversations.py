@@ -8,6 +8,8 @@ import pytest
 from intake_server.desk import steps
 from intake_server.desk.bodies import Reply, read_body
 from intake_server.desk.refusals import ClaimLost
+from intake_server.screening_link import Screened
+from intake_server.web.screening import ToScreen
 from tests.flows.people import Refused
 from tests.intake_server.desk.place import to_bytes, to_text
 from vault import conversations, outbox, wraps
@@ -385,6 +387,31 @@ async def test_urgency_by_hand(ana, client):
         400,
         {"error": "malformed"},
     )
+
+
+async def test_a_hand_is_remembered_and_only_a_later_message_raises_it(place, ana, client):
+    async def screened(message, urgency):
+        item = ToScreen(random_bytes(20), client.conversation, message, b"")
+        await place.web_work.store_finding(item, Screened(None, urgency, "en", screened=True))
+        row = await ana.row(client.conversation)
+        return row["urgency"], row["urgency_by"]
+
+    await ana.open(client.conversation)
+    ((seen, _, first),) = await place.texts(client.conversation)
+    body = {"conversation": to_text(client.conversation), "urgency": 1, "seen": seen}
+    await ana.ask("/api/urgency", body)
+    assert await screened(first, 3) == (1, "hand")  # its own screening was late
+    await client.write("And another thing.")
+    ((_, _, second),) = (await place.texts(client.conversation))[1:]
+    assert await screened(second, 0) == (1, "hand")
+    assert await screened(first, 3) == (1, "hand")
+    assert await screened(second, 2) == (2, "screened")
+    ((seen, _, _),) = (await place.texts(client.conversation))[1:]
+    await ana.ask("/api/urgency", body | {"urgency": 0, "seen": seen})
+    assert await screened(second, 3) == (0, "hand")
+    await client.write("He is at the door.", danger=True)
+    row = await ana.row(client.conversation)
+    assert (row["urgency"], row["urgency_by"]) == (3, "danger")
 
 
 async def test_closing_takes_it_off_the_queue_and_brings_the_date_near(place, ana, client):

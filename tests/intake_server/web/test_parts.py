@@ -109,7 +109,7 @@ def test_json_in_a_script_cannot_end_it(text):
 def site():
     post = Signpost(name="<b>Other</b>", how="Day & night", telephone="0800 000-1")
     page = PageSettings(organisation='"A" & <b>', must_tell="<i>", signposts=(post,))
-    return Site(Settings(page=page), BERLIN)
+    return Site(Settings(page=page))
 
 
 @pytest.mark.parametrize(

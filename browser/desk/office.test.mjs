@@ -1,0 +1,71 @@
+// The office without a screen: what is signed, which step is next, how a line is shown.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "../envelope/bytes.js";
+import { sign } from "../envelope/sealing.js";
+import { staffKeys } from "../envelope/wraps.js";
+import { readVersion, signDetails, signedPart } from "./organisation.js";
+import { kindOf } from "./ready_view.js";
+import { STEPS, stepOf } from "./story_steps.js";
+
+const keys = staffKeys(Uint8Array.from({ length: 32 }, (_, i) => i)).sign;
+const fingerprint = utf8("f".repeat(32));
+const staffId = utf8("s".repeat(16));
+const roster = { fingerprint, people: [{ staffId, shownName: "Ana", signKey: keys.public }] };
+const member = { staffId, keys: { sign: keys }, roster };
+
+test("the same bytes are signed as on the server", () => {
+  const part = signedPart(fingerprint, 7, utf8('{"a":1}'));
+  const signature = Buffer.from(sign(keys, "organisation", part)).toString("hex");
+  assert.equal(
+    signature,
+    "f815f6e4d192c2e43bed5984ae1ca259641dfbda4052e7035511ec3fcc196df938d11ad68ebbea6a804a4814768710af19fc3afe2f9711a8b6026f491ee9df0a",
+  );
+});
+
+test("what was signed is read with its name, and what was not without", () => {
+  const made = signDetails(member, 3, { mode: "trial", hours: [] }, 1_700_000_000);
+  const details = JSON.parse(fromUtf8(fromBase64Url(made.body)));
+  assert.deepEqual(details, { mode: "trial", hours: [], schema: 1, made: 1_700_000_000 });
+  const version = { ...made, signer: toBase64Url(staffId) };
+  const read = readVersion(roster, version);
+  assert.deepEqual(read, { number: 3, madeMs: 1_700_000_000_000, name: "Ana" });
+  for (const other of [
+    { number: 4 },
+    { signer: toBase64Url(utf8("x".repeat(16))) },
+    { body: toBase64Url(utf8("{}")) },
+    { body: toBase64Url(utf8("no JSON")) },
+  ]) {
+    assert.equal(readVersion(roster, { ...version, ...other }).name, "");
+  }
+});
+
+test("each step follows from what has happened", () => {
+  const happened = {
+    arrived: false,
+    taken: false,
+    answered: false,
+    copied: false,
+    read: false,
+    locked: false,
+  };
+  const seen = [stepOf(happened)];
+  for (const next of ["arrived", "taken", "answered", "copied", "read", "locked"]) {
+    happened[next] = true;
+    seen.push(stepOf(happened));
+  }
+  assert.deepEqual(seen, ["write", "take", "answer", "answer", "read", "erase", "done"]);
+  assert.deepEqual([...new Set(seen)], STEPS);
+});
+
+test("a line is done, to do, too old, or only better with", () => {
+  const kinds = [
+    [{ state: "done", required: true }, "done"],
+    [{ state: "missing", required: true }, "todo"],
+    [{ state: "missing", required: false }, "advice"],
+    [{ state: "late", required: false }, "late"],
+  ];
+  kinds.forEach(([line, kind]) => assert.equal(kindOf(line), kind));
+});

@@ -1,0 +1,111 @@
+"""A message from a second account, again and again: what does not arrive is an alarm.
+
+It comes in like anybody's, through the whole channel, and ends here: nothing of it is stored,
+answered or shown. Its text is made with the courier's key, so nobody else can have a message
+taken for one, and one from before a restart is still known.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from bots.canary import Voice
+from bots.channel import Channel, ChannelCannotStart, ChannelUnavailable, Incoming
+from intake_server.clock import Clock
+from intake_server.courier.own_keys import OwnKeys
+
+SILENT: Final = 180.0  # seconds after which one that has not arrived is an alarm
+TRY_AGAIN: Final = 30.0  # seconds after one that could not be sent
+LOOK_EVERY: Final = 5.0
+ALARM: Final = "canary_silent"
+_FIRST: Final = "canary"
+_PARTS: Final = 3
+
+Take = Callable[[Channel, Incoming], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of one channel's canary, in the clock's monotonic seconds."""
+
+    next: float
+    missing_since: float | None = None  # since the first one that has not arrived
+
+
+@dataclass(slots=True)
+class Canaries:
+    """One voice for each channel that has one. `every`: seconds between two messages."""
+
+    voices: Mapping[str, Voice]
+    every: float
+    keys: OwnKeys
+    clock: Clock
+    log: FilteringBoundLogger
+    _states: dict[str, _State] = field(default_factory=dict)
+
+    def before(self, take: Take) -> Take:
+        """Return a handler that ends canaries here and gives all else to `take`."""
+
+        async def handler(channel: Channel, incoming: Incoming) -> None:
+            if not self._is_ours(channel.name, incoming.text or ""):
+                await take(channel, incoming)
+                return
+            state = self._states.get(channel.name)
+            if state is not None:
+                state.missing_since = None
+
+        return handler
+
+    def alarms(self) -> list[str]:
+        """Return the alarm's word for each channel on which one is missing for too long."""
+        now = self.clock.monotonic()
+        return [
+            f"{name}_{ALARM}"
+            for name, state in self._states.items()
+            if state.missing_since is not None and now - state.missing_since > SILENT
+        ]
+
+    async def run(self) -> None:
+        """Send when it is time; runs as long as the process."""
+        try:
+            while True:
+                await asyncio.gather(*(self._look(name) for name in self.voices))
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            for voice in self.voices.values():
+                await voice.close()
+
+    async def _look(self, name: str) -> None:
+        now = self.clock.monotonic()
+        state = self._states.setdefault(name, _State(now))
+        if now < state.next:
+            return
+        state.missing_since = now if state.missing_since is None else state.missing_since
+        state.next = now + self.every
+        try:
+            await self.voices[name].say(self._text(name))
+        except (ChannelUnavailable, ChannelCannotStart) as reason:
+            state.next = now + TRY_AGAIN
+            self.log.info("canary_not_sent", channel=name, exc_info=reason)
+        except Exception as reason:
+            state.next = now + TRY_AGAIN
+            self.log.warning("canary_not_sent", channel=name, exc_info=reason)
+
+    def _text(self, channel: str) -> str:
+        stamp = str(self.clock.unix())
+        return f"{_FIRST} {stamp} {self._proof(channel, stamp)}"
+
+    def _proof(self, channel: str, stamp: str) -> str:
+        key = self.keys.channel_key("canary")
+        return hmac.digest(key, f"{channel} {stamp}".encode(), "sha256").hex()[:32]
+
+    def _is_ours(self, channel: str, text: str) -> bool:
+        parts = text.strip().split(" ")
+        if len(parts) != _PARTS or parts[0] != _FIRST:
+            return False
+        expected = self._proof(channel, parts[1])
+        return hmac.compare_digest(expected.encode(), parts[2].encode())

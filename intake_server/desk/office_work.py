@@ -1,0 +1,139 @@
+"""What the desk does for the office: readiness, the organisation's details, and the first story.
+
+Details are signed in an admin's browser and checked here before they are kept; each version stays,
+as the record of who changed what. The copy for "write to yourself" is what a backup made at that
+moment holds of one conversation; the keeper alone decides whether it still opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from intake_server.clock import Clock
+from intake_server.desk import steps
+from intake_server.desk.office_bodies import CopyOpen, Save
+from intake_server.desk.refusals import Gone, MalformedRequest, NotDone, RefusedByKeeper, calm
+from intake_server.organisation import About, DetailsRefused, read_details
+from intake_server.organisation_work import OrganisationView
+from intake_server.readiness import Facts, facts_of
+from intake_server.roster_view import Known
+from intake_server.settings import Settings
+from vault import organisation
+from vault.engine import Database
+from vault.keeper_client import DeskKeeper
+from vault.keeper_protocol import Reference, Refused
+from vault.messages import StoredMessage
+from vault.organisation import Saved
+from vault.roster import Role
+
+MOST_VERSIONS: Final = 50
+SKEW_SECONDS: Final = 600  # how far an admin's clock may be from the server's
+
+T = TypeVar("T")
+
+
+class SomebodySaved(NotDone):
+    """Somebody else has saved details since these were opened."""
+
+    code = "moved_on"
+    status = Gone.status
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a backup made now holds of a conversation, all of it sealed."""
+
+    reference: Reference
+    epoch: int
+    outer: bytes
+    messages: list[StoredMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeWork:
+    """The steps; everything they need is handed in."""
+
+    settings: Settings
+    view: OrganisationView
+    keeper: DeskKeeper
+    database: Database
+    clock: Clock
+
+    async def about(self, known: Known) -> About:
+        """What holds now; raises Unavailable."""
+        with calm():
+            return await self.view.current(self.database, known.entries, known.roster.fingerprint)
+
+    async def facts(self, known: Known) -> Facts:
+        """What the readiness list is computed from; raises Unavailable."""
+        about = await self.about(known)
+        with calm():
+            standing = await self.keeper.standing()
+        return facts_of(self.settings, about, standing, self.clock.unix())
+
+    async def versions(self) -> list[Saved]:
+        """The newest versions, the newest first; raises Unavailable."""
+        with calm():
+            return await self.database.read(lambda c: organisation.latest(c, MOST_VERSIONS))
+
+    async def save(self, member: bytes, known: Known, asked: Save) -> None:
+        """Keep the next version; the same again is the same.
+
+        Raises MalformedRequest, RefusedByKeeper, SomebodySaved, Unavailable.
+        """
+        saved = Saved(asked.number, member, asked.body, asked.signature)
+        person = known.roster.people[member]
+        keys = {member: frozenset({person.sign_key})} if Role.ADMIN in person.roles else {}
+        if not organisation.is_signed(saved, known.roster.fingerprint, keys):
+            raise RefusedByKeeper
+        try:
+            made = read_details(asked.body).made
+        except DetailsRefused:
+            raise MalformedRequest from None
+        if abs(made - self.clock.unix()) > SKEW_SECONDS:
+            raise MalformedRequest
+        with calm():
+            if not await self.database.write(lambda c: organisation.add(c, saved)):
+                versions = await self.database.read(organisation.latest)
+                if saved not in versions:
+                    raise SomebodySaved
+
+    # --- write to yourself ----------------------------------------------------------------
+
+    async def copy(self, member: bytes, conversation: bytes) -> Copy:
+        """What a backup made now holds; raises Gone, Unavailable."""
+        with calm():
+            found = await self.database.read(lambda c: steps.contents(c, conversation, member))
+        row = found.row
+        return Copy(
+            Reference(row.slot, row.tag),
+            row.epoch,
+            row.outer_team,
+            found.messages,
+        )
+
+    async def open_copy(self, member: bytes, asked: CopyOpen) -> bytes:
+        """The keeper's sealed answer to a copy; Gone where its key is overwritten.
+
+        Raises Gone, RefusedByKeeper, TooBusy, MalformedRequest, Unavailable.
+        """
+        reference = Reference.of(asked.reference)
+        with calm():
+            return await self._of(
+                reference,
+                self.keeper.open_team_wrap(
+                    reference, member, asked.epoch, asked.outer, asked.proof
+                ),
+            )
+
+    async def _of(self, reference: Reference, asked: Awaitable[T]) -> T:
+        try:
+            return await asked
+        except Refused:
+            try:
+                await self.keeper.slot_keys(reference)
+            except Refused:
+                raise Gone from None
+            raise

@@ -1,0 +1,96 @@
+"""Versions of what an organisation says: added in order, believed only by an admin's signature."""
+
+from dataclasses import replace
+
+from tests.vault.rows import an_id
+from vault import organisation as org
+from vault.roster import (
+    EntryType,
+    Founding,
+    Person,
+    Role,
+    person_payload,
+    removal_payload,
+    sign_entry,
+    sign_founding,
+    verify_chain,
+)
+from vault.sealing import Secret, box_keys, random_bytes, sign_keys
+
+ROOT = sign_keys(Secret(b"r" * 32))
+NOW = 1_700_000_000
+
+
+def person(keys, roles):
+    staff_id, box = an_id(), box_keys(Secret(random_bytes(32)))
+    return Person(staff_id, "", "Somebody", box.public, keys.public, roles)
+
+
+def chain(first):
+    key = b"\x09" + bytes(31)
+    founding = Founding(
+        root_key=ROOT.public,
+        person=first,
+        team_box_key=key,
+        team_sign_key=ROOT.public,
+        courier_box_key=key,
+        courier_sign_key=ROOT.public,
+        caretaker_sign_key=ROOT.public,
+        recovery_box_key=None,
+    )
+    return [sign_founding(founding, ROOT, NOW)]
+
+
+def add(entries, kind, payload, signer, keys):
+    roster = verify_chain(entries)
+    entries.append(sign_entry(roster, kind, payload, signer.staff_id, keys, NOW))
+
+
+def a_team():
+    """Ana and Kim are admins, Ben counsels; Kim was removed again."""
+    keys = {name: sign_keys(Secret(name.encode().ljust(32))) for name in ("ana", "kim", "ben")}
+    people = {
+        "ana": person(keys["ana"], Role.ADMIN | Role.COUNSELLOR),
+        "kim": person(keys["kim"], Role.ADMIN),
+        "ben": person(keys["ben"], Role.COUNSELLOR),
+    }
+    entries = chain(people["ana"])
+    for name in ("kim", "ben"):
+        add(entries, EntryType.PERSON, person_payload(people[name]), people["ana"], keys["ana"])
+    left = removal_payload(people["kim"].staff_id)
+    add(entries, EntryType.REMOVAL, left, people["ana"], keys["ana"])
+    return keys, people, entries
+
+
+def test_the_newest_that_an_admin_signed_counts():
+    keys, people, entries = a_team()
+    fingerprint, admins = verify_chain(entries).fingerprint, org.admins_of(entries)
+
+    def by(name, number, body=b"{}"):
+        return org.signed(fingerprint, number, body, people[name].staff_id, keys[name])
+
+    ana, kim, ben = by("ana", 1), by("kim", 2), by("ben", 3)
+    assert org.newest_signed([ana], fingerprint, admins) == ana
+    assert org.newest_signed([ben, kim, ana], fingerprint, admins) == kim  # she has left since
+    for forged in (
+        replace(ana, number=9),
+        replace(ana, body=b'{"x":1}', number=9),
+        replace(ana, signer=people["ben"].staff_id),
+        replace(ana, signature=bytes(64)),
+        org.signed(bytes(32), 9, b"{}", people["ana"].staff_id, keys["ana"]),
+    ):
+        assert not org.is_signed(forged, fingerprint, admins)
+        assert org.newest_signed([forged, kim], fingerprint, admins) == kim
+    assert org.newest_signed([], fingerprint, admins) is None
+
+
+def test_versions_follow_each_other_and_stay(c):
+    first, second = (org.Saved(n, b"s" * 16, b"{}", b"g" * 64) for n in (1, 2))
+    assert org.number_of_newest(c) == 0
+    assert not org.add(c, second)
+    assert org.add(c, first)
+    assert not org.add(c, replace(first, body=b'{"other":1}'))
+    assert org.add(c, second)
+    assert org.latest(c) == [second, first]
+    assert org.latest(c, 1) == [second]
+    assert org.number_of_newest(c) == 2
