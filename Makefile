@@ -17,6 +17,7 @@ BIN := .venv/bin
 
 RUN_STAMP := .venv/.run-installed
 TEST_STAMP := .venv/.test-installed
+PROOF_STAMP := .venv-proof/.installed
 NODE_STAMP := node_modules/.installed
 BUILD_STAMP := node_modules/.browser-built
 BROWSER_SOURCES := $(shell find browser -type f 2>/dev/null)
@@ -69,10 +70,33 @@ wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dis
 	cp requirements/run.txt $(DIST)/requirements.txt
 	@ls $(DIST)/havenline-*.whl
 
-.PHONY: proof
-proof: $(TEST_STAMP) $(BUILD_STAMP) ## the tests that prove a promise, one line each
-	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} HAVENLINE_FUZZ=$${HAVENLINE_FUZZ:-1000000} \
-	  $(BIN)/pytest -m "proof or long" -p no:randomly --verbose
+# Each part is under an hour and runs alone; docs/proofs.md says what each shows and last showed.
+PROOF_PARTS := stories kills stack unsynced disk writers memory openapi parsers year soak
+PROOF := $(BIN)/pytest -m "proof or long" -p no:randomly --verbose -s
+SOAK_MINUTES ?= 10
+
+.PHONY: proof $(addprefix proof-,$(PROOF_PARTS))
+proof: $(addprefix proof-,$(or $(PART),$(PROOF_PARTS))) ## what is promised, proved, in parts (PART=kills, …)
+
+$(addprefix proof-,$(PROOF_PARTS)): $(TEST_STAMP) $(BUILD_STAMP)
+
+proof-stories:
+	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} $(PROOF) tests --ignore=tests/proof
+
+proof-kills proof-stack proof-unsynced proof-writers proof-memory proof-year:
+	$(PROOF) tests/proof/test_$(@:proof-%=%).py
+
+proof-disk:
+	$(PROOF) tests/proof/test_full_disk.py
+
+proof-openapi: $(PROOF_STAMP)
+	$(PROOF) tests/proof/test_openapi.py
+
+proof-parsers:
+	HAVENLINE_FUZZ=$${HAVENLINE_FUZZ:-1000000} $(PROOF) tests/proof/test_parsers.py tests/proof/test_fuzz.py
+
+proof-soak:
+	$(BIN)/python -m tests.proof.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: bench
 bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
@@ -84,8 +108,8 @@ bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after th
 .PHONY: lock
 lock: $(TEST_STAMP) ## renew the locks of both languages (needs the network)
 	$(PIP_INSTALL) uv
-	for name in run test; do \
-	  constraint=""; [ $$name = run ] || constraint="--constraint requirements/run.txt"; \
+	for name in run test proof; do \
+	  constraint=""; [ $$name != test ] || constraint="--constraint requirements/run.txt"; \
 	  $(BIN)/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $$constraint \
 	    requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -94,7 +118,7 @@ lock: $(TEST_STAMP) ## renew the locks of both languages (needs the network)
 
 .PHONY: clean
 clean: ## remove what was built and installed here; never touches ./data
-	rm -rf .venv node_modules build dist *.egg-info
+	rm -rf .venv .venv-proof node_modules build dist *.egg-info
 	rm -rf intake_server/web/static/built intake_server/desk/static/built
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
@@ -130,6 +154,14 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(TEST_STAMP): requirements/test.txt $(RUN_STAMP)
 	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements/test.txt
+	@touch $@
+
+# What asks all that docs/openapi describes has an environment of its own: it brings plugins that
+# would load into every other test.
+$(PROOF_STAMP): requirements/proof.txt | check-python
+	$(PYTHON) -m venv .venv-proof
+	.venv-proof/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r requirements/proof.txt
 	@touch $@
 
 $(NODE_STAMP): package.json package-lock.json | check-node

@@ -133,8 +133,9 @@ class Server:
         try:
             yield self.url(name)
         finally:
-            with self.as_superuser() as raw:
-                raw.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_name(name)))
+            if self.folder is None:  # our own server is thrown away with all of them
+                with self.as_superuser() as raw:
+                    raw.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_name(name)))
 
 
 def _name(name: str) -> sql.Identifier:
