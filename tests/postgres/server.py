@@ -51,7 +51,7 @@ log_duration = on
 """Everything said: what does not reach this log is kept out by the roles."""
 EMPTY = """
 DELETE FROM conversations; DELETE FROM staff; DELETE FROM changes;
-DELETE FROM indicator_counts;
+DELETE FROM indicator_counts; DELETE FROM organisation;
 UPDATE meta SET pairing = NULL, commit_counter = 0, prune_below = 0, prune_hour = 0;
 """
 
