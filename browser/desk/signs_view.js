@@ -96,11 +96,16 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     );
   }
 
+  /** The words that a sign points to; of answers the question as well. */
+  const quoted = (line, place) => {
+    const quote = quoteOf(line.text, place);
+    return line.isAnswers ? answerQuote(quote, t) : quote;
+  };
+
   function signItem(finding, line, number, screening) {
-    const quote = quoteOf(line.text, finding);
     const parts = {
       sign: t.sign(finding.category),
-      quote: el("bdi", {}, line.isAnswers ? answerQuote(quote, t) : quote),
+      quote: el("bdi", {}, quoted(line, finding)),
       source: sourceOf(finding),
       weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
     };
@@ -230,7 +235,8 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       : null;
   }
 
-  const fromClient = () => thread.lines.filter((line) => line.kind === "message" && !line.ours);
+  const fromClient = () =>
+    thread.lines.filter((line) => line.kind === "message" && !line.ours && !line.replaced);
 
   /** What is shown about one message; null where there is nothing to say. */
   function section(line, one, isLatest) {
@@ -272,11 +278,12 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     );
 
     async function add() {
+      const written = fromClient().filter((line) => !line.isAnswers);
       const place = placeOf(
         words.value.trim(),
-        fromClient().map(({ text }) => text),
+        written.map(({ text }) => text),
       );
-      const line = place && fromClient()[place.text];
+      const line = place && written[place.text];
       if (!line?.id) {
         problem.tell(t("findings.add_missing"));
         return;
@@ -308,7 +315,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       const read = [...numbered].findLast(
         ([line, { finding }]) => !line.isAnswers && finding.screening?.version,
       );
-      return read ? read[1].finding.screening.version : "";
+      return read?.[1].finding.screening.version ?? "";
     },
   };
 }

@@ -172,6 +172,14 @@ async def serving(
         yield courier
 
 
+def _guided(settings: Settings, clock: Clock) -> Guided | None:
+    """The optional questions; None where they are switched off."""
+    if not settings.guided.questions:
+        return None
+    language, words = read_words(settings.page.language)
+    return Guided(words, clock.monotonic, language)
+
+
 async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:
     """What new conversations are promised: the file's, or an admin's choice as of this start."""
     policy, own_file = retention_policy(settings), has_own_policy(settings)
@@ -181,14 +189,6 @@ async def _policy(settings: Settings, roster: RosterView, database: Database) ->
     except NoRoot:
         return policy
     return (await view.current(database, known.entries, known.roster.fingerprint)).policy
-
-
-def _guided(settings: Settings, clock: Clock) -> Guided | None:
-    """The optional questions; None where they are switched off."""
-    if not settings.guided.questions:
-        return None
-    language, words = read_words(settings.page.language)
-    return Guided(words, clock.monotonic, language)
 
 
 def _keys(path: Path) -> OwnKeys:

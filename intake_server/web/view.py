@@ -98,9 +98,9 @@ class Page:
     erase_problem: str = ""
     erased_at: str = ""
     retry: str = ""
-    returning: bool = False  # the closed page offers the way back to who has a phrase
     guided: GuidedScreen | None = None
     has_answered: bool = False
+    returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
 class Site:

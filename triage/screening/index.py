@@ -2,8 +2,9 @@
 
 Asking seventeen languages for each word would be most of the work of screening, and nearly all of
 them would say no. So their first letters are put together once, and only those are asked that have
-a word which starts so. What they say of the words of the rules, and of forms of these, is kept
-from one message to the next. No other word of a message is: no name, and nothing misspelt.
+a word which starts so. What they say of the words of the rules and their examples, and of forms of
+these, is kept from one message to the next. No other word of a message is: no name, nothing
+misspelt.
 """
 
 from collections.abc import Sequence

@@ -116,11 +116,13 @@ class Lexicon:
         prefixes: frozenset[str] = frozenset(),
         guesses: Guesses | None = None,
         tree: Node | None = None,
+        examples: frozenset[str] = frozenset(),
     ) -> None:
         """``words``: all that stand in phrases; ``exact``: those that stand only as written.
 
-        ``prefixes``: those written with a star.
+        ``prefixes``: those written with a star; ``examples``: the words of the rules' examples.
         """
+        self._examples = examples
         self._exact = exact
         self._root = (tree or Node(),)
         self._vocabulary = vocabulary
@@ -176,8 +178,8 @@ class Lexicon:
         )
 
     def own_words(self) -> frozenset[str]:
-        """Return the words that the files of the language speak of, in the forms they give."""
-        return self._known.union(self._spelling, self._irregular)
+        """Return the words that stand in the files of the language, its examples included."""
+        return self._known.union(self._spelling, self._irregular, self._examples)
 
     @property
     def is_respelt(self) -> bool:

@@ -16,7 +16,7 @@ Theory of operation
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations
@@ -32,6 +32,7 @@ REACH: Final = 4
 _REACH_AFTER: Final = 3
 _ACTOR_REACH: Final = 4
 _BESIDE: Final = 3
+_SHORT_NEGATOR: Final = 1
 MOST_MATCHES: Final = 4
 
 Hit = tuple[int, int]
@@ -159,6 +160,8 @@ class Matcher:
         first, after = chain[0][0], chain[-1][1]
         if rule.negation is Negation.BLOCKS and self._is_negated(chain):
             return False
+        if rule.negation is Negation.IGNORED and self._is_out_of_reach(chain):
+            return False
         if rule.by_others and self._writer_acts(first):
             return False
         if not rule.excludes:
@@ -235,6 +238,21 @@ class Matcher:
                 return True
         return False
 
+    def _is_out_of_reach(self, chain: tuple[Hit, ...]) -> bool:
+        """Say whether a negator that a rule looks for belongs to another clause than the rest.
+
+        "Nobody beats me and I get my pay" is not "nobody gives me my pay".
+        """
+        negators, breaks = self.places(WordList.NEGATORS), self.places(WordList.BREAKS)
+        for (first, after), (until, _) in pairwise(chain):
+            if first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
+                continue
+            if self._words[until].clause != self._words[first].clause or any(
+                place in breaks for place in range(after, until)
+            ):
+                return True
+        return False
+
     def _is_negated_after(self, chain: tuple[Hit, ...]) -> bool:
         negators, after = self.places(WordList.NEGATORS_AFTER), chain[-1][1]
         if not negators:
@@ -291,7 +309,10 @@ def concept_hits(
             if not nodes:
                 break
             place += 1
-            concepts = {concept for node in nodes for concept in node.concepts}
+            if len(nodes) == 1:
+                concepts: Collection[str] = nodes[0].concepts
+            else:
+                concepts = {concept for node in nodes for concept in node.concepts}
             if concepts:
                 hit = (first, place)
                 covered.update(range(first, place))

@@ -88,6 +88,7 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
         rules=[rule_shape(rule) for rule in language.rules.values()],
         nodes=tree_shape(language.concepts.tree()),
         often={},
+        examples=[],
         words=sorted(plain | exact),
         bare=sorted(plain) if kind == "arabic" else [],
         exact=sorted(exact),
@@ -112,6 +113,7 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
         ),
     )
     shape["often"] = _often(shape)
+    shape["examples"] = _example_words(shape)
     return shape
 
 
@@ -124,6 +126,14 @@ def _often(shape: PackShape) -> dict[str, int]:
             words = lexicon.merged(read_words(example))
             counts.update(concept_hits(words, lexicon.tokens(words))[0].keys())
     return dict(sorted(counts.items()))
+
+
+def _example_words(shape: PackShape) -> list[str]:
+    """Return the words of the examples that can be nothing else."""
+    rules = shape["rules"]
+    texts = [text for rule in rules for text in (*rule.get("hits", []), *rule.get("misses", []))]
+    words = {word.spellings for word in read_words("\n".join(texts))}
+    return sorted(spellings[0] for spellings in words if len(spellings) == 1)
 
 
 def _roman_keys(words: Iterable[str], roman: Callable[[str], str] | None) -> dict[str, list[str]]:

@@ -35,7 +35,7 @@ class PackShape(TypedDict):
     """All of one language; see ``Lexicon``, ``Vocabulary`` and ``Guesses`` for what is meant.
 
     ``bare`` are the words from which Arabic affixes are taken off; ``often`` says how many of the
-    rules' examples have a concept.
+    rules' examples have a concept, and ``examples`` are the words of these.
     """
 
     language: str
@@ -44,6 +44,7 @@ class PackShape(TypedDict):
     rules: list[dict[str, Any]]
     nodes: list[NodeShape]
     often: dict[str, int]
+    examples: list[str]
     words: list[str]
     bare: list[str]
     exact: list[str]
@@ -165,6 +166,7 @@ def pack_of(shape: PackShape) -> Pack:
             frozenset(shape["prefixes"]),
             Guesses(shape["guesses"], shape["real"], shape["halves"]) if shape["guesses"] else None,
             _tree(shape["nodes"]),
+            frozenset(shape["examples"]),
         ),
         rules=rules,
         waking=waking(rules, shape["often"]),

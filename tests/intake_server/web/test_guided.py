@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -14,7 +13,6 @@ from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.view import Site
 from tests.intake_server.web.conftest import Screen, TurnedClock
 from triage.guided import QUESTIONS
-from triage.retention import DEFAULT_POLICY, promise_for
 from vault.phrase import new_phrase, read_phrase
 
 PLEA = "Hello"
@@ -170,9 +168,9 @@ async def test_what_could_not_be_sent_stands_there_still(hotline, browser):
 
 
 def test_where_nothing_can_be_done_no_answer_is_lost_and_nobody_is_kept():
-    site, clock = Site(Settings(), ZoneInfo("UTC")), TurnedClock()
-    tokens, promise = FormTokens(new_token_key(), clock.unix), promise_for(DEFAULT_POLICY, "web")
-    path = FormPath(site, None, tokens, promise, clock)
+    site, clock = Site(Settings()), TurnedClock()
+    tokens = FormTokens(new_token_key(), clock.unix)
+    path = FormPath(site, None, tokens, None, clock)  # neither keeper nor promise is asked
     phrase = new_phrase()
     asked = Fields(do="say", question="safe", say="no", token=tokens.returned(phrase))
     failed = Screen(path.failed(asked, site.languages[0]).body.decode())
