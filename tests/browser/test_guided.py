@@ -36,9 +36,7 @@ async def test_answers_reach_the_team_and_are_taken_back(house, desk, phone):
         await asks(phone, question.id)
         if question.id == "safe":
             await looks.take(phone.page, "first question", CLIENT_WIDTHS, way_out=True)
-        await says(
-            phone, {"papers": "say_yes", "debt": "say_partly"}.get(question.id, "rather_not")
-        )
+        await says(phone, {"papers": "say_yes", "debt": "say_partly"}.get(question.id, "rather_not"))
     await looks.take(phone.page, "review", CLIENT_WIDTHS, way_out=True)
     assert stored(house.stack)[1] == messages + 1
     await phone.page.get_by_role("button", name=on_page("g07.send_answers")).click()

@@ -39,7 +39,9 @@ async def test_an_admin_fills_in_what_is_missing_and_the_page_says_it(house, des
     await desk.button("team.save").click()
     await desk.page.locator("dialog").wait_for(state="detached")
     for name in ("contact", "limits"):
-        await expect(line(desk, name)).to_have_attribute("data-state", "done", timeout=PATIENCE_MS)
+        await expect(line(desk, name)).to_have_attribute(
+            "data-state", "done", timeout=PATIENCE_MS
+        )
 
     async def says_it() -> bool:
         await phone.visit()
