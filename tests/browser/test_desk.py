@@ -228,8 +228,10 @@ async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mi
     await desk.take(key(mira))
     side = desk.page.locator(".side")
     sign = side.locator(".found ol li").first
-    agree, dismiss = (sign.get_by_role("button", name=t(f"findings.{one}"), exact=True)
-                      for one in ("agree", "dismiss"))
+    agree, dismiss = (
+        sign.get_by_role("button", name=t(f"findings.{one}"), exact=True)
+        for one in ("agree", "dismiss")
+    )
     await dismiss.click()
     await expect(sign).to_contain_text(t("findings.dismissed"))
     await expect(dismiss).to_be_focused()
@@ -246,6 +248,7 @@ async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mi
     await expect(side.locator(".found ul li")).to_contain_text("work until 12")
     assert counted(house) == []
     await desk.lock()
+    await until(lambda: len(counted(house)) == 2, "both are counted")
     (added, agreed) = counted(house)
     assert added == ("excessive_work", "en", "added", 1)
     assert agreed[0].startswith("en.")
