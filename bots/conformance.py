@@ -20,6 +20,7 @@ from bots.channel import (
 )
 
 PATIENCE: Final = 120.0  # seconds until something that must happen is given up
+BURST: Final = 12  # messages, half of them before a restart and half of them during it
 QUIET: Final = 0.5  # seconds without an event after which something is taken not to happen
 
 TEXTS: Final = (
@@ -218,6 +219,28 @@ async def one_at_a_time(bench: Bench, desk: _Desk) -> None:
     _require(not desk.overlapped, "two messages of one address were handed over at once")
 
 
+async def a_burst_arrives_whole(bench: Bench, desk: _Desk) -> None:
+    """Many messages at once, and many from the time when the channel did not run."""
+    person, _met_before = await _met(bench, desk)
+    texts = [f"burst {number}" for number in range(BURST)]
+    for text in texts[: BURST // 2]:
+        await person.say(text)
+    await _all_in_order(desk, texts[: BURST // 2])
+    await bench.channel.stop()
+    for text in texts[BURST // 2 :]:
+        await person.say(text)
+    channel = await bench.restarted()
+    await channel.start(desk.take)
+    await _all_in_order(desk, texts[BURST // 2 :])
+    await _quiet(desk.stored, "a message of a burst arrived twice")
+
+
+async def _all_in_order(desk: _Desk, texts: list[str]) -> None:
+    for text in texts:
+        incoming = await _within(desk.stored.get(), "a message of a burst was lost")
+        _require(incoming.text == text, "a burst arrived in another order")
+
+
 async def attachments_are_named(bench: Bench, desk: _Desk) -> None:
     """A voice message or a picture without text arrives as what it is."""
     person = await bench.person()
@@ -356,6 +379,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     replies_reach_only_their_address,
     acknowledged_only_when_stored,
     one_at_a_time,
+    a_burst_arrives_whole,
     attachments_are_named,
     an_outage_loses_nothing,
     nobody_is_refused,

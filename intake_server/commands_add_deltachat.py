@@ -18,7 +18,9 @@ from bots.deltachat.channel import DeltaChat
 from bots.deltachat.core import Core, CoreGone, program
 from intake_server.cli import place_options, settings_of
 from intake_server.courier.channels import (
+    DELTACHAT_CANARY,
     FolderRefused,
+    channel_folder,
     deltachat_folder,
     deltachat_identity,
     private_folder,
@@ -41,6 +43,7 @@ from intake_server.settings import Settings
 @click.option(
     "--security", type=click.Choice(["automatic", "ssl", "starttls", "plain"]), default="automatic"
 )
+@click.option("--canary", is_flag=True, help="Make a second account that only tests the way.")
 def add_deltachat(  # noqa: PLR0913 - one parameter for each option
     *,
     folder: Path | None,
@@ -53,6 +56,7 @@ def add_deltachat(  # noqa: PLR0913 - one parameter for each option
     smtp_host: str,
     smtp_port: int,
     security: Literal["automatic", "ssl", "starttls", "plain"],
+    canary: bool,
 ) -> None:
     """Make the hotline's Delta Chat account, with its invite and a poster.
 
@@ -72,11 +76,16 @@ def add_deltachat(  # noqa: PLR0913 - one parameter for each option
     elif not relay.lower().startswith(RELAY_SCHEME):
         raise click.ClickException(f"A relay is written {RELAY_SCHEME}host.")
     click.echo("Making the account. This can take a minute.", err=True)
-    invite = asyncio.run(_make(settings, account))
+    if canary:
+        asyncio.run(_make(settings, account, DELTACHAT_CANARY))
+        click.echo("It is made. Switch it on in your settings, and start Havenline anew:\n")
+        click.echo("[channels.deltachat]\ncanary = true")
+        return
+    invite = asyncio.run(_make(settings, account, DeltaChat.name))
     tell(settings, New(DeltaChat.name, invite))
 
 
-async def _make(settings: Settings, account: MailAccount | str) -> str:
+async def _make(settings: Settings, account: MailAccount | str, which: str) -> str:
     """Make the account and return its invite; what is wrong ends the command with a sentence."""
     os.umask(0o077)
     binary = program()
@@ -86,8 +95,10 @@ async def _make(settings: Settings, account: MailAccount | str) -> str:
         )
     try:
         keys = OwnKeys.of(own_seed(settings.data.courier_dir / "seed"))
-        identity = deltachat_identity(settings, keys)
-        state = private_folder(deltachat_folder(settings)) / STATE
+        identity = deltachat_identity(settings, keys, which)
+        is_canary = which == DELTACHAT_CANARY
+        place = channel_folder(settings, which) if is_canary else deltachat_folder(settings)
+        state = private_folder(place) / STATE
         private_folder(identity.file.parent)
         if identity.file.exists():
             raise click.ClickException(

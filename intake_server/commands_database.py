@@ -34,3 +34,23 @@ def roles(*, folder: Path | None, config: Path | None) -> None:
     with sentences():
         server = server_of(settings.data.database_url)
     click.echo(script(server.owner, server.database), nl=False)
+
+
+@database.command()
+@place_options
+def tables(*, folder: Path | None, config: Path | None) -> None:
+    """Make the tables as their owner, and give each process its rights (again).
+
+    Where one user runs everything, `havenline up` makes them by itself.
+    """
+    settings = settings_of(folder, config)
+    if sqlite_path(settings.data) is not None:
+        raise click.ClickException("The database is SQLite. `havenline up` makes it.")
+    from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
+    from vault.postgres_server import server_of  # noqa: PLC0415  # as above
+
+    url = settings.data.database_url
+    with sentences():
+        made = schema_postgres.migrate(url, upgrade=False)
+        schema_postgres.grant_anew(server_of(url))
+    click.echo(f"The tables are there (schema {made.after}), and each process has its rights.")

@@ -113,8 +113,8 @@ def clear_leftovers(data: DataSettings) -> None:
     """
     try:
         private_files.remove_folder(data.folder / RESTORING)
-        path = sqlite_path(data)
-        if path is None or not path.parent.is_dir():
+        path = sqlite_path(data) or data.database_dir / "havenline.pgdump"
+        if not path.parent.is_dir():
             return
         with contextlib.suppress(BlockingIOError), private_files.hold(path.parent):
             for copy in sorted(path.parent.glob(f"{path.name}-backup*")):

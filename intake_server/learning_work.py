@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from triage.learning import Report, report
-from triage.screening.findings import UNKNOWN_LANGUAGE
 from vault import counts, indicator_counters
 from vault.engine import Connection, Database
 from vault.indicator_counters import Decision
 
 REPORT_MONTHS: Final = 12
+_UNKNOWN: Final = "und"  # as findings say it (triage.screening.findings), which desk does not load
 
 
 async def count(database: Database, decisions: Sequence[Decision], now: int) -> None:
@@ -24,5 +24,5 @@ async def read_report(database: Database, now: int) -> Report:
 
 def _report(c: Connection, now: int) -> Report:
     languages = counts.by_language(c)
-    languages[UNKNOWN_LANGUAGE] = languages.get(UNKNOWN_LANGUAGE, 0) + languages.pop("", 0)
+    languages[_UNKNOWN] = languages.get(_UNKNOWN, 0) + languages.pop("", 0)
     return report(indicator_counters.totals(c, now, REPORT_MONTHS), languages)

@@ -268,6 +268,13 @@ def load_static(folder: Path, prefix: str = "/static/") -> dict[str, StaticFile]
     }
 
 
+def packed_file(kind: str, plain: bytes) -> StaticFile:
+    """A file that was made in memory."""
+    packed = pack_page(plain)
+    smaller = {"gzip": packed} if len(packed) < len(plain) else {}
+    return StaticFile(kind, plain, MappingProxyType(smaller))
+
+
 def _static_file(path: Path) -> StaticFile:
     plain = path.read_bytes()
     kind = _KINDS.get(path.suffix, "application/octet-stream")

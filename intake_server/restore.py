@@ -207,7 +207,7 @@ async def _restore_postgres(
     keeper's alarm stands, and the same command again ends it.
     """
     # libpq is loaded by who uses PostgreSQL alone.
-    from vault.backup_postgres import check_archive, replace_database  # noqa: PLC0415  # see above
+    from vault.backup_postgres import check_archive, replace_database  # noqa: PLC0415 - libpq, as said above
 
     async def adopt(counter: int) -> None:
         await keeper.adopt((await keeper.hello()).pairing_id, counter)

@@ -192,6 +192,12 @@ class ScreeningSettings(_Section, frozen=True):
     languages: tuple[str, ...] = ()  # whose rules are loaded; empty: all
 
 
+class GuidedSettings(_Section, frozen=True):
+    """Whether a few optional questions are offered once the first message is stored."""
+
+    questions: bool = True
+
+
 class SafeguardingSettings(_Section, frozen=True):
     """What counsellors do where a client may be under 18: one text, or one for each country.
 
@@ -219,11 +225,15 @@ class LoopbackSettings(_Section, frozen=True):
 
 
 class DeltaChatSettings(_Section, frozen=True):
-    """Delta Chat. `name` is what a look over the shoulder sees above the chat."""
+    """Delta Chat. `name` is what a look over the shoulder sees above the chat.
+
+    `canary`: whether a second account, made beside it, writes to the hotline now and then.
+    """
 
     enabled: bool = False
     name: str = "Info"
     folder: str = ""  # empty: in the courier's folder
+    canary: bool = False
 
     def __post_init__(self) -> None:
         """Check the name and the folder."""
@@ -333,6 +343,7 @@ class Settings(_Section, frozen=True):
     keeper: KeeperSettings = msgspec.field(default_factory=KeeperSettings)
     page: PageSettings = msgspec.field(default_factory=PageSettings)
     screening: ScreeningSettings = msgspec.field(default_factory=ScreeningSettings)
+    guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
     safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from types import MappingProxyType
 from typing import Final
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "MOST_QUESTIONS",
     "QUESTIONS",
     "SAFE",
+    "UNSAFE",
     "Answer",
     "Answers",
     "AnswersDamagedError",
@@ -115,6 +117,9 @@ QUESTIONS: Final = (
         about="fear of what happens after saying no or leaving",
     ),
 )
+UNSAFE: Final[Answers] = MappingProxyType({SAFE: Answer.NO})
+"""What is sent by itself, at once, when somebody cannot write safely."""
+
 _BY_ID: Final = {question.id: question for question in QUESTIONS}
 
 

@@ -33,7 +33,7 @@ from vault.backup import (
 )
 from vault.engine_postgres import schema_of
 from vault.postgres_server import Server, connect, failure_of, server_of, where_is
-from vault.schema_postgres import grant_anew
+from vault.schema_postgres import grant_anew, migrate
 
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 _MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -89,11 +89,13 @@ def _dump(server: Server, copy: Path) -> Identity:
 def replace_database(url: str, archive: Path) -> None:
     """Put the archive's tables in the place of those that are there, in one transaction.
 
-    Nothing else may use the database. Raises BackupRefused, DatabaseFailed; then it is as it was.
+    Then bring them to this version's schema. Nothing else may use the database.
+    Raises BackupRefused, DatabaseFailed; then it is as it was.
     """
     server = server_of(url)
     options = ("--clean", "--if-exists", "--single-transaction", "--no-owner", "--no-privileges")
     _run(server, "pg_restore", (*options, "--exit-on-error", str(archive)))
+    migrate(url)  # the archive may be of an older version
     grant_anew(server)
 
 

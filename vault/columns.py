@@ -105,7 +105,9 @@ _COUNSEL: Final = (
     "GDPR Art. 6(1)(f) and 9(2)(d), counselling by a non-profit body; or the client's consent, "
     "9(2)(a)"
 )
-_WHERE: Final = "database/havenline.sqlite3; encrypted backups of it"
+_WHERE: Final = (
+    "database/havenline.sqlite3, or PostgreSQL with its write-ahead log; encrypted backups of it"
+)
 
 TALK: Final = Use(
     About.CONVERSATIONS,

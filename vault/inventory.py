@@ -224,6 +224,17 @@ _FILES: Final = (
         "at the next `up`, `restore` or `backup`",
     ),
     _file(
+        "database/havenline.pgdump-backup",
+        "with PostgreSQL: an archive of the database while a backup is being written",
+        "pg_dump's custom format",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to back up a database that is in use",
+        readers="whoever runs the backup",
+        retention="minutes; overwritten and deleted when the backup is written, or after a crash "
+        "at the next `up`, `restore` or `backup`",
+    ),
+    _file(
         ".restoring/",
         "a backup's files, decrypted, while they are checked and brought up to date",
         "a folder, mode 0700: the files that a backup holds",

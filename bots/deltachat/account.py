@@ -30,6 +30,7 @@ POLICY: Final[Mapping[str, str]] = MappingProxyType(
         "sync_msgs": "0",
         "selfstatus": "",
         "who_can_call_me": "2",  # nobody
+        "last_msg_id": "0",  # else the core names the newest message alone, and forgets a burst
         "download_limit": "163840",  # bytes; larger attachments stay where they are
     }
 )

@@ -3,6 +3,7 @@
 import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
+  FORMAT_ANSWERS,
   FORMAT_MESSAGE,
   FROM_CLIENT,
   isVerified,
@@ -19,6 +20,7 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @property {"message" | "gap" | "unreadable"} kind
  * @property {boolean} ours from the team
  * @property {boolean} verified
+ * @property {boolean} isAnswers to optional questions (guided.js)
  * @property {string} text
  * @property {string} name
  * @property {number} timeMs
@@ -32,6 +34,7 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @property {string} text
  * @property {string} name
  * @property {boolean} danger
+ * @property {boolean} isAnswers to optional questions; `name` is then their language
  * @property {number} size of the envelope
  * @property {string} envelope base64url
  */
@@ -90,7 +93,12 @@ export function newConversation({ id, messages, phraseKeys }) {
     const gap = missing ? [{ ...line, kind: "gap", missing, number: row.number }] : [];
     const ours = envelope.direction === TEAM_TO_CLIENT;
     const { text, name, timeMs } = envelope;
-    return [...gap, { ...line, kind: "message", ours, verified, text, name, timeMs, number: row.number }];
+    const isAnswers = envelope.format === FORMAT_ANSWERS;
+    const { number } = row;
+    return [
+      ...gap,
+      { ...line, kind: "message", ours, verified, isAnswers, text, name, timeMs, number },
+    ];
   }
 
   /** Whose signature an envelope must carry; undefined where there is no such key. */
@@ -104,7 +112,7 @@ export function newConversation({ id, messages, phraseKeys }) {
   }
 
   /** @returns {Draft} sealed and signed here, before anything is sent */
-  function write(text, name, danger) {
+  function write(text, name, danger, isAnswers = false) {
     counter += 1;
     const messageId = randomBytes(16);
     const envelope = sealEnvelope(
@@ -118,7 +126,7 @@ export function newConversation({ id, messages, phraseKeys }) {
         epoch: 0,
         timeMs: Date.now(),
         danger,
-        format: FORMAT_MESSAGE,
+        format: isAnswers ? FORMAT_ANSWERS : FORMAT_MESSAGE,
         text,
         name,
       },
@@ -126,7 +134,8 @@ export function newConversation({ id, messages, phraseKeys }) {
       messages.public,
       phraseKeys.sign,
     );
-    return { messageId, text, name, danger, size: envelope.length, envelope: toBase64Url(envelope) };
+    const size = envelope.length;
+    return { messageId, text, name, danger, isAnswers, size, envelope: toBase64Url(envelope) };
   }
 
   /** @returns {string | null} the copy that a program reads once; null while screening is off */
@@ -140,6 +149,7 @@ export function newConversation({ id, messages, phraseKeys }) {
             conversationId: id,
             messageId: draft.messageId,
             danger: draft.danger,
+            isAnswers: draft.isAnswers,
             text: draft.text,
             languageHint: "",
           },

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { toBase64Url } from "../envelope/bytes.js";
+import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FORMAT_MESSAGE,
@@ -13,6 +13,7 @@ import {
   TEAM_TO_CLIENT,
 } from "../envelope/envelope.js";
 import { MESSAGE, newBoxKeys, signKeys } from "../envelope/sealing.js";
+import { openScreeningCopy } from "../envelope/wraps.js";
 import { newConversation } from "./conversation.js";
 
 const random = (size) => crypto.getRandomValues(new Uint8Array(size));
@@ -73,4 +74,21 @@ test("another key than the team's is not the team", () => {
   const conversation = open();
   conversation.take([row("forged", own)], roster);
   assert.deepEqual(believed(conversation), [["forged", false]]);
+});
+
+test("answers to optional questions are an envelope like a short text, and are marked inside it", () => {
+  const conversation = open();
+  const text = conversation.write("help", "", false);
+  const answers = conversation.write("1 papers=yes", "en", false, true);
+  assert.equal(answers.size, text.size);
+  conversation.take([text, answers].map(({ envelope }, i) => ({ number: i + 1, envelope })), roster);
+  const shown = conversation.shown.map((line) => [line.text, line.isAnswers, line.verified]);
+  assert.deepEqual(shown, [["help", false, true], ["1 papers=yes", true, true]]);
+  const screening = newBoxKeys();
+  const copies = [text, answers].map((draft) => {
+    const blob = fromBase64Url(conversation.copyOf(draft, screening.public));
+    return { size: blob.length, isAnswers: openScreeningCopy(screening, blob).isAnswers };
+  });
+  assert.deepEqual(copies.map((copy) => copy.isAnswers), [false, true]);
+  assert.equal(copies[0].size, copies[1].size);
 });

@@ -47,6 +47,8 @@ function start(config) {
     t,
     longest: config.longest,
     emergency: config.emergency,
+    language: config.language,
+    guided: config.guided,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {
@@ -73,7 +75,8 @@ function start(config) {
     /** The first message is stored: the phrase, then the conversation. */
     begin(conversation, answer, { phrase, danger, leftOut, rest }) {
       const { view, due, latest } = answer;
-      const opened = { conversation, view, due, latest, roster: keys.roster, state: "received" };
+      const { roster } = keys;
+      const opened = { conversation, phrase, view, due, latest, roster, state: "received" };
       const notice = [rest && t("c42.part_sent"), leftOut && t("c47.left_out")].filter(Boolean);
       keeping.start(phrase, notice.join(" "), danger, () =>
         later().then(
@@ -88,9 +91,9 @@ function start(config) {
     },
 
     /** A phrase has opened its conversation. */
-    async resume({ conversation, answer, roster, due, latest }, kept) {
+    async resume({ answer, ...opened }, kept) {
       const { talking } = await later();
-      talking.start({ conversation, view: answer.view, state: answer.state, roster, due, latest });
+      talking.start({ ...opened, view: answer.view, state: answer.state });
       talking.enter(kept);
     },
 

@@ -3,11 +3,20 @@
 import { NoAnswer, Refusal } from "./api.js";
 import { fromField, toField } from "./dates.js";
 import { deliver } from "./delivery.js";
-import { byId, hideProblem, showNotice, showProblem, showState, whileBusy } from "./screen.js";
+import {
+  byId,
+  hideProblem,
+  newWords,
+  showNotice,
+  showProblem,
+  showState,
+  whileBusy,
+} from "./screen.js";
 import { changeDue, eraseAll, openWith, poll, sendNext } from "./server.js";
 import { sentenceFor } from "./troubles.js";
 import { readMessage, takeNextPart } from "./writing.js";
 
+const GUIDED_FILE = new URL("./guided.js", import.meta.url).href;
 const POLL_MS = 2_500;
 const RECENT = 6;
 const HOUR = 3600;
@@ -25,6 +34,10 @@ export function watchTalking(page) {
   let open = null;
   let sealed = null;
   let polling = false;
+  /** The optional questions, once their code is here; answers that were sealed and not yet sent. */
+  let guided = null;
+  let given = null;
+  let fetching = null;
 
   // --- showing ------------------------------------------------------------------------------
 
@@ -44,6 +57,9 @@ export function watchTalking(page) {
       ? t("c30.from", { name: line.name || t("c30.our_team"), time })
       : t("c30.you", { time }) + standing;
     said.textContent = line.text || (line.ours ? "" : t("c12.danger"));
+    if (line.isAnswers) {
+      said.textContent = guided?.rowText(line.text) ?? "";
+    }
     if (!line.verified) {
       row.classList.add("unverified");
       // What the team did not sign is never shown as the team's words.
@@ -69,6 +85,7 @@ export function watchTalking(page) {
     byId("older-label").textContent = t("c35.older", { count: rows.length });
     byId("older-rows").replaceChildren(...rows);
     byId("rows").replaceChildren(...recent);
+    guided?.show(lines.filter((line) => line.isAnswers && line.verified).pop()?.text);
     showDue();
   }
 
@@ -193,6 +210,45 @@ export function watchTalking(page) {
     }
   }
 
+  /** Answers to optional questions; the same again is the same envelope again. */
+  async function sendAnswers(text) {
+    const mine = open;
+    if (given?.text !== text) {
+      given = mine.conversation.write(text, page.language, false, true);
+    }
+    const draft = given;
+    try {
+      const attempt = (keys) => sendNext(mine.conversation, draft, keys);
+      const answer = await deliver({ ...page.way, attempt }, page.keys());
+      given = null;
+      mine.due = answer.due;
+    } catch (error) {
+      if (error instanceof Refusal) {
+        given = null;
+        mine.conversation.unwrite();
+      }
+      throw error;
+    }
+    await look();
+  }
+
+  /** Fetched by every open conversation, whoever answers: the fetching says nothing. */
+  async function fetchGuided() {
+    if (!page.guided || guided) {
+      return;
+    }
+    const { watchGuided } = await import(GUIDED_FILE);
+    const talk = {
+      phrase: () => open?.phrase ?? null,
+      send: sendAnswers,
+      tell: (text) => showNotice("new-answer", text),
+    };
+    guided = await watchGuided(page, talk, { byId, newWords, showState, whileBusy });
+    if (open) {
+      show();
+    }
+  }
+
   async function change() {
     const due = fromField(byId("due-date").value, soonest(), open.latest);
     hideProblem("due-problem");
@@ -258,6 +314,8 @@ export function watchTalking(page) {
   function close() {
     open = null;
     sealed = null;
+    given = null;
+    guided?.forget();
     takeNextPart("answer");
     for (const id of ["answer", "due-date"]) {
       byId(id).value = "";
@@ -289,6 +347,9 @@ export function watchTalking(page) {
       showState("conversation");
       byId("answer").value = text ?? "";
       look();
+      fetching ??= fetchGuided().catch(() => {
+        fetching = null; // not offered this time
+      });
     },
     forget: close,
   };

@@ -8,6 +8,7 @@ import {
   DRAFT,
   FINDING,
   findingId,
+  FORMAT_ANSWERS,
   FORMAT_FINDINGS,
   FROM_CARETAKER,
   openEnvelope,
@@ -40,6 +41,7 @@ import {
   openConversation,
 } from "./conversation.js";
 import { keeperAnswer, makeConversation, makeTeam } from "./made_for_tests.mjs";
+import { numberedFindings } from "./line_view.js";
 import { sendReply } from "./send.js";
 import { openTeam } from "./team.js";
 
@@ -185,6 +187,56 @@ test("findings are believed only with the caretaker's signature", () => {
     [thread.findingOf(line).verified, thread.findingOf(line).screening.urgency],
     [true, 2],
   );
+});
+
+test("of answers to optional questions the newest verified ones stand, with their findings", () => {
+  const made = makeConversation(team);
+  const { thread } = direct(made);
+  const json = JSON.stringify({
+    v: 1,
+    version: "questions 1",
+    screened: true,
+    urgency: 2,
+    why: "strong_sign",
+    reason: "r",
+    language: "und",
+    flags: [],
+    routes: [],
+    findings: [],
+  });
+  const found = (line, number) => {
+    const content = {
+      conversationId: made.id,
+      messageId: findingId(fromBase64Url(line.id)),
+      writerId: randomBytes(16),
+      counter: 1,
+      direction: FINDING,
+      origin: FROM_CARETAKER,
+      epoch: 0,
+      timeMs: 1,
+      danger: false,
+      format: FORMAT_FINDINGS,
+      text: json,
+      name: "und",
+    };
+    const envelope = sealEnvelope(content, NOTE, made.notes.public, team.caretaker);
+    return { number, kind: NOTE, envelope: toBase64Url(envelope) };
+  };
+  const answers = { format: FORMAT_ANSWERS, name: "th" };
+  const [first] = thread.take([made.wrote(1024, "1 papers=yes", answers)]);
+  thread.take([found(first, 1025)]);
+  assert.deepEqual([...first.answers], [["papers", "yes"]]);
+  assert.deepEqual([first.language, first.name, thread.clientName()], ["th", "", ""]);
+  assert.deepEqual([...numberedFindings(thread).keys()], [first]);
+  const forger = signKeys(randomBytes(32));
+  const [forged] = thread.take([made.wrote(2048, "1", { ...answers, signer: forger })]);
+  assert.deepEqual([first.replaced, forged.verified], [false, false]);
+  const [last] = thread.take([made.wrote(3072, "1", answers)]);
+  thread.take([found(last, 3073)]);
+  assert.deepEqual([first.replaced, last.replaced, last.answers.size], [true, false, 0]);
+  assert.deepEqual([...numberedFindings(thread).keys()], [last]);
+  const [odd] = thread.take([made.wrote(4096, "not answers", answers)]);
+  assert.deepEqual([odd.isAnswers, odd.answers], [true, null]);
 });
 
 test("a reply carries this conversation's id and keys, and is read as the team's", () => {

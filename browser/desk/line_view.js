@@ -1,6 +1,7 @@
 // One line of a conversation: a message with the words that findings point to, a gap, or what could
 // not be opened.
 
+import { answersView } from "./answers_view.js";
 import { el } from "./dom.js";
 import { piecesOf } from "./spans.js";
 
@@ -30,7 +31,8 @@ export function numberedFindings(thread) {
   const numbered = new Map();
   let count = 0;
   for (const line of thread.lines) {
-    const finding = line.kind === "message" && !line.ours ? thread.findingOf(line) : undefined;
+    const isRead = line.kind === "message" && !line.ours && !line.replaced;
+    const finding = isRead ? thread.findingOf(line) : undefined;
     if (finding) {
       numbered.set(line, { finding, first: count + 1 });
       count += finding.verified ? (finding.screening?.findings.length ?? 0) : 0;
@@ -107,7 +109,8 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       el("p", { class: "meta" }, meta(talk, line)),
       line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
       warning && el("p", { class: "warning" }, warning),
-      isShown && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
+      isShown && !line.isAnswers && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
+      line.isAnswers && answersView(line, t),
       line.ours && failedActions(talk, line),
     );
   }

@@ -82,7 +82,7 @@ export function makeConversation(team, { channel = "web", now = 1_700_000_000 } 
     inner: sealTeamWrap(team.team.box.public, wrap),
 
     /** @returns {object} a row of /api/messages: what the client wrote */
-    wrote(number, text, { signer = client, skip = 0, name = "Mira" } = {}) {
+    wrote(number, text, { signer = client, skip = 0, name = "Mira", format = FORMAT_MESSAGE } = {}) {
       counter += 1 + skip;
       const envelope = sealEnvelope(
         {
@@ -95,7 +95,7 @@ export function makeConversation(team, { channel = "web", now = 1_700_000_000 } 
           epoch: 0,
           timeMs: now * 1000,
           danger: false,
-          format: FORMAT_MESSAGE,
+          format,
           text,
           name,
         },

@@ -38,6 +38,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
     "aria-label": t("queue.filter"),
   });
   const oldest = el("p", { class: "oldest meta" });
+  const off = el("p", { class: "oldest meta", hidden: true }, t("findings.off"));
   const bandRows = el("div", { class: "band", role: "group", "aria-label": t("queue.reserved") });
   // Words stand beside the list of choices and not in it: a screen reader passes them over there.
   const nobody = el("p", { class: "band band-empty meta", hidden: true }, t("queue.band_empty"));
@@ -51,6 +52,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
     { class: "queue", "aria-label": t("queue.list_label") },
     el("div", { class: "tabs" }, tabs.queue, tabs.mine, filter),
     oldest,
+    off,
     nobody,
     empty,
     list,
@@ -142,6 +144,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
       }),
     );
     oldest.textContent = waits.length ? t("queue.oldest", { waits: t.list(waits) }) : "";
+    off.hidden = rows.screening() !== "off";
     more.hidden = fresh.length === 0;
     more.textContent = t("queue.new_below", { count: fresh.length });
     bandRows.hidden = band.length === 0;

@@ -52,6 +52,9 @@ export function newRowView({ t, rows, now }, desk) {
     const isFresh = place.row.waiting_since !== null && place.row.waiting_since + 60 > began;
     const isNew = isFresh && place.row.holder === null && !desk.of(id);
     const applies = new Set([...place.tags, near && "similar", isNew && "new"]);
+    if (rows.screening() === "off") {
+      applies.delete("not_screened"); // true of everybody, and said once above the list
+    }
     const tag = TAGS.find((one) => applies.has(one));
     return tag && t(`tag.${tag}`, { mark: near ?? "" });
   }

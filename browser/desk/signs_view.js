@@ -2,6 +2,7 @@
 // Nothing here changes the urgency or what the client sees.
 
 import { SUPERVISOR } from "../roster/roster.js";
+import { answerQuote } from "./answers_view.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { sourceOf } from "./findings.js";
 import { keyOf } from "./judgements.js";
@@ -95,10 +96,16 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     );
   }
 
+  /** The words that a sign points to; of answers the question as well. */
+  const quoted = (line, place) => {
+    const quote = quoteOf(line.text, place);
+    return line.isAnswers ? answerQuote(quote, t) : quote;
+  };
+
   function signItem(finding, line, number, screening) {
     const parts = {
       sign: t.sign(finding.category),
-      quote: el("bdi", {}, quoteOf(line.text, finding)),
+      quote: el("bdi", {}, quoted(line, finding)),
       source: sourceOf(finding),
       weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
     };
@@ -228,7 +235,8 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       : null;
   }
 
-  const fromClient = () => thread.lines.filter((line) => line.kind === "message" && !line.ours);
+  const fromClient = () =>
+    thread.lines.filter((line) => line.kind === "message" && !line.ours && !line.replaced);
 
   /** What is shown about one message; null where there is nothing to say. */
   function section(line, one, isLatest) {
@@ -270,11 +278,12 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     );
 
     async function add() {
+      const written = fromClient().filter((line) => !line.isAnswers);
       const place = placeOf(
         words.value.trim(),
-        fromClient().map(({ text }) => text),
+        written.map(({ text }) => text),
       );
-      const line = place && fromClient()[place.text];
+      const line = place && written[place.text];
       if (!line?.id) {
         problem.tell(t("findings.add_missing"));
         return;
@@ -303,8 +312,10 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
         .map((line) => section(line, numbered.get(line), line === latest));
       const off = rows.screening() === "off" && el("p", {}, t("findings.off"));
       found.replaceChildren(...[off, difference(numbered), ...sections].filter(Boolean));
-      const read = [...numbered.values()].findLast(({ finding }) => finding.screening?.version);
-      return read?.finding.screening.version ?? "";
+      const read = [...numbered].findLast(
+        ([line, { finding }]) => !line.isAnswers && finding.screening?.version,
+      );
+      return read?.[1].finding.screening.version ?? "";
     },
   };
 }

@@ -1,11 +1,13 @@
 // One conversation as it is read: envelopes in, lines out. What cannot be verified is shown as
 // such, what was repeated is dropped, what is missing is said.
 
+import { readAnswers } from "../envelope/answers.js";
 import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FINDING,
   findingId,
+  FORMAT_ANSWERS,
   FROM_CARETAKER,
   FROM_CLIENT,
   FROM_COURIER,
@@ -32,6 +34,9 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @property {boolean} earlier signed under an earlier epoch
  * @property {boolean} danger the client's tick
  * @property {string} text @property {string} name @property {number} timeMs
+ * @property {boolean} isAnswers to optional questions; `language` is the one they were asked in
+ * @property {Map<string, string> | null} answers null: none, or not readable
+ * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
  */
 
@@ -92,6 +97,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     text: "",
     name: "",
     timeMs: 0,
+    isAnswers: false,
+    answers: null,
+    language: "",
+    replaced: false,
     first: 0,
     last: 0,
   });
@@ -111,6 +120,10 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       lines.push({ ...plainLine(row), kind: "gap", first: counter - missing, last: counter - 1 });
     }
     const ours = envelope.direction === TEAM_TO_CLIENT;
+    const isAnswers = envelope.format === FORMAT_ANSWERS;
+    if (isAnswers && verified) {
+      lines.filter((line) => line.isAnswers).forEach((line) => (line.replaced = true));
+    }
     const line = {
       ...plainLine(row),
       id: toBase64Url(envelope.messageId),
@@ -119,8 +132,11 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       earlier: ours && envelope.epoch !== currentEpoch(rosterNow()).number,
       danger: envelope.danger,
       text: envelope.text,
-      name: envelope.name,
+      name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
+      isAnswers,
+      answers: isAnswers ? readAnswers(envelope.text) : null,
+      language: isAnswers ? envelope.name : "",
     };
     lines.push(line);
     return line;

@@ -59,6 +59,9 @@ export function newWords(strings, language) {
   /** @param {string} category of a finding @returns {string} what the sign is called */
   t.sign = (category) => strings[`sign.${category}`] ?? category;
 
+  /** @param {string} question optional one @returns {string} what it asks, in a few words */
+  t.asked = (question) => strings[`guided.ask_${question}`] ?? question;
+
   /** @param {string[]} things @returns {string} "Ana, Jo" */
   t.list = (things) => new Intl.ListFormat(language, { type: "unit" }).format(things);
   return t;

@@ -22,6 +22,7 @@ from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.canary import Canaries
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
+from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
@@ -137,8 +138,10 @@ async def serving(
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
         channels: dict[str, Channel] = {}
-        speech = Speech(answers, settings.channels.vanish_days, log)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log)
+        guided = _guided(settings, clock)
+        offer = "" if guided is None else guided.words["offer"]
+        speech = Speech(answers, settings.channels.vanish_days, log, offer)
+        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
@@ -167,6 +170,14 @@ async def serving(
         )
         stack.callback(health.close)
         yield courier
+
+
+def _guided(settings: Settings, clock: Clock) -> Guided | None:
+    """The optional questions; None where they are switched off."""
+    if not settings.guided.questions:
+        return None
+    language, words = read_words(settings.page.language)
+    return Guided(words, clock.monotonic, language)
 
 
 async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:

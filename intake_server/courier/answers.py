@@ -27,8 +27,8 @@ class Answers:
     `acknowledgement` answers the first message; `{days}` in it becomes the days that it is kept.
     `text_only` answers what cannot be opened, `erase_number` the wish to erase everything (with
     the number that must be repeated as `{number}`), `erased` confirms it in one neutral word.
-    `nobody_read` answers what came unencrypted or to a group. `enrolled`, `duty_ping` and
-    `duty_alarm` go to staff alone (`intake_server.courier.duty`).
+    `nobody_read` answers what came unencrypted or to a group. `enrolled`, `duty_ping`,
+    `duty_gap` and `duty_alarm` go to staff alone (`intake_server.courier.duty`).
     """
 
     acknowledgement: str
@@ -38,6 +38,7 @@ class Answers:
     nobody_read: str
     enrolled: str
     duty_ping: str
+    duty_gap: str
     duty_alarm: str
 
 

@@ -18,6 +18,7 @@ from bots.canary import Voice
 from bots.channel import Channel, ChannelCannotStart
 from bots.deltachat.account import Identity
 from bots.deltachat.channel import DeltaChat
+from bots.deltachat.voice import DeltaVoice
 from bots.loopback import Loopback
 from intake_server.clock import Clock
 from intake_server.courier.joining import Joining
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MATRIX: Final = "matrix"  # by name: their modules are read only where they are switched on
 SIGNAL: Final = "signal"
+INVITE_FILE: Final = "invite.txt"
+DELTACHAT_CANARY: Final = "deltachat-canary"
 MATRIX_CANARY: Final = "matrix-canary"
 LOCAL: Final = "127.0.0.1"
 IDENTITY_FILE: Final = "identity.backup"
@@ -130,6 +133,9 @@ def voices_of(it: Making) -> dict[str, Voice]:
 
         folder = channel_folder(it.settings, SIGNAL)
         voices[SIGNAL] = SignalVoice(wanted.signal.url, wanted.signal.canary_number, folder)
+    if wanted.deltachat.enabled and wanted.deltachat.canary:
+        invite = channel_folder(it.settings, DeltaChat.name) / INVITE_FILE
+        voices[DeltaChat.name] = DeltaVoice(channel_folder(it.settings, DELTACHAT_CANARY), invite)
     if wanted.matrix.enabled and wanted.matrix.canary:
         from bots.matrix.voice import MatrixVoice  # noqa: PLC0415 - only where it is switched on
 
@@ -206,10 +212,12 @@ def deltachat_folder(settings: Settings) -> Path:
     return Path(named) if named else settings.data.courier_dir / DeltaChat.name
 
 
-def deltachat_identity(settings: Settings, keys: OwnKeys) -> Identity:
-    """Where the account's identity is kept, and under which passphrase."""
-    file = settings.data.courier_dir / DeltaChat.name / IDENTITY_FILE
-    return Identity(file, keys.identity_passphrase(DeltaChat.name))
+def deltachat_identity(
+    settings: Settings, keys: OwnKeys, account: str = DeltaChat.name
+) -> Identity:
+    """Where an account's identity is kept, and under which passphrase."""
+    file = channel_folder(settings, account) / IDENTITY_FILE
+    return Identity(file, keys.identity_passphrase(account))
 
 
 def private_folder(folder: Path) -> Path:

@@ -6,13 +6,15 @@ Theory of operation
     writes `/duty CODE` to the hotline from their own app. A wrong code, or one that is over, is a
     message to a counsellor like any other; after a few of them no code is taken any more.
 2.  Who is told lies sealed in the courier's own folder, one record a person: the address, in which
-    hours, and what for. No row of the database can add anybody, and nothing but this module's two
+    hours, and what for. No row of the database can add anybody, and nothing but this module's
     fixed sentences ever goes there. They say nothing of who, what or how many.
 3.  Waiting: told while the person is on duty, when somebody has waited for a minute that nobody
     has taken, at most every quarter of an hour; once an hour for as long as somebody waits.
-4.  Alarms of the courier and its channels that stand for a minute: told at any hour, each once
+4.  Messages that may have been lost while nobody listened: told to the same people in their hours,
+    so that they ask the people they were talking with.
+5.  Alarms of the courier and its channels that stand for a minute: told at any hour, each once
     until it has ended, at most every half an hour. One channel may be what is broken: enrol on two.
-5.  What cannot be sent now is tried at the next look. Who was told when outlives a restart.
+6.  What cannot be sent now is tried at the next look. Who was told when outlives a restart.
 """
 
 import asyncio
@@ -50,6 +52,8 @@ STANDING: Final = 60.0  # seconds that an alarm, or somebody's waiting, must las
 PING_EVERY: Final = 900  # seconds between two signs that somebody new waits
 REMIND_EVERY: Final = 3_600  # the same while nobody new does
 ALARM_EVERY: Final = 1_800
+GAP: Final = "gap_suspected"
+GAP_EVERY: Final = 6 * 3_600
 _TRIES: Final = 10  # wrong codes while one is open
 _COMMAND: Final = re.compile(rf"/duty\s+([0-9][0-9 -]{{{CODE_DIGITS - 1},20}})\s*", re.IGNORECASE)
 _TOLD: Final = "told.json"
@@ -190,8 +194,11 @@ class Duty:
         alarmed = [await self._alarm(one, told[one.record]) for one in members if news]
         if any(alarmed):
             self._known |= news
+        has_gap = any(alarm.endswith(GAP) for alarm in self._since)
         for one in members:
             await self._ping(one, told[one.record], newest)
+            if has_gap:
+                await self._gap(one, told[one.record])
         if json.dumps(told) != before:
             await asyncio.to_thread(self.enrolled.note_told, told)
 
@@ -215,7 +222,7 @@ class Duty:
         self._wrong = 0 if redeemed is None else self._wrong + 1
         return False
 
-    # --- alarms (rule 4) ------------------------------------------------------------------
+    # --- alarms (rules 4 and 5) ------------------------------------------------------------------
 
     def _standing(self) -> set[str]:
         """Alarms that have stood for a while and were not told yet."""
@@ -248,6 +255,13 @@ class Duty:
         pause = PING_EVERY if newest > last else REMIND_EVERY
         if now - last >= pause and await self._tell(member, self.answers.duty_ping):
             told["ping"] = now
+
+    async def _gap(self, member: Member, told: dict[str, int]) -> None:
+        now = self.clock.unix()
+        wanted = member.wish.pings and self._is_on_duty(member)
+        is_due = wanted and now - told.get("gap", 0) >= GAP_EVERY
+        if is_due and await self._tell(member, self.answers.duty_gap):
+            told["gap"] = now
 
     def _is_on_duty(self, member: Member) -> bool:
         written = member.wish.hours or self.hours

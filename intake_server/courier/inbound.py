@@ -13,12 +13,14 @@ Theory of operation
 6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
 7.  A client erases everything by a command and a number (`intake_server.courier.commands`): the
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
+8.  Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
+    no messages; what the client passes on at the end is one. Any other message ends them.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -27,12 +29,14 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
 from intake_server.courier.commands import DIGITS, Command, Commands
+from intake_server.courier.guided import Guided
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
 from intake_server.courier.parts import readable, split, texts_of
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Arrived, Sealed, Work
 from intake_server.roster_view import RosterView
+from triage.guided import answers_text
 from triage.retention import Policy, promise_for
 from vault.addresses import Address as SealedAddress
 from vault.conversations import NewConversation
@@ -82,6 +86,7 @@ class Inbound:
     speech: Speech
     clock: Clock
     log: FilteringBoundLogger
+    guided: Guided | None = None
     commands: Commands = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
@@ -125,6 +130,8 @@ class Inbound:
         command = self.commands.read(tag, incoming.text or "")
         if command is not None:
             await self._obey(command, channel, incoming, tag)
+            return
+        if await self._asked(channel, incoming, tag, transport):
             return
         texts = texts_of(incoming)
         if texts:
@@ -220,6 +227,9 @@ class Inbound:
         sealed = []
         for place, text in enumerate(message.texts, start=1):
             content = _envelope(conversation_id, writer, place, text, message.incoming.at)
+            if message.asked_in is not None:
+                body = encode_body(Text(text, message.asked_in))
+                content = replace(content, format=Format.ANSWERS, body=body)
             envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
             sealed.append(Sealed(content.message_id, envelope))
         return Arrived(message.transport, sealed, bool(readable(message.incoming)))
@@ -243,8 +253,34 @@ class Inbound:
                 danger=False,
                 text=text,
                 language_hint="",
+                is_answers=message.asked_in is not None,
             )
             self.screening.offer(ToScreen(reference, copy))
+
+    # --- optional questions ---------------------------------------------------------------
+
+    async def _asked(
+        self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
+    ) -> bool:
+        """Whether the message belongs to the optional questions, and was taken care of."""
+        guided, texts = self.guided, split(readable(incoming))
+        if guided is None:
+            return False
+        # A picture beside it, or new keys, are for the team to know of.
+        is_plain = texts_of(incoming) == texts
+        step = guided.read(tag, transport, "".join(texts)) if is_plain else None
+        if step is None:
+            guided.forget(tag)
+            return False
+        if step.answers is not None:
+            texts = [answers_text(step.answers)]
+            await self._store(channel, _Message(incoming, tag, transport, texts, guided.language))
+        elif step.begins and await self._found(tag) is None:
+            # Nobody is asked anything before the team knows of them.
+            await self._store(channel, _Message(incoming, tag, transport, texts_of(incoming)))
+        guided.did(tag, step)
+        self.speech.say(channel, incoming.address, step.say)
+        return True
 
     # --- commands -------------------------------------------------------------------------
 
@@ -257,6 +293,8 @@ class Inbound:
         elif command is Command.ERASE:
             await self._erase(channel, tag)
             self.commands.done(tag)
+            if self.guided is not None:
+                self.guided.forget(tag)
             self.speech.part(channel, incoming.address)
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:
@@ -297,12 +335,16 @@ def _is_unreadable(incoming: Incoming) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """One arriving message: where it is from and what of it is stored."""
+    """One arriving message: where it is from and what of it is stored.
+
+    `asked_in` is the language of the questions where the text is answers to them.
+    """
 
     incoming: Incoming
     tag: bytes = field(repr=False)
     transport: bytes = field(repr=False)
     texts: list[str] = field(repr=False)
+    asked_in: str | None = None
 
 
 def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:

@@ -33,11 +33,15 @@ _SECONDS_AN_HOUR: Final = 3_600
 
 @dataclass(slots=True)
 class Speech:
-    """Says the organisation's fixed texts. `vanish_days`: the longest disappearing timer."""
+    """Says the organisation's fixed texts. `vanish_days`: the longest disappearing timer.
+
+    `offer` ends the answer to a first message: what else there is, if anything.
+    """
 
     answers: Answers
     vanish_days: int
     log: FilteringBoundLogger
+    offer: str = ""
     _speaking: set[asyncio.Task[None]] = field(default_factory=set)
 
     def welcome(self, channel: Channel, address: str, promise: Promise, *, text_only: bool) -> None:
@@ -73,7 +77,8 @@ class Speech:
         await self._tried(channel, lambda: channel.set_timer(address, seconds))
         days = str(-(-promise.inactivity_hours // _HOURS_A_DAY))
         greeting = self.answers.acknowledgement.replace("{days}", days)
-        texts = (greeting, self.answers.text_only if text_only else "")
+        offer = self.offer if greeting else ""
+        texts = (greeting, offer, self.answers.text_only if text_only else "")
         said = "\n\n".join(filter(None, texts))
         if said:
             await self._say(channel, address, said)

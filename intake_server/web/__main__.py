@@ -43,6 +43,7 @@ from intake_server.web.budgets import Budgets
 from intake_server.web.form import FormPath
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
+from intake_server.web.guided_pages import guided_files
 from intake_server.web.keys import KeySource
 from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
@@ -120,9 +121,10 @@ async def serving(
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
         answers = Api(work, keeper, keys, views, pace, opening, clock)
         public_url = settings.web.public_url
-        routes = Routes(
-            site, form, answers, load_static(_HERE / "static"), own_hosts(public_url), clock, log
-        )
+        static = load_static(_HERE / "static")
+        if site.guided:
+            static |= guided_files(site.languages)
+        routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(
             run_dir / "web-health.sock",

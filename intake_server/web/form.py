@@ -25,10 +25,27 @@ from intake_server.web.form_client import FormClient, OpenConversation
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, Words, split
 from intake_server.web.form_pages import Answer, FormPages
 from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
+from intake_server.web.guided_pages import (
+    answers_so_far,
+    question_before,
+    question_screen,
+    review_screen,
+    unsafe_screen,
+    with_answer,
+)
 from intake_server.web.keys import NotOpen
 from intake_server.web.opening import Opening
 from intake_server.web.view import Page, Site
 from intake_server.web.work import MalformedRequest, StaleKeys, Unavailable
+from triage.guided import (
+    QUESTIONS,
+    UNSAFE,
+    Answers,
+    Question,
+    answers_text,
+    is_over,
+    next_question,
+)
 from vault.keeper_protocol import Refused
 from vault.phrase import NotAPhrase, Phrase, new_phrase, read_phrase
 from vault.sealing import CannotOpen
@@ -64,6 +81,8 @@ class FormPath:
         pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
         if fields.do == "open":
             return pages.sent(pages.come_back(fields, pages.cannot_take()))
+        if fields.do in _GUIDED:
+            return pages.sent(_Turn(self, fields, pages).not_asked())
         return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), fields.do))
 
 
@@ -176,6 +195,100 @@ class _Turn:
         following = Fields(text=fields.rest)
         return await self.conversation(token.phrase, following, notice=" ".join(told).strip())
 
+    # --- optional questions ---------------------------------------------------------------
+
+    async def ask(self) -> Page:
+        """Ask the first question."""
+        return self.guided(QUESTIONS[0], {}) if self.path.site.guided else await self.look()
+
+    async def say(self) -> Page:
+        """Take one answer, or go back by one, and go on."""
+        fields = self.fields
+        answers = answers_so_far(fields.answers)
+        if fields.say == "back":
+            before = question_before(fields.question)
+            return await self.look() if before is None else self.guided(before, answers)
+        if fields.say == "again":
+            return self.guided(QUESTIONS[-1], answers)
+        answers = with_answer(answers, fields.question, fields.say)
+        if is_over(answers):
+            return await self.stop_asking()
+        return self.guided(next_question(fields.question), answers)
+
+    async def give(self) -> Page:
+        """Store the answers in the place of earlier ones."""
+        token, answers = self.kept(), answers_so_far(self.fields.answers)
+        if token is None:
+            return self.type_again()
+        if not answers:
+            return await self.look()
+        try:
+            await self.send_answers(token, answers)
+        except (TooMany, Unavailable, MalformedRequest):
+            return self.not_asked()
+        notice = self.pages.t("g09.answers_sent")
+        return await self.conversation(token.phrase, self.fields, notice=notice)
+
+    async def take_back(self) -> Page:
+        """Put no answers in the place of those that were given."""
+        token, pages, fields = self.kept(), self.pages, self.fields
+        if token is None:
+            return self.type_again()
+        try:
+            await self.send_answers(token, {})
+        except (TooMany, Unavailable, MalformedRequest):
+            problem = pages.t("g09.not_taken_back")
+            return await self.conversation(token.phrase, fields, problem=problem)
+        return await self.conversation(token.phrase, fields, notice=pages.t("g09.taken_back"))
+
+    async def stop_asking(self) -> Page:
+        """It is not safe to write: tell the team that, and show the phrase and the way out."""
+        token = self.kept()
+        if token is None:
+            return self.type_again()
+        try:
+            await self.send_answers(token, UNSAFE)
+        except (TooMany, Unavailable, MalformedRequest):
+            return self.not_asked()
+        return self.unsafe(token, told=True)
+
+    def unsafe(self, token: FormToken, *, told: bool) -> Page:
+        screen = unsafe_screen(self.pages.language, told=told)
+        kept = self.path.tokens.returned(token.phrase)
+        return self.pages.guided(kept, screen, self.fields, token.phrase)
+
+    def not_asked(self) -> Page:
+        """What is shown where a step of the questions failed: no answer is lost by it."""
+        token, fields, pages = self.kept(), self.fields, self.pages
+        if token is None:
+            return self.type_again()
+        answers = answers_so_far(fields.answers)
+        if fields.do == "say" and fields.say not in {"back", "again"}:
+            answers = with_answer(answers, fields.question, fields.say)
+        if is_over(answers):
+            return self.unsafe(token, told=False)
+        if not answers:
+            return pages.trouble(fields.token, fields, pages.cannot_take(), "look")
+        screen = review_screen(pages.language, answers, pages.t("g09.answers_not_sent"))
+        return pages.guided(fields.token, screen, fields)
+
+    async def send_answers(self, token: FormToken, answers: Answers) -> None:
+        """Seal and store them; raises CannotOpen, Refused, TooMany, Unavailable."""
+        language = self.pages.language.code
+        words = Words(answers_text(answers), language, danger=False, is_answers=True)
+        await self.path.client.send(token.phrase, token, words)
+
+    def guided(self, question: Question | None, answers: Answers) -> Page:
+        """The screen that asks this; without one, what would be sent."""
+        token, language = self.kept(), self.pages.language
+        if token is None:
+            return self.type_again()
+        if question is None:
+            screen = review_screen(language, answers)
+        else:
+            screen = question_screen(language, question, answers)
+        return self.pages.guided(self.fields.token, screen, self.fields)
+
     async def change_due(self) -> Page:
         """Move the day of forgetting."""
         token, pages, fields = self.kept(), self.pages, self.fields
@@ -271,6 +384,7 @@ class _Turn:
         )
 
 
+_GUIDED: Final = frozenset({"ask", "say", "give", "take"})
 _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyType(
     {
         "send": _Turn.send,
@@ -281,6 +395,10 @@ _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyTy
         "look": _Turn.look,
         "answer": _Turn.answer,
         "due": _Turn.change_due,
+        "ask": _Turn.ask,
+        "say": _Turn.say,
+        "give": _Turn.give,
+        "take": _Turn.take_back,
         "erase": _Turn.erase,
     }
 )

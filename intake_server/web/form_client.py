@@ -14,6 +14,7 @@ from typing import TypeVar
 from intake_server.clock import Clock
 from intake_server.web.form_fields import Words
 from intake_server.web.form_token import FormToken
+from intake_server.web.guided_pages import answers_so_far
 from intake_server.web.keys import KeySource, PublicKeys
 from intake_server.web.phrase_hash import hashed_phrase
 from intake_server.web.places import BoundedThreads, NoPlace
@@ -65,7 +66,8 @@ _BOTH_WAYS = (Direction.CLIENT_TO_TEAM, Direction.TEAM_TO_CLIENT)
 class ReadMessage:
     """A message as it can be shown. `text` is None where it did not open.
 
-    `missing` is how many messages of the same writer should stand before it.
+    `missing` is how many messages of the same writer should stand before it; `is_answers`: to
+    optional questions, and not words of the client's own.
     """
 
     from_team: bool
@@ -74,6 +76,7 @@ class ReadMessage:
     time_ms: int
     verified: bool
     missing: int = 0
+    is_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,12 @@ class OpenConversation:
     def has_news(self) -> bool:
         """Whether the last message is the team's."""
         return bool(self.messages) and self.messages[-1].from_team
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether answers to optional questions stand, and were not taken back."""
+        given = [one.text for one in self.messages if one.is_answers and one.verified]
+        return bool(given) and bool(answers_so_far(given[-1] or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +222,13 @@ class FormClient:
             epoch=0,
             time_ms=self.clock.unix() * 1000,
             danger=words.danger,
-            format=Format.MESSAGE,
+            format=Format.ANSWERS if words.is_answers else Format.MESSAGE,
             body=encode_body(Text(words.text, words.name)),
         )
         envelope = seal_envelope(content, Kind.MESSAGE, recipient, signer)
-        copy = ScreeningCopy(conversation_id, message_id, words.danger, words.text, "")
+        copy = ScreeningCopy(
+            conversation_id, message_id, words.danger, words.text, "", words.is_answers
+        )
         return Arriving(message_id, envelope, copy, words.danger)
 
     async def _proof(
@@ -306,6 +317,7 @@ def _shown(
                 envelope.time_ms,
                 verified,
                 place.missing,
+                envelope.format is Format.ANSWERS,
             )
 
 

@@ -17,7 +17,10 @@ from triage.text import (
 
 _MOST_FIELDS: Final = 20
 _MOST_BYTES_A_LETTER: Final = 4
-_TEXT_FIELDS: Final = ("do", "token", "text", "rest", "name", "phrase", "due", "language")
+_TEXT_FIELDS: Final = (
+    *("do", "token", "text", "rest", "name", "phrase", "due", "language"),
+    *("answers", "question", "say"),  # of the optional questions
+)
 
 
 class MalformedForm(ValueError):
@@ -44,6 +47,8 @@ class Words:
     name: str = field(repr=False)
     danger: bool
     left_out: int = 0
+    is_answers: bool = False
+    """To optional questions: then `text` is that of docs/envelope.md, section 13."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,9 @@ class Fields:
     due: str = ""
     language: str = ""
     danger: bool = False
+    answers: str = field(default="", repr=False)
+    question: str = field(default="", repr=False)
+    say: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, body: bytes) -> Fields:

@@ -16,6 +16,7 @@ from intake_server.pages import CLEAR_TRACES, Language
 from intake_server.web.dates import Dates
 from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
+from intake_server.web.guided_pages import GuidedScreen, answers_so_far
 from intake_server.web.view import Page, Row, Site, padded
 from intake_server.web.work import ClientState
 from vault.phrase import (
@@ -130,6 +131,25 @@ class FormPages:
             older_label=self.t("c35.older", count=self.dates.number(len(older))),
             rows=rows[-_SHOWN:],
             keeping=self.t("c35.keeping_text", date=day),
+            has_answered=opened.has_answers,
+        )
+
+    def guided(
+        self, token: str, screen: GuidedScreen, fields: Fields, phrase: Phrase | None = None
+    ) -> Page:
+        """A screen of the optional questions; what was being written is carried along.
+
+        `phrase` only where it must be shown.
+        """
+        return Page(
+            state="guided",
+            token=token,
+            text=fields.text,
+            rest=fields.rest,
+            danger=fields.danger,
+            guided=screen,
+            words=() if phrase is None else words(phrase),
+            digits="" if phrase is None else " ".join(digits(phrase)),
         )
 
     def trouble(self, token: str, fields: Fields, problem: str, retry: str) -> Page:
@@ -251,10 +271,17 @@ class FormPages:
             told = [self.t("c30.you", time=time)]
             if state is not None:
                 told.append(self.t(_STATES[state]))
-            return Row(side, " · ".join(told), message.text)
+            return Row(side, " · ".join(told), self._own_text(message))
         key = "c30.new_from" if is_new else "c30.from"
         name = message.name or self.t("c30.our_team")
         return Row(side, self.t(key, name=name, time=time), message.text)
+
+    def _own_text(self, message: ReadMessage) -> str:
+        """What the client wrote; of answers only that there are some: a bystander may read it."""
+        if not message.is_answers:
+            return message.text or ""
+        given = answers_so_far(message.text or "")
+        return self.t("g09.row_answers" if given else "g09.row_taken_back")
 
     def _missing(self, count: int) -> str:
         if count == 1:

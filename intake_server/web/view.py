@@ -30,6 +30,7 @@ from intake_server.pages import (
 from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
+from intake_server.web.guided_pages import GuidedScreen
 from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
@@ -97,6 +98,8 @@ class Page:
     erase_problem: str = ""
     erased_at: str = ""
     retry: str = ""
+    guided: GuidedScreen | None = None
+    has_answered: bool = False
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
@@ -110,6 +113,7 @@ class Site:
         """
         self.nobody_reads = nobody_reads
         self.screening = settings.screening.mode == "on"
+        self.guided = settings.guided.questions
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -193,6 +197,7 @@ class Site:
             ],
             "form_token": _TOKEN_PLACE,
             "zone": self.zone.key,
+            "guided": self.guided,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,

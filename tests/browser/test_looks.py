@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.conftest import a_client
 from tests.browser.looks import CLIENT_WIDTHS, DESK_WIDTHS, Looks
 from tests.browser.phone import Phone, a_phone
 from tests.browser.wording import desk as t
@@ -137,6 +138,26 @@ async def test_every_screen_of_the_desk(desk, mira, zoe):
     await desk.lock()
     await desk.shows(t("lock.with_password"))
     await look("locked")
+    faultless(looks)
+
+
+async def test_signs_routes_and_steps_of_the_desk(house, desk, net):
+    """Everything that the panel on the right can say about one message."""
+    text = "I am 15 and my boss took my passport and hits me. I will find you and kill you"
+    looks = Looks()
+    async with a_client(house.stack, net, text) as client:
+        await desk.open(to_text(client.conversation))
+        side = desk.page.locator(".side")
+        await side.locator(".found ol li").first.wait_for()
+        for said in ("route.staff_safety", "route.yours", "findings.minor_plain", "steps.none"):
+            await desk.shows(t(said))
+        await side.get_by_text(t("findings.add"), exact=True).click()
+        await looks.take(desk.page, "signs", DESK_WIDTHS)
+        await desk.page.keyboard.press("Escape")
+        await desk.button("team.title").click()
+        await desk.shows(t("learning.nothing"))
+        await looks.take(desk.page, "team and rules", DESK_WIDTHS)
+        await desk.page.keyboard.press("Escape")
     faultless(looks)
 
 

@@ -36,6 +36,7 @@ exit_url = "http://127.0.0.1:{exit}/"
 hours = ["{day} 20:00-21:00"]
 signposts = [{{ name = "Other House", telephone = "+00 000" }}]
 [screening]
+mode = "{screening}"
 languages = ["en"]
 [channels.loopback]
 enabled = true
@@ -76,7 +77,9 @@ def a_day_off() -> str:
 class Stack:
     """One installation in its own short folder; may be stopped and started again."""
 
-    def __init__(self, folder: Path, *, more: str = "", records: int = RECORDS) -> None:
+    def __init__(
+        self, folder: Path, *, more: str = "", records: int = RECORDS, screening: str = "on"
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.web_port, self.desk_port, self.exit_port = free_port(), free_port(), free_port()
@@ -89,6 +92,7 @@ class Stack:
                 exit=self.exit_port,
                 records=records,
                 more=more,
+                screening=screening,
             )
         )
         self.log = folder / "log"

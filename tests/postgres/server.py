@@ -51,6 +51,7 @@ log_duration = on
 """Everything said: what does not reach this log is kept out by the roles."""
 EMPTY = """
 DELETE FROM conversations; DELETE FROM staff; DELETE FROM changes;
+DELETE FROM indicator_counts;
 UPDATE meta SET pairing = NULL, commit_counter = 0, prune_below = 0, prune_hour = 0;
 """
 
@@ -132,8 +133,9 @@ class Server:
         try:
             yield self.url(name)
         finally:
-            with self.as_superuser() as raw:
-                raw.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_name(name)))
+            if self.folder is None:  # our own server is thrown away with all of them
+                with self.as_superuser() as raw:
+                    raw.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_name(name)))
 
 
 def _name(name: str) -> sql.Identifier:

@@ -1,7 +1,10 @@
 """What only PostgreSQL does: a lock for each writer, notifications, connections that break."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from vault.engine import Database, DatabaseBusy, DatabaseFailed
 from vault.engine_postgres import PostgresWriter
 from vault.postgres_server import server_of
 
+ROOT = Path(__file__).parents[2]
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = %s AND pid <> pg_backend_pid()"
@@ -132,3 +136,12 @@ async def test_numbers_have_no_gaps_after_what_failed(database):
             await database.write(first_contact(new_conversation(epoch=0)))
     found = await database.read(lambda c: changes.since(c, 0))
     assert [each.number for each in found] == [1, 2, 3]
+
+
+def test_who_uses_sqlite_loads_no_libpq():
+    code = (
+        "import sys, vault.engine, vault.schema, vault.backup, intake_server.restore, "
+        "intake_server.prepare, intake_server.web.__main__, intake_server.commands_backup\n"
+        "sys.exit('psycopg' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

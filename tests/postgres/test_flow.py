@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows import test_story
+from tests.flows import test_story, test_team
 from tests.flows.people import Counsellor
 from tests.flows.stack import a_stack, http
 from tests.postgres.server import psql, running
@@ -20,6 +20,8 @@ STORIES = [
     test_story.test_it_all_stands_after_a_restart,
     test_story.test_fifty_claims_at_once_have_one_winner,
     test_story.test_retries_and_double_taps_store_one_message,
+    test_team.test_a_second_counsellor_a_removal_and_new_keys,
+    test_team.test_a_lost_password_an_admin_without_conversations_and_a_lying_server,
 ]
 
 

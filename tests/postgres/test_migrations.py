@@ -28,19 +28,20 @@ ROOT = Path(__file__).parents[2]
 REVISIONS = sorted(
     script.revision for script in ScriptDirectory(str(schema._SCRIPTS)).walk_revisions()
 )
-SECOND = '''
-"""A second migration, for tests."""
+HEAD, NEXT = REVISIONS[-1], "9998"
+SECOND = f'''
+"""One more migration, for tests."""
 import os, signal
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 
 def upgrade():
     with op.batch_alter_table("conversations") as table:
         table.add_column(sa.Column("team", sa.Integer(), nullable=False, server_default="1"))
-    {more}
+    {{more}}
 
 def downgrade():
     with op.batch_alter_table("conversations") as table:
@@ -62,7 +63,7 @@ def second(tmp_path):
     def make(more="pass"):
         scripts = tmp_path / "migrations"
         shutil.copytree(schema._SCRIPTS, scripts)
-        (scripts / "versions" / "0002_for_tests.py").write_text(SECOND.replace("{more}", more))
+        (scripts / "versions" / f"{NEXT}_for_tests.py").write_text(SECOND.replace("{more}", more))
         return scripts
 
     return make
@@ -72,7 +73,7 @@ def second(tmp_path):
 def newer(second, monkeypatch):
     def install(more="pass"):
         monkeypatch.setattr(schema, "_SCRIPTS", second(more))
-        monkeypatch.setattr(tables, "SCHEMA", "0002")
+        monkeypatch.setattr(tables, "SCHEMA", NEXT)
 
     return install
 
@@ -123,7 +124,24 @@ def fill_after_0001(raw):
         raw.execute(insert.format(sql.Identifier(table), columns, marks), list(every.values()))
 
 
-FILL_AFTER = {"0001": fill_after_0001}
+def one_more_row(revision, table, row):
+    """What a later migration made, with one row, beside one in every first table."""
+
+    def fill(raw):
+        fill_after_0001(raw)
+        values = getattr(importlib.import_module(f"tests.migrations.migration_{revision}"), row)
+        marks = sql.SQL(", ").join([sql.Placeholder()] * len(values))
+        insert = sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(table), marks)
+        raw.execute(insert, values)
+
+    return fill
+
+
+FILL_AFTER = {
+    "0001": fill_after_0001,
+    "0002": one_more_row("0002", "organisation", "VERSION"),
+    "0003": one_more_row("0003", "indicator_counts", "COUNT"),
+}
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -133,8 +151,7 @@ def test_down_and_up_again_with_rows_in_every_table(own, revision):
     assert before.check_after  # the case that SQLite runs too
     with closing(connect(server, None)) as raw:
         FILL_AFTER[revision](raw)
-    scripts = ScriptDirectory(str(schema._SCRIPTS))
-    schema_postgres.to_revision(server, scripts.get_revision(revision).down_revision or "base")
+    schema_postgres.to_revision(server, "base")
     with closing(connect(server, None)) as raw:
         left = raw.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
     assert left == [("alembic_version",)]
@@ -146,8 +163,8 @@ async def test_an_upgrade_keeps_every_row_and_every_right(own, newer):
     await fill(own)
     before = contents(own)
     newer()
-    assert migrate(own) == Migrated("0001", "0002")
-    assert migrate(own) == Migrated("0002", "0002")
+    assert migrate(own) == Migrated(HEAD, NEXT)
+    assert migrate(own) == Migrated(NEXT, NEXT)
     after = contents(own)
     assert after["messages"] == before["messages"]
     assert after["conversations"] == [(*row, 1) for row in before["conversations"]]
@@ -170,7 +187,7 @@ async def test_an_upgrade_that_is_killed_in_the_middle_changes_nothing(own, seco
     before = contents(own)
     scripts = second("os.kill(os.getpid(), signal.SIGKILL)")
     killed = subprocess.run(  # noqa: ASYNC221 -- nothing else runs here
-        [sys.executable, Path(__file__).with_name("killed_migration.py"), own, scripts, "0002"],
+        [sys.executable, Path(__file__).with_name("killed_migration.py"), own, scripts, NEXT],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
@@ -179,7 +196,7 @@ async def test_an_upgrade_that_is_killed_in_the_middle_changes_nothing(own, seco
     assert contents(own) == before
     shutil.rmtree(scripts)
     newer()
-    assert migrate(own) == Migrated("0001", "0002")  # the same again ends it
+    assert migrate(own) == Migrated(HEAD, NEXT)  # the same again ends it
 
 
 async def test_another_schema_is_not_opened(own):
@@ -208,7 +225,7 @@ async def test_of_two_upgrades_at_once_the_second_finds_it_done(own, newer):
     await fill(own)
     newer()
     done = await asyncio.gather(*(asyncio.to_thread(migrate, own) for _ in range(2)))
-    assert {each.after for each in done} == {"0002"}
+    assert {each.after for each in done} == {NEXT}
     assert len(await read_queue(own)) == 10
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from triage.screening.findings import UNKNOWN_LANGUAGE, Screening, Why
 from triage.screening.reading import Reading, read_all, read_by
-from triage.screening.rules import Rule, RuleSet, WordList, starting
+from triage.screening.rules import Rule, RuleSet, WordList, waking
 from triage.screening.weigh import Weighed, weigh
 from triage.screening.words import read_words
 
@@ -74,21 +74,26 @@ def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
 def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
     """Guess the language by the share of frequent words; ``und`` if none is frequent enough."""
     best, name = 0.0, UNKNOWN_LANGUAGE
-    readings = [reading for reading in readings if WordList.COMMON in reading.matcher.hits]
+    counts: dict[int, int] = {}  # nearly all languages read the same list of words
     for reading in readings:
+        if WordList.COMMON not in reading.matcher.hits:
+            continue
         hinted = reading.pack.language in hints
-        share = _share(reading)
+        words = reading.words
+        if id(words) not in counts:
+            counts[id(words)] = sum([word.is_word for word in words])
+        share = _share(reading, counts[id(words)])
         if share >= (_KNOWN_SHARE_HINTED if hinted else _KNOWN_SHARE) and share > best:
             best, name = share, reading.pack.language
     return name
 
 
-def _share(reading: Reading) -> float:
+def _share(reading: Reading, counted: int) -> float:
     """Return which share of the words is frequent in the language or was understood by a rule."""
-    understood = {place for match in reading.matches for place in range(match.first, match.after)}
-    understood |= reading.matcher.places(WordList.COMMON)
-    counted = sum(word.is_word for word in reading.words)
-    known = sum(reading.words[place].is_word for place in understood)
+    understood = set(reading.matcher.places(WordList.COMMON))
+    for match in reading.matches:
+        understood.update(range(match.first, match.after))
+    known = sum([reading.words[place].is_word for place in understood])
     return known / counted if counted else 0.0
 
 
@@ -106,7 +111,7 @@ def failed_examples(rules: RuleSet) -> list[FailedExample]:
     failed: list[FailedExample] = []
     for pack in rules.packs:
         for rule in pack.rules:
-            alone = replace(pack, rules=(rule,), starting=starting((rule,)))
+            alone = replace(pack, rules=(rule,), waking=waking((rule,)))
             for examples, should_match in ((rule.hits, True), (rule.misses, False)):
                 failed += [
                     FailedExample(rule, example, should_match)

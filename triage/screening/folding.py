@@ -6,7 +6,9 @@ way round. What may or may not be meant (letters of another script, digits for l
 letters) gives further spellings of a word, which are tried beside it.
 """
 
+import re
 import unicodedata
+from functools import lru_cache
 from itertools import chain, groupby
 from typing import Final
 
@@ -36,7 +38,8 @@ _PLAIN: Final = str.maketrans("", "", "'`")
 def fold(word: str) -> str:
     """Return the form in which words are compared."""
     if word.isascii():
-        return word.lower().translate(_PLAIN)
+        lower = word.lower()
+        return lower if lower.isalnum() else lower.translate(_PLAIN)
     spread = unicodedata.normalize("NFKD", word).casefold().translate(_SAME)
     return unicodedata.normalize("NFC", spread)
 
@@ -45,8 +48,12 @@ _STACKERS: Final = frozenset("\u1039\u17d2")
 """Burmese virama and Khmer coeng: the letter after them stands under the one before."""
 
 
+@lru_cache(maxsize=8192)
 def fold_cluster(cluster: str) -> str:
-    """Return a cluster of an unspaced script with its signs in one order, invisible ones out."""
+    """Return a cluster of an unspaced script with its signs in one order, invisible ones out.
+
+    What was made of a cluster is kept, as there are only some thousand of them.
+    """
     visible = fold(cluster)
     units: list[str] = []
     for character in visible[1:]:
@@ -75,29 +82,30 @@ _DIGITS_FOR_LETTERS: Final = (
 )
 
 
+_DRAWN_OUT: Final = re.compile(r"(.)\1\1", re.DOTALL)
+"""No word has three equal letters in a row."""
+_LATIN: Final = re.compile("[a-z]")
+
+
 def further_spellings(folded: str) -> tuple[str, ...]:
     """Return other words that ``folded`` may stand for, without itself (see the module)."""
-    if folded.isalpha() and folded.isascii() and not _is_drawn_out(folded):
+    drawn_out = _DRAWN_OUT.search(folded) is not None
+    if folded.isalpha() and not drawn_out and (folded.isascii() or not _LATIN.search(folded)):
         return ()
     found = [folded, *_one_script(folded)]
     if any(character in "0134578@$" for character in folded):
         found += [folded.translate(table) for table in _DIGITS_FOR_LETTERS]
     for word in tuple(found):
-        if _is_drawn_out(word):
+        if _DRAWN_OUT.search(word):
             runs = [(letter, len(list(run))) for letter, run in groupby(word)]
             found.append("".join(letter * min(length, 2) for letter, length in runs))
             found.append("".join(letter for letter, _ in runs))
     return tuple(dict.fromkeys(found))[1:]
 
 
-def _is_drawn_out(word: str) -> bool:
-    """No word has three equal letters in a row."""
-    return any(a == b == c for a, b, c in zip(word, word[1:], word[2:], strict=False))
-
-
 def _one_script(word: str) -> list[str]:
     """Return a word of mixed scripts in each single one that it can be read in."""
-    if word.isascii() or not any("a" <= character <= "z" for character in word):
+    if word.isascii() or not _LATIN.search(word):
         return []
     latin, cyrillic = word.translate(_TO_LATIN), word.translate(_TO_CYRILLIC)
     found = [latin] if latin.isascii() else []

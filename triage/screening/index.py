@@ -2,16 +2,22 @@
 
 Asking seventeen languages for each word would be most of the work of screening, and nearly all of
 them would say no. So their first letters are put together once, and only those are asked that have
-a word which starts so. What they say of the most frequent words is kept.
+a word which starts so. What they say of the words of the rules and their examples, and of forms of
+these, is kept from one message to the next. No other word of a message is: no name, nothing
+misspelt.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
-from triage.screening.tree import Token
-from triage.screening.words import Word, as_word
+from triage.screening.tree import Token, is_prefix_key
+from triage.screening.words import Word
 
 __all__ = ["WordIndex"]
+
+_MOST_KEPT: Final = 40_000
+_KEPT_NUMBERS: Final = 100
 
 
 class WordIndex:
@@ -27,16 +33,37 @@ class WordIndex:
         self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
 
         self._lexicons = lexicons
-        self._usual = frozenset().union(*(lexicon.usual for lexicon in lexicons))
+        self._own = frozenset[str]().union(*(lexicon.own_words() for lexicon in lexicons))
         self._kept: dict[str, list[tuple[int, Token]]] = {}
+        self._numbers: dict[int, list[Token]] = {}
 
     def known(self, word: Word) -> Sequence[tuple[int, Token]]:
         """Return what each language that knows a word knows of it."""
-        if len(word.spellings) > 1 or word.spellings[0] not in self._usual:
+        if len(word.spellings) > 1:
             return self._asked(word)
-        known = self._kept.get(word.spellings[0])
+        written = word.spellings[0]
+        known = self._kept.get(written)
         if known is None:
-            known = self._kept[word.spellings[0]] = self._asked(as_word(word.spellings[0]))
+            known = self._asked(word)
+            if written in self._own or self._are_forms(known):
+                self._kept[written] = known
+        return known
+
+    def _are_forms(self, known: Sequence[tuple[int, Token]]) -> bool:
+        """Say whether a word is a form of words of the rules, and not one that starts like them."""
+        return (
+            bool(known)
+            and len(self._kept) < _MOST_KEPT
+            and not any(is_prefix_key(key) for _, token in known for key in token.keys)
+        )
+
+    def numbers(self, number: int) -> Sequence[Token]:
+        """Return what each language knows of a number in digits."""
+        known = self._numbers.get(number)
+        if known is None:
+            known = [lexicon.of_number(number) for lexicon in self._lexicons]
+            if number < _KEPT_NUMBERS:
+                self._numbers[number] = known
         return known
 
     def _asked(self, word: Word) -> list[tuple[int, Token]]:

@@ -6,7 +6,7 @@ or by its base forms (``Morphology``). Words that no rule speaks of are unknown 
 most words of a message, in most languages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from triage.screening.guesses import Guesses
 from triage.screening.respelling import ROMAN, Respelling, unchanged
-from triage.screening.tree import Node, Token, following
+from triage.screening.tree import Node, Token, exact_key, following, prefix_key
 from triage.screening.words import Word
 
 __all__ = ["HEAD", "EnglishEndings", "Lexicon", "Morphology", "NoMorphology", "Token", "Vocabulary"]
@@ -112,17 +112,19 @@ class Lexicon:
         self,
         vocabulary: Vocabulary,
         words: frozenset[str],
+        exact: frozenset[str] = frozenset(),
         prefixes: frozenset[str] = frozenset(),
         guesses: Guesses | None = None,
         tree: Node | None = None,
-        usual: frozenset[str] = frozenset(),
+        examples: frozenset[str] = frozenset(),
     ) -> None:
-        """``words``: all that stand in phrases; ``prefixes``: those written with a star.
+        """``words``: all that stand in phrases; ``exact``: those that stand only as written.
 
-        ``usual``: words met so often that what is known of them is worth keeping.
+        ``prefixes``: those written with a star; ``examples``: the words of the rules' examples.
         """
-        self.usual = usual
-        self._tree = tree or Node()
+        self._examples = examples
+        self._exact = exact
+        self._root = (tree or Node(),)
         self._vocabulary = vocabulary
         self._known = words.union(vocabulary.numbers)
         self._prefixes = prefixes
@@ -148,7 +150,10 @@ class Lexicon:
         )
 
     def merged(self, words: Sequence[Word]) -> Sequence[Word]:
-        """Return the words with numbers of several words ("mười lăm") as one word each."""
+        """Return the words with numbers of several words ("mười lăm") as one word each.
+
+        Without any such number they are the same list.
+        """
         phrases = self._vocabulary.number_phrases
         if not phrases:
             return words
@@ -164,13 +169,17 @@ class Lexicon:
             else:
                 found.append(words[place])
                 place += 1
-        return found
+        return found if len(found) < len(words) else words
 
     def _stand(self, parts: tuple[str, ...], words: Sequence[Word], place: int) -> bool:
         there = words[place : place + len(parts)]
         return len(there) == len(parts) and all(
             part in word.spellings[:1] for part, word in zip(parts, there, strict=True)
         )
+
+    def own_words(self) -> frozenset[str]:
+        """Return the words that stand in the files of the language, its examples included."""
+        return self._known.union(self._spelling, self._irregular, self._examples)
 
     @property
     def is_respelt(self) -> bool:
@@ -209,7 +218,7 @@ class Lexicon:
         if self.guesses is None or not word.is_word or not word.spellings:
             return None
         meant = self.guesses.near(word.spellings[0])
-        return self._rooted(Token(meant, meant, None, guess=True)) if meant else None
+        return self._rooted(self._keys(meant, meant), None, guess=True) if meant else None
 
     def _token(self, spellings: tuple[str, ...], roman: str) -> Token | None:
         more = [self._spelling[one] for one in spellings if one in self._spelling]
@@ -234,18 +243,27 @@ class Lexicon:
         number = (
             next((numbers[form] for form in kept if form in numbers), None) if numbers else None
         )
-        forms = tuple(dict.fromkeys(kept))
-        return self._rooted(Token(written, forms, number, prefixes))
+        return self._rooted(self._keys(kept, written, prefixes), number)
 
-    def _rooted(self, token: Token) -> Token:
-        nodes = following(self._tree, token)
-        token.ends = tuple(dict.fromkeys(name for node in nodes for name in node.concepts))
-        token.roots = [node for node in nodes if node.goes_on]
+    def _keys(
+        self, forms: Iterable[str], written: Iterable[str], prefixes: Iterable[str] = ()
+    ) -> tuple[str, ...]:
+        keys = list(forms)
+        keys += [exact_key(one) for one in written if one in self._exact]
+        keys += map(prefix_key, prefixes)
+        return tuple(dict.fromkeys(keys))
+
+    def _rooted(self, keys: tuple[str, ...], number: int | None, *, guess: bool = False) -> Token:
+        token = Token(keys, number, guess)
+        nodes = following(self._root, token)
+        if nodes:
+            token.ends = tuple(dict.fromkeys(name for node in nodes for name in node.concepts))
+            token.roots = [node for node in nodes if node.goes_on]
         return token
 
     def of_number(self, number: int | None) -> Token:
         """Return a number in digits as this language knows it."""
-        return self._rooted(Token((), (), number))
+        return self._rooted((), number)
 
     def _romanised_as(self, key: str) -> list[str]:
         """Return the words, and the beginnings of words, that a romanised word may be."""

@@ -16,8 +16,9 @@ Theory of operation
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -31,6 +32,7 @@ REACH: Final = 4
 _REACH_AFTER: Final = 3
 _ACTOR_REACH: Final = 4
 _BESIDE: Final = 3
+_SHORT_NEGATOR: Final = 1
 MOST_MATCHES: Final = 4
 
 Hit = tuple[int, int]
@@ -58,29 +60,37 @@ class Matcher:
         self._words = words
         self._tokens = tokens
         self._pack = pack
-        self.hits = concept_hits(words, tokens)
+        self.hits, self.covered = concept_hits(words, tokens)
+        self._there = set(self.hits)
         self._merged: dict[frozenset[str], list[Hit]] = {}
         self._places: dict[WordList, frozenset[int]] = {}
 
     def matches(self) -> list[Match]:
         """Return where the rules match, by rule and then by place."""
-        concepts = [name for name in self.hits if name in self._pack.starting]
-        numbers = {number for name in concepts for number in self._pack.starting[name]}
+        there, waking, rules = self._there, self._pack.waking, self._pack.rules
+        numbers: set[int] = set()
+        for name in there:
+            if name in waking:
+                numbers.update(waking[name])
         found: list[Match] = []
         for number in sorted(numbers):
-            rule = self._pack.rules[number]
-            if rule.longest_text is None or self._count() <= rule.longest_text:
-                found += self._of_rule(rule)
+            rule = rules[number]
+            for part in rule.parts:
+                if part.isdisjoint(there):
+                    break  # nothing of one part is there at all: most rules, for most messages
+            else:
+                if rule.longest_text is None or self._count() <= rule.longest_text:
+                    found += self._of_rule(rule)
         return found
 
     def places(self, which: WordList) -> frozenset[int]:
         """Return the words that stand in one of the language's lists."""
-        if which not in self._places:
+        places = self._places.get(which)
+        if places is None:
             spans = self.hits.get(which, ())
-            self._places[which] = frozenset(
-                p for first, after in spans for p in range(first, after)
-            )
-        return self._places[which]
+            places = frozenset([p for first, after in spans for p in range(first, after)])
+            self._places[which] = places
+        return places
 
     def _count(self) -> int:
         """Return how many words and numbers the message has."""
@@ -91,11 +101,10 @@ class Matcher:
         """Return the accepted places of one rule, none inside another."""
         if rule.needs and not self._merge(rule.needs):
             return []
-        for part in rule.parts:
-            if part.isdisjoint(self.hits):
-                return []  # nothing of one part is there at all: most rules, for most messages
-        orders = permutations(rule.parts) if rule.any_order else [rule.parts]
-        spans = sorted({span for parts in orders for span in self._spans(rule, tuple(parts))})
+        orders = permutations(rule.parts) if rule.any_order else (rule.parts,)
+        spans = [span for parts in orders for span in self._spans(rule, parts)]
+        if len(spans) > 1:
+            spans = sorted(set(spans))
         found: list[Match] = []
         for first, after, guess in spans:
             if found and after <= found[-1].after:
@@ -103,50 +112,60 @@ class Matcher:
             found.append(Match(rule, first, after, guess))
         return found[:MOST_MATCHES]
 
-    def _spans(
-        self, rule: Rule, parts: tuple[frozenset[str], ...]
-    ) -> Iterator[tuple[int, int, bool]]:
-        accepted = 0
+    def _spans(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> list[tuple[int, int, bool]]:
+        found: list[tuple[int, int, bool]] = []
         for start in self._merge(parts[0]):
             chain = self._chain(rule, start, parts)
             if chain is not None and self._stands(rule, chain):
-                yield chain[0][0], chain[-1][1], any(map(self._is_guessed, chain))
-                accepted += 1
-                if accepted == MOST_MATCHES:
-                    return
+                found.append((chain[0][0], chain[-1][1], any(map(self._is_guessed, chain))))
+                if len(found) == MOST_MATCHES:
+                    break
+        return found
 
     def _is_guessed(self, hit: Hit) -> bool:
         return any(token is not None and token.guess for token in self._tokens[hit[0] : hit[1]])
 
     def _merge(self, concepts: frozenset[str]) -> list[Hit]:
-        if concepts not in self._merged:
-            hits = {hit for concept in concepts for hit in self.hits.get(concept, ())}
-            self._merged[concepts] = sorted(hits)
-        return self._merged[concepts]
+        merged = self._merged.get(concepts)
+        if merged is None:
+            lists = [self.hits[concept] for concept in concepts if concept in self.hits]
+            # Those of one concept are in order and different already.
+            merged = (
+                lists[0] if len(lists) == 1 else sorted({hit for hits in lists for hit in hits})
+            )
+            self._merged[concepts] = merged
+        return merged
 
     def _chain(
         self, rule: Rule, start: Hit, parts: tuple[frozenset[str], ...]
     ) -> tuple[Hit, ...] | None:
-        chain, sentence = [start], self._words[start[0]].sentence
+        if len(parts) == 1:
+            return (start,)
+        found, sentence = [start], self._words[start[0]].sentence
+        gap, after = rule.gap * self._pack.step, start[1]
         for part in parts[1:]:
             hits = self._merge(part)
-            place = bisect_left(hits, (chain[-1][1], 0))
-            gap = rule.gap * self._pack.step
-            if place == len(hits) or hits[place][0] - chain[-1][1] > gap:
+            place = bisect_left(hits, (after, 0))
+            if place == len(hits) or hits[place][0] - after > gap:
                 return None
             # Of the phrases that start at the nearest place, the longest says most.
             longest = bisect_right(hits, (hits[place][0], len(self._words) + 1)) - 1
             if not rule.across and self._words[hits[longest][0]].sentence != sentence:
                 return None
-            chain.append(hits[longest])
-        return tuple(chain)
+            found.append(hits[longest])
+            after = hits[longest][1]
+        return tuple(found)
 
     def _stands(self, rule: Rule, chain: tuple[Hit, ...]) -> bool:
         first, after = chain[0][0], chain[-1][1]
         if rule.negation is Negation.BLOCKS and self._is_negated(chain):
             return False
+        if rule.negation is Negation.IGNORED and self._is_out_of_reach(chain):
+            return False
         if rule.by_others and self._writer_acts(first):
             return False
+        if not rule.excludes:
+            return True
         begin, end = self._sentence(first)
         beside = _BESIDE * self._pack.step
         return not (
@@ -181,50 +200,71 @@ class Matcher:
         end = bisect_right(self._words, number, key=_sentence_of)
         return begin, end
 
-    def _is_person(self, place: int) -> bool:
-        return place in self.places(WordList.SELF_SUBJECTS) or place in self.places(
-            WordList.OTHER_SUBJECTS
-        )
+    @cached_property
+    def _persons(self) -> frozenset[int]:
+        return self.places(WordList.SELF_SUBJECTS) | self.places(WordList.OTHER_SUBJECTS)
+
+    @cached_property
+    def _stops(self) -> frozenset[int]:
+        """Where a negator's reach ends."""
+        return self._persons | self.places(WordList.BREAKS)
+
+    @cached_property
+    def _negating(self) -> frozenset[int]:
+        """Where a word stands that turns what follows into its opposite."""
+        negators = self.places(WordList.NEGATORS) | self.places(WordList.NEGATORS_AFTER)
+        undone = self.places(WordList.NOT_NEGATING)
+        return frozenset([place for place in negators if place + 1 not in undone])
 
     def _is_negated(self, chain: tuple[Hit, ...]) -> bool:
-        for (_, left), (right, _) in pairwise(chain):
-            if any(self._negates(place) for place in range(left, right)):
-                return True
-        first = chain[0][0]
-        # Who acts opens a clause of their own: only a word right before it can negate it.
-        reach = 1 if self._is_person(first) else REACH
-        if any(self._negates(place) for place in self._before(first, reach * self._pack.step)):
-            return True
-        return self._is_negated_after(chain)
-
-    def _negates(self, place: int) -> bool:
-        negators = self.places(WordList.NEGATORS)
-        if place not in negators and place not in self.places(WordList.NEGATORS_AFTER):
+        negating = self._negating
+        if not negating:
             return False
-        return place + 1 not in self.places(WordList.NOT_NEGATING)
+        for (_, left), (right, _) in pairwise(chain):
+            if left < right and not negating.isdisjoint(range(left, right)):
+                return True
+        return self._is_negated_before(chain[0][0]) or self._is_negated_after(chain)
+
+    def _is_negated_before(self, first: int) -> bool:
+        """Go back from a match, to the nearest break or other person, for a negator."""
+        # Who acts opens a clause of their own: only a word right before it can negate it.
+        reach = (1 if first in self._persons else REACH) * self._pack.step
+        negating, stops, words = self._negating, self._stops, self._words
+        clause = words[first].clause
+        for place in range(first - 1, max(-1, first - 1 - reach), -1):
+            if words[place].clause != clause or place in stops:
+                return False
+            if place in negating:
+                return True
+        return False
+
+    def _is_out_of_reach(self, chain: tuple[Hit, ...]) -> bool:
+        """Say whether a negator that a rule looks for belongs to another clause than the rest.
+
+        "Nobody beats me and I get my pay" is not "nobody gives me my pay".
+        """
+        negators, breaks = self.places(WordList.NEGATORS), self.places(WordList.BREAKS)
+        for (first, after), (until, _) in pairwise(chain):
+            if first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
+                continue
+            if self._words[until].clause != self._words[first].clause or any(
+                place in breaks for place in range(after, until)
+            ):
+                return True
+        return False
 
     def _is_negated_after(self, chain: tuple[Hit, ...]) -> bool:
         negators, after = self.places(WordList.NEGATORS_AFTER), chain[-1][1]
         if not negators:
             return False
         clause = self._words[after - 1].clause
-        breaks = self.places(WordList.BREAKS)
         last = min(len(self._words), after + _REACH_AFTER * self._pack.step)
         for place in range(after, last):
-            if self._words[place].clause != clause or place in breaks or self._is_person(place):
+            if self._words[place].clause != clause or place in self._stops:
                 return False
             if place in negators:
                 return place + 1 not in self.places(WordList.NOT_NEGATING)
         return False
-
-    def _before(self, first: int, reach: int) -> Iterator[int]:
-        """Go back from a match, to the nearest break or other person, at most ``reach`` words."""
-        breaks = self.places(WordList.BREAKS)
-        clause = self._words[first].clause
-        for place in range(first - 1, max(-1, first - 1 - reach), -1):
-            if self._words[place].clause != clause or place in breaks or self._is_person(place):
-                return
-            yield place
 
     def _writer_acts(self, first: int) -> bool:
         """Say whether the nearest person before the match, in its clause, is the writer."""
@@ -243,21 +283,39 @@ def _sentence_of(word: Word) -> int:
     return word.sentence
 
 
-def concept_hits(words: Sequence[Word], tokens: Sequence[Token | None]) -> Mapping[str, list[Hit]]:
-    """Return where phrases of each concept stand."""
+def concept_hits(
+    words: Sequence[Word], tokens: Sequence[Token | None]
+) -> tuple[Mapping[str, list[Hit]], set[int]]:
+    """Return where phrases of each concept stand, in order of place and then of length.
+
+    With it the places of all words that belong to one.
+    """
     hits: defaultdict[str, list[Hit]] = defaultdict(list)
-    for first, token in enumerate(tokens):
-        if token is None:
-            continue
-        for concept in token.ends:
-            hits[concept].append((first, first + 1))
-        nodes, place = token.roots, first + 1
-        while nodes and place < len(words) and words[place].sentence == words[first].sentence:
+    covered: set[int] = set()
+    after_last = len(words)
+    for first, token in [(place, token) for place, token in enumerate(tokens) if token]:
+        place = first + 1
+        if token.ends:
+            hit = (first, place)
+            covered.add(first)
+            for concept in token.ends:
+                hits[concept].append(hit)
+        nodes = token.roots
+        while nodes and place < after_last:
             next_token = tokens[place]
-            if next_token is None:
+            if next_token is None or words[place].sentence != words[first].sentence:
                 break
-            nodes = [after for node in nodes for after in following(node, next_token)]
+            nodes = following(nodes, next_token)
+            if not nodes:
+                break
             place += 1
-            for concept in {concept for node in nodes for concept in node.concepts}:
-                hits[concept].append((first, place))
-    return dict(hits)
+            if len(nodes) == 1:
+                concepts: Collection[str] = nodes[0].concepts
+            else:
+                concepts = {concept for node in nodes for concept in node.concepts}
+            if concepts:
+                hit = (first, place)
+                covered.update(range(first, place))
+                for concept in concepts:
+                    hits[concept].append(hit)
+    return dict(hits), covered

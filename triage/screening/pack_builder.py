@@ -1,5 +1,6 @@
 """From the parts of a language's files to what messages are compared with."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
@@ -14,13 +15,14 @@ from triage.screening.forms import (
 )
 from triage.screening.guesses import MOST_FORMS_GUESSED, SHORTEST_GUESSED, by_halves
 from triage.screening.lexicon import HEAD
-from triage.screening.pack_shape import PackShape, rule_shape, tree_shape
+from triage.screening.match import concept_hits
+from triage.screening.pack_shape import PackShape, pack_of, rule_shape, tree_shape
 from triage.screening.phrases import Concepts, read_phrase
 from triage.screening.respelling import RESPELLINGS, USUAL, romanised
 from triage.screening.rule_entry import WrongError, as_string, as_table, split
 from triage.screening.rules import Rule, WordList
 from triage.screening.tree import Exact, Phrase, Prefix
-from triage.screening.words import is_unspaced
+from triage.screening.words import is_unspaced, read_words
 
 __all__ = ["LISTS", "WORD_KEYS", "LanguageParts", "build_shape", "dictionary_of", "inflected"]
 
@@ -79,16 +81,18 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
     }
     guesses = _guesses(known)
     stems = joined_stems(known, roman) if kind == "simplemma" else {}
-    return PackShape(
+    shape = PackShape(
         language=language.name,
         reviewed_by=language.reviewed_by,
         step=_CLUSTERS_A_WORD if kind == "characters" else 1,
         rules=[rule_shape(rule) for rule in language.rules.values()],
         nodes=tree_shape(language.concepts.tree()),
+        often={},
+        examples=[],
         words=sorted(plain | exact),
         bare=sorted(plain) if kind == "arabic" else [],
+        exact=sorted(exact),
         prefixes=sorted(prefixes),
-        usual=sorted(_usual(language.concepts)),
         morphology=kind,
         respelling=spellings,
         stems=stems,
@@ -108,6 +112,28 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
             {one for source in known for real in source.guessable.values() for one in real}
         ),
     )
+    shape["often"] = _often(shape)
+    shape["examples"] = _example_words(shape)
+    return shape
+
+
+def _often(shape: PackShape) -> dict[str, int]:
+    """Return how many examples have each concept; of a rule the first is enough."""
+    lexicon = pack_of(shape).lexicon
+    counts: Counter[str] = Counter()
+    for rule in shape["rules"]:
+        for example in rule.get("hits", [])[:1]:
+            words = lexicon.merged(read_words(example))
+            counts.update(concept_hits(words, lexicon.tokens(words))[0].keys())
+    return dict(sorted(counts.items()))
+
+
+def _example_words(shape: PackShape) -> list[str]:
+    """Return the words of the examples that can be nothing else."""
+    rules = shape["rules"]
+    texts = [text for rule in rules for text in (*rule.get("hits", []), *rule.get("misses", []))]
+    words = {word.spellings for word in read_words("\n".join(texts))}
+    return sorted(spellings[0] for spellings in words if len(spellings) == 1)
 
 
 def _roman_keys(words: Iterable[str], roman: Callable[[str], str] | None) -> dict[str, list[str]]:
@@ -116,13 +142,6 @@ def _roman_keys(words: Iterable[str], roman: Callable[[str], str] | None) -> dic
         for word in sorted(words):
             keys.setdefault(roman(word), []).append(word)
     return keys
-
-
-def _usual(concepts: Concepts) -> frozenset[str]:
-    """Return the words of the language's lists: most words of most messages."""
-    elements = {element for phrase in concepts.listed() for element in phrase}
-    words = {element.word if isinstance(element, Exact) else element for element in elements}
-    return frozenset(word for word in words if isinstance(word, str))
 
 
 def _morphology(table: Mapping[str, object]) -> str:

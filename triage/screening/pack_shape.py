@@ -21,20 +21,21 @@ from triage.screening.forms import DictionaryForms
 from triage.screening.guesses import Guesses
 from triage.screening.lexicon import EnglishEndings, Lexicon, Morphology, NoMorphology, Vocabulary
 from triage.screening.respelling import RESPELLINGS, unchanged
-from triage.screening.rules import Negation, Pack, Rule, Signal, starting
+from triage.screening.rules import Negation, Pack, Rule, Signal, waking
 from triage.screening.tree import Node, NumberRange
 
 __all__ = ["PackShape", "decode_shape", "encode_shape", "pack_of", "rule_shape", "tree_shape"]
 
 NodeShape = list[Any]
-"""Concepts that end here; then branches by word, exact word and start, each to the number of a
-node, and by numbers as [low, high, node]. A node where nothing goes on has its concepts alone."""
+"""Concepts that end here; then branches by key, each to the number of a node, and by numbers as
+[low, high, node]. A node where nothing goes on has its concepts alone."""
 
 
 class PackShape(TypedDict):
     """All of one language; see ``Lexicon``, ``Vocabulary`` and ``Guesses`` for what is meant.
 
-    ``bare`` are the words from which Arabic affixes are taken off.
+    ``bare`` are the words from which Arabic affixes are taken off; ``often`` says how many of the
+    rules' examples have a concept, and ``examples`` are the words of these.
     """
 
     language: str
@@ -42,10 +43,12 @@ class PackShape(TypedDict):
     step: int
     rules: list[dict[str, Any]]
     nodes: list[NodeShape]
+    often: dict[str, int]
+    examples: list[str]
     words: list[str]
     bare: list[str]
+    exact: list[str]
     prefixes: list[str]
-    usual: list[str]
     morphology: str
     respelling: str
     stems: dict[str, list[list[str]]]
@@ -121,12 +124,9 @@ def tree_shape(root: Node) -> list[NodeShape]:
     def number_of(node: Node) -> int:
         shape: NodeShape = list(node.concepts)
         if node.goes_on:
-            branches = [
-                {key: number_of(after) for key, after in places.items()}
-                for places in (node.words, node.exact, node.prefixes)
-            ]
+            branches = {key: number_of(after) for key, after in node.branches.items()}
             ranges = [[key.low, key.high, number_of(at)] for key, at in node.numbers.items()]
-            shape = [shape, *branches, ranges]
+            shape = [shape, branches, ranges]
         key = json.dumps(shape)
         if key not in numbers:
             numbers[key] = len(nodes)
@@ -142,14 +142,10 @@ def _tree(shapes: Sequence[NodeShape]) -> Node:
     for shape in shapes:
         node = Node()
         if shape and isinstance(shape[0], list):
-            concepts, words, exact, prefixes, ranges = shape
+            concepts, branches, ranges = shape
             node.concepts = tuple(concepts)
-            if words:
-                node.words = {word: nodes[at] for word, at in words.items()}
-            if exact:
-                node.exact = {word: nodes[at] for word, at in exact.items()}
-            if prefixes:
-                node.prefixes = {start: nodes[at] for start, at in prefixes.items()}
+            if branches:
+                node.branches = {key: nodes[at] for key, at in branches.items()}
             if ranges:
                 node.numbers = {NumberRange(low, high): nodes[at] for low, high, at in ranges}
         else:
@@ -166,13 +162,14 @@ def pack_of(shape: PackShape) -> Pack:
         lexicon=Lexicon(
             _vocabulary(shape),
             frozenset(shape["words"]),
+            frozenset(shape["exact"]),
             frozenset(shape["prefixes"]),
             Guesses(shape["guesses"], shape["real"], shape["halves"]) if shape["guesses"] else None,
             _tree(shape["nodes"]),
-            frozenset(shape["usual"]),
+            frozenset(shape["examples"]),
         ),
         rules=rules,
-        starting=starting(rules),
+        waking=waking(rules, shape["often"]),
         step=shape["step"],
         reviewed_by=shape["reviewed_by"],
     )

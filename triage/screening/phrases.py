@@ -95,12 +95,6 @@ class Concepts:
             if lists or not name.startswith(_LIST):
                 yield from phrases
 
-    def listed(self) -> Iterator[Phrase]:
-        """Return the phrases of the language's lists alone."""
-        for name, phrases in self._phrases.items():
-            if name.startswith(_LIST):
-                yield from phrases
-
     def tree(self) -> Node:
         """Return the tree of all phrases."""
         root = Node()

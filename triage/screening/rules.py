@@ -8,6 +8,8 @@ from TOML and checks them; nothing here opens a file.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Final
 
 from triage.screening.findings import Flag, Route, Strength
 from triage.screening.index import WordIndex
@@ -21,7 +23,7 @@ __all__ = [
     "RuleSet",
     "Signal",
     "WordList",
-    "starting",
+    "waking",
 ]
 
 
@@ -87,6 +89,11 @@ class Rule:
     hits: tuple[str, ...] = ()
     misses: tuple[str, ...] = ()
 
+    @property
+    def excludes(self) -> bool:
+        """Say whether some concepts must not stand beside a match."""
+        return bool(self.unless or self.unless_before or self.unless_after or self.unless_next)
+
 
 @unique
 class WordList(StrEnum):
@@ -120,24 +127,34 @@ class Pack:
     """Everything for one language.
 
     ``step`` is how many of its words make one word as rules count: 3 where they are clusters.
-    ``starting`` holds, for each concept, the numbers of the rules that it may start.
+    ``waking`` holds, for each concept, the numbers of the rules that may match where it stands;
+    a rule is woken by one of its parts only, the rarest.
     ``reviewed_by`` names who, native, has read the rules; empty where nobody has.
     """
 
     language: str
     lexicon: Lexicon
     rules: tuple[Rule, ...]
-    starting: Mapping[str, tuple[int, ...]]
+    waking: Mapping[str, tuple[int, ...]]
     step: int = 1
     reviewed_by: str = ""
 
 
-def starting(rules: Sequence[Rule]) -> Mapping[str, tuple[int, ...]]:
-    """Return for each concept the numbers of the rules that one of its phrases may start."""
+_NOT_KNOWN: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+def waking(
+    rules: Sequence[Rule], often: Mapping[str, int] = _NOT_KNOWN
+) -> Mapping[str, tuple[int, ...]]:
+    """Return for each concept the numbers of the rules to look at where it stands.
+
+    ``often`` says how many of a language's examples have a concept; what a rule finds does not
+    depend on it, only how many rules are looked at in vain.
+    """
     found: dict[str, list[int]] = {}
     for number, rule in enumerate(rules):
-        first = frozenset().union(*rule.parts) if rule.any_order else rule.parts[0]
-        for concept in first:
+        rarest = min(rule.parts, key=lambda part: sum(often.get(one, 0) for one in part))
+        for concept in rarest:
             found.setdefault(concept, []).append(number)
     return {concept: tuple(numbers) for concept, numbers in found.items()}
 

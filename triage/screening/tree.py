@@ -1,6 +1,6 @@
 """The phrases of a language as a tree, and words on their way through it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -14,7 +14,10 @@ __all__ = [
     "Prefix",
     "Token",
     "add_phrase",
+    "exact_key",
     "following",
+    "is_prefix_key",
+    "prefix_key",
 ]
 
 
@@ -46,25 +49,43 @@ Phrase = tuple[Element, ...]
 
 
 class Node:
-    """A place in the tree of phrases; ``concepts`` are those of which a phrase ends here."""
+    """A place in the tree of phrases; ``concepts`` are those of which a phrase ends here.
 
-    __slots__ = ("concepts", "exact", "numbers", "prefixes", "words")
+    ``branches`` are the places after it by the key of a word: itself, ``=word`` where it must
+    stand exactly so, ``word*`` where it may go on. One dictionary for the three is a single look
+    for most words, and there are millions of looks.
+    """
+
+    __slots__ = ("branches", "concepts", "numbers")
 
     def __init__(self) -> None:
         """Start as a leaf; most places stay one, and a leaf holds nothing of its own."""
-        self.words: Mapping[str, Node] = _NOTHING
-        self.exact: Mapping[str, Node] = _NOTHING
-        self.prefixes: Mapping[str, Node] = _NOTHING
+        self.branches: Mapping[str, Node] = _NOTHING
         self.numbers: Mapping[NumberRange, Node] = _NOTHING
         self.concepts: tuple[str, ...] = ()
 
     @property
     def goes_on(self) -> bool:
         """Say whether phrases go on from here."""
-        return bool(self.words or self.exact or self.prefixes or self.numbers)
+        return bool(self.branches or self.numbers)
 
 
 _NOTHING: Final[Mapping[Any, Node]] = MappingProxyType({})
+
+
+def exact_key(word: str) -> str:
+    """Return the key of a word that must stand exactly so."""
+    return f"={word}"
+
+
+def prefix_key(start: str) -> str:
+    """Return the key of words that start so."""
+    return f"{start}*"
+
+
+def is_prefix_key(key: str) -> bool:
+    """Say whether a key is that of words that start so."""
+    return key[-1] == "*"
 
 
 def add_phrase(root: Node, phrase: Phrase, concept: str) -> None:
@@ -73,13 +94,13 @@ def add_phrase(root: Node, phrase: Phrase, concept: str) -> None:
     for element in phrase:
         match element:
             case Exact(word):
-                node.exact, node = _grown(node.exact, word)
+                node.branches, node = _grown(node.branches, exact_key(word))
             case Prefix(start):
-                node.prefixes, node = _grown(node.prefixes, start)
+                node.branches, node = _grown(node.branches, prefix_key(start))
             case NumberRange():
                 node.numbers, node = _grown(node.numbers, element)
             case str():
-                node.words, node = _grown(node.words, element)
+                node.branches, node = _grown(node.branches, element)
     if concept not in node.concepts:
         node.concepts = (*node.concepts, concept)
 
@@ -95,31 +116,30 @@ def _grown(branches: Mapping[Key, Node], key: Key) -> tuple[Mapping[Key, Node], 
 class Token:
     """A word as one language knows it.
 
-    ``written`` are its spellings as typed, for what must stand exactly so; ``forms`` those and
-    its base forms. ``prefixes`` are those written with a star that it starts with. ``guess``: it
-    is taken for a word that is spelt nearly so. ``ends`` are the concepts of which it is a whole
-    phrase, and ``roots`` the places in the language's tree where longer ones go on after it.
+    ``keys`` are those under which the tree may hold it: its base forms, its spellings as typed
+    for what must stand exactly so, and what it starts with. ``guess``: it is taken for a word
+    that is spelt nearly so. ``ends`` are the concepts of which it is a whole phrase, and
+    ``roots`` the places in the language's tree where longer ones go on after it.
     """
 
-    written: tuple[str, ...]
-    forms: tuple[str, ...]
+    keys: tuple[str, ...]
     number: int | None
-    prefixes: tuple[str, ...] = ()
     guess: bool = False
     ends: Sequence[str] = ()
     roots: Sequence[Node] = ()
 
 
-def following(node: Node, token: Token) -> list[Node]:
-    """Return the places to which a word leads from a place of the tree."""
-    words, exact, prefixes = node.words, node.exact, node.prefixes
-    found = [words[form] for form in token.forms if form in words] if words else []
-    if exact:
-        found += [exact[written] for written in token.written if written in exact]
-    if prefixes and token.prefixes:
-        found += [prefixes[start] for start in token.prefixes if start in prefixes]
-    if token.number is not None:
-        for numbers, after in node.numbers.items():
-            if numbers.low <= token.number <= numbers.high:
-                found.append(after)
+def following(nodes: Iterable[Node], token: Token) -> list[Node]:
+    """Return the places to which a word leads from places of the tree."""
+    found: list[Node] = []
+    keys, number = token.keys, token.number
+    for node in nodes:
+        branches = node.branches
+        for key in keys:
+            if key in branches:
+                found.append(branches[key])  # noqa: PERF401 -- slower for the usual one key
+        if number is not None:
+            for numbers, after in node.numbers.items():
+                if numbers.low <= number <= numbers.high:
+                    found.append(after)
     return found

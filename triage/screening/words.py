@@ -26,7 +26,7 @@ from triage.screening.folding import APOSTROPHES, fold, fold_cluster, further_sp
 from triage.screening.respelling import roman_key
 from triage.screening.zawgyi import Placed, is_zawgyi, to_unicode
 
-__all__ = ["LONGEST_WORD", "Word", "as_word", "cluster_end", "is_unspaced", "read_words"]
+__all__ = ["LONGEST_WORD", "Word", "cluster_end", "is_unspaced", "read_words"]
 
 LONGEST_WORD: Final = 64
 _MOST_DIGITS: Final = 9
@@ -47,8 +47,7 @@ class Word:
     """One word, cluster, number or sign.
 
     ``spellings`` holds the word as written, folded, and what else it may be; none for a number
-    and for what is too long to be a word; ``roman`` its key as a romanised word. ``number`` is
-    its value in digits.
+    and for what is too long to be a word. ``number`` is its value in digits.
     """
 
     start: int
@@ -59,7 +58,11 @@ class Word:
     clause: int
     is_word: bool
     is_cluster: bool = False
-    roman: str = ""
+
+    @property
+    def roman(self) -> str:
+        """Its key as a romanised word, empty for what cannot be one."""
+        return "" if self.is_cluster else roman_key(self.spellings[0])
 
     @property
     def is_digit(self) -> bool:
@@ -161,10 +164,7 @@ class _Reader:
             if kind == "word":
                 self._word(start, end)
             elif kind == "cluster":
-                spelt = (
-                    (fold_cluster(self._text[start:end]),) if end - start <= LONGEST_WORD else ()
-                )
-                self._add(start, end, spelt, is_word=True, is_cluster=True)
+                self._cluster(start, end)
             elif kind == "number":
                 self._add(start, end, (), _value(self._text[start:end]))
             elif kind == "symbol":
@@ -186,19 +186,24 @@ class _Reader:
             self._add(start, end, (), is_word=True)
             return
         folded = fold(self._text[start:end])
-        spellings = (folded, *further_spellings(folded), *self._elided(start, end))
+        if not folded:  # a hamza alone
+            self._add(start, end, (), is_word=True)
+            return
+        spellings: tuple[str, ...] = (folded,)
+        if further := further_spellings(folded):
+            spellings += further
+        if self._classes.find("A", start, end) > 0:
+            spellings += self._elided(start, end)
         if self._classes[end : end + 1] == "D" and self._classes[end + 1 : end + 2] != "D":
             spellings = (*spellings, folded + self._text[end])
         if self._found and self._found[-1].end == start and self._found[-1].is_digit:
             start -= 1
             spellings = (*spellings, self._text[start] + folded)
-        self._add(start, end, spellings, is_word=True, roman=roman_key(folded))
+        self._add(start, end, spellings, is_word=True)
 
     def _elided(self, start: int, end: int) -> tuple[str, ...]:
         """Return the word behind an elided one: ``argent`` in ``l'argent``, ``il`` in ``qu'il``."""
         place = self._classes.find("A", start, end)
-        if place < 0:
-            return ()
         before, behind = fold(self._text[start:place]), fold(self._text[place + 1 : end])
         is_elided = len(before) <= _LONGEST_ELIDED or before.endswith("qu")
         return (behind,) if is_elided and len(behind) > 1 else ()
@@ -212,19 +217,11 @@ class _Reader:
         *,
         is_word: bool = False,
         is_cluster: bool = False,
-        roman: str = "",
     ) -> None:
-        place = (self._sentence, self._clause)
-        self._found.append(Word(start, end, spellings, number, *place, is_word, is_cluster, roman))
-
-
-def as_word(folded: str) -> Word:
-    """Return a word that stands alone, or a cluster; for what is known before any text is."""
-    cluster = is_unspaced(folded[0])
-    roman = "" if cluster else roman_key(folded)
-    return Word(
-        0, len(folded), (folded,), None, 0, 0, is_word=True, is_cluster=cluster, roman=roman
-    )
+        sentence, clause = self._sentence, self._clause
+        self._found.append(
+            Word(start, end, spellings, number, sentence, clause, is_word, is_cluster)
+        )
 
 
 def cluster_end(text: str, place: int) -> int:

@@ -8,10 +8,20 @@ import stat
 
 import pytest
 
-from bots.channel import Attachment, ChannelRefused, ChannelUnavailable, Refusal, RefusedBecause
+from bots.channel import (
+    Attachment,
+    ChannelCannotStart,
+    ChannelRefused,
+    ChannelUnavailable,
+    Refusal,
+    RefusedBecause,
+)
 from bots.deltachat import channel as under_test
+from bots.deltachat.account import Identity, make_account
 from bots.deltachat.arriving import text_of
-from tests.bots.deltachat.post import PATIENCE
+from bots.deltachat.core import Core, program
+from bots.deltachat.voice import DeltaVoice
+from tests.bots.deltachat.post import PATIENCE, mail_account, names
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,6 +115,25 @@ async def test_a_reply_goes_as_soon_as_the_mail_server_is_back(bench):
     outgoing.mend()
     await sending
     assert await person.hear() == "here"
+
+
+@pytest.mark.long
+async def test_a_second_account_writes_to_the_hotline_again_and_again(bench, server, tmp_path):
+    taker, folder = Taker(), tmp_path / "canary"
+    await bench.channel.start(taker.take)
+    folder.mkdir()
+    core = await Core.start(program(), folder / "state")
+    account = mail_account(f"canary{next(names)}", server.imap, server.smtp)
+    identity = Identity(folder / "identity.backup", "a passphrase of the test")
+    await make_account(core, account, display_name="Info", identity=identity)
+    await core.close()
+    (folder / "invite.txt").write_text(f"{bench.invite}\n")
+    voice = DeltaVoice(folder, folder / "invite.txt")
+    for text in ("canary 1", "canary 2"):
+        await voice.say(text)
+        assert (await taker.next()).text == text
+    with pytest.raises(ChannelCannotStart):
+        await DeltaVoice(tmp_path / "none", folder / "invite.txt").say("nothing")
 
 
 async def test_a_lost_folder_comes_back_from_the_identity_with_the_same_invite(bench):

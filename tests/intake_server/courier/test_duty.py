@@ -162,6 +162,15 @@ async def test_an_alarm_is_told_once_within_five_minutes_at_any_hour(room):
     assert await room.later(300) == ["Please look after it."]
 
 
+async def test_counsellors_hear_that_something_may_have_been_missed(room):
+    await room.enrol(hours=("mon 12:00-13:00",))
+    room.alarms = {"signal_gap_suspected"}
+    said = "Something may have been missed. Please have a look."
+    assert await room.later(1_800) == [said]
+    room.clock.at += 7 * 3_600
+    assert await room.later(60) == []
+
+
 async def test_a_burst_of_alarms_is_one_message_in_half_an_hour(room):
     await room.enrol(alarms=True, pings=False)
     said = []

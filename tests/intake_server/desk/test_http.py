@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intake_server.desk import bodies, team_bodies
+from intake_server.desk import bodies, indicators_api, team_bodies
 from intake_server.desk.bodies import Body, Sized, read_body, read_token, to_text
 from intake_server.desk.page import client_page_url
 from intake_server.desk.routes import own_hosts, transport_headers
@@ -58,6 +58,9 @@ BODIES = {
     "/api/rewrap/behind": team_bodies.Behind,
     "/api/rewrap/open": team_bodies.OldWrap,
     "/api/rewrap": team_bodies.Rewrap,
+    "/api/indicators/count": indicators_api.Decisions,
+    "/api/indicators/report": bodies.Nothing,
+    "/api/safeguarding": bodies.Nothing,
 }
 
 

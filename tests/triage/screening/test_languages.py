@@ -106,6 +106,12 @@ RUSSIAN_FORMS = {"ru": "забрать забра ть л ли ла\nпаспо�
 SERBIAN_FORMS = {"hbs": "oduzeti oduz eti eo ela eli\npasos pasos = a e"}
 
 
+@pytest.mark.parametrize("text", ["ء", "ء اخذ جوازي", "a ـ b", "5ء"])
+def test_a_letter_of_which_nothing_is_left_is_no_word_of_a_rule(taxonomy, text):
+    rules = load_rules(taxonomy, {"ar": ARABIC})
+    assert screen(text, rules).urgency >= 1
+
+
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [

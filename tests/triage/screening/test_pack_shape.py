@@ -1,6 +1,7 @@
 """A language put together beforehand is the same as one from its files, or is not used at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,10 @@ from intake_server import screening_rules
 from intake_server.screening_rules import read_rules
 from triage.screening.engine import screen
 from triage.screening.pack_shape import decode_shape, encode_shape
+from triage.screening.reading import read_by
 from triage.screening.rule_files import RulesRefusedError, compile_rules, load_rules
+from triage.screening.rules import waking
+from triage.screening.words import read_words
 
 SOURCES = "a digest"
 SMALL = """
@@ -43,6 +47,25 @@ def test_rules_from_a_shape_find_what_rules_from_files_find(rules, taxonomy, eng
     assert len(examples) > 100
     for text in examples:
         assert screen(text, compiled) == screen(text, rules)
+
+
+def test_which_part_wakes_a_rule_changes_nothing_of_what_it_finds(rules):
+    (pack,) = rules.packs
+    texts = [text for rule in pack.rules for text in rule.hits[:1]]
+    usual = [read_by(pack, read_words(text)).matches for text in texts]
+    concepts = sorted(pack.waking)
+    for order in (concepts, concepts[::-1]):
+        often = {concept: count for count, concept in enumerate(order)}
+        other = replace(pack, waking=waking(pack.rules, often))
+        assert [read_by(other, read_words(text)).matches for text in texts] == usual
+
+
+def test_only_words_that_stand_in_the_files_are_kept_and_their_forms(taxonomy):
+    index = load_rules(taxonomy, {"en.toml": SMALL}).index
+    for text in ("he took my passport", "Marisol taking passports", "pasport", "p4ssport"):
+        for word in read_words(text):
+            index.known(word)
+    assert set(index._kept) == {"he", "took", "my", "passport", "taking", "passports"}
 
 
 def test_a_file_made_twice_is_the_same(taxonomy, english, shape):
