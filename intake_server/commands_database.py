@@ -47,7 +47,7 @@ def tables(*, folder: Path | None, config: Path | None) -> None:
     if sqlite_path(settings.data) is not None:
         raise click.ClickException("The database is SQLite. `havenline up` makes it.")
     from vault import schema_postgres  # noqa: PLC0415  # who uses SQLite loads no libpq
-    from vault.postgres_server import server_of  # noqa: PLC0415  # as above
+    from vault.postgres_server import server_of  # noqa: PLC0415  # PostgreSQL alone, as above
 
     url = settings.data.database_url
     with sentences():

@@ -20,6 +20,7 @@ from bots.channel import ChannelCannotStart
 FILE_NAME: Final = "account.json"
 _PATIENCE: Final = 30.0
 _ADD: Final = "Sign in: havenline channels add matrix"
+_AGAIN: Final = "Sign in again: havenline channels add matrix --again"
 _LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -46,9 +47,9 @@ def read_account(folder: Path) -> Account:
     except FileNotFoundError:
         raise AccountError(f"{file} is missing. {_ADD}") from None
     except (OSError, ValueError, TypeError):
-        raise AccountError(f"{file} cannot be read. {_ADD}") from None
+        raise AccountError(f"{file} cannot be read. {_AGAIN}") from None
     if not all(isinstance(value, str) and value for value in asdict(account).values()):
-        raise AccountError(f"{file} is not complete. {_ADD}")
+        raise AccountError(f"{file} is not complete. {_AGAIN}")
     check_homeserver(account.homeserver)
     return account
 

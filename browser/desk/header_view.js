@@ -37,6 +37,7 @@ export function newHeaderView(
   const soon = el("p", { class: "banner", role: "alert", hidden: true });
   const held = el("p", { class: "banner held", role: "status", hidden: true });
   const progress = el("p", { class: "banner", role: "status", hidden: true });
+  const late = el("p", { class: "banner late", role: "status", hidden: true });
   const said = el("p", { class: "said-once", role: "status" });
   let quiet = null;
 
@@ -59,7 +60,7 @@ export function newHeaderView(
   render();
   const stops = [rows.watch(render), trouble.watch(render)];
   return {
-    elements: [bar, banner, soon, held, progress, said],
+    elements: [bar, banner, late, soon, held, progress, said],
     render,
 
     /** Says something once, for a while. */
@@ -81,6 +82,14 @@ export function newHeaderView(
     showProgress(text) {
       progress.hidden = text === "";
       progress.textContent = text;
+    },
+
+    /** @param {string} text of what is too old and must be seen to; "" where nothing is */
+    showLate(text) {
+      if (late.textContent !== text) {
+        late.hidden = text === "";
+        late.textContent = text;
+      }
     },
 
     /** An answer that is held while another conversation is on the screen. */

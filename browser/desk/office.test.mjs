@@ -7,7 +7,7 @@ import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "../envelope/bytes.js
 import { sign } from "../envelope/sealing.js";
 import { staffKeys } from "../envelope/wraps.js";
 import { readVersion, signDetails, signedPart } from "./organisation.js";
-import { kindOf } from "./ready_view.js";
+import { kindOf, mirrorIsLate } from "./ready_view.js";
 import { STEPS, stepOf } from "./story_steps.js";
 
 const keys = staffKeys(Uint8Array.from({ length: 32 }, (_, i) => i)).sign;
@@ -68,4 +68,14 @@ test("a line is done, to do, too old, or only better with", () => {
     [{ state: "late", required: false }, "late"],
   ];
   kinds.forEach(([line, kind]) => assert.equal(kindOf(line), kind));
+});
+
+test("a mirror that is too old is said on top of the desk, one that is missing is not", () => {
+  const t = (id, { date }) => `${id} ${date}`;
+  t.day = () => "5 Dec";
+  const says = (state, since) =>
+    mirrorIsLate(t, { lines: [{ name: "backup", state: "late", since: 1 }, { name: "mirror", state, since }] });
+  assert.equal(says("late", 9), "ready.mirror_late 5 Dec");
+  assert.equal(says("late", 0), "ready.mirror_late –");
+  assert.deepEqual([says("missing", 0), says("done", 9)], ["", ""]);
 });

@@ -9,6 +9,10 @@ const SIGNS = { done: "✓", missing: "!", late: "!" };
 export const kindOf = ({ state, required }) =>
   state === "done" ? "done" : state === "late" ? "late" : required ? "todo" : "advice";
 
+/** @returns {string} what a line says */
+const lineText = (t, { name, state, since }) =>
+  t(`ready.${name}_${state}`, { date: since ? t.day(since * 1000) : "–" });
+
 /**
  * @param {Function} t @param {object} answer of /api/office/ready
  * @param {(goes: string) => void} onGo
@@ -16,16 +20,12 @@ export const kindOf = ({ state, required }) =>
 export function readyList(t, { lines, open, mode, reachable }, onGo) {
   const rows = lines.map((line) => {
     const kind = kindOf(line);
-    const name = `ready.${line.name}`;
-    const since = line.since ? t.day(line.since * 1000) : "–";
-    const said =
-      line.state === "late" ? t(`${name}_late`, { date: since }) : t(`${name}_${line.state}`, { date: since });
     return el(
       "li",
       { class: `ready-${kind}`, "data-line": line.name, "data-state": line.state },
       el("span", { class: "ready-sign", "aria-hidden": "true" }, SIGNS[line.state]),
-      el("span", { class: "ready-words" }, el("strong", {}, t(`ready.kind_${kind}`)), " ", said),
-      kind !== "done" && line.goes === "server" && el("p", { class: "hint" }, t(`${name}_how`)),
+      el("span", { class: "ready-words" }, el("strong", {}, t(`ready.kind_${kind}`)), " ", lineText(t, line)),
+      kind !== "done" && line.goes === "server" && el("p", { class: "hint" }, t(`ready.${line.name}_how`)),
       kind !== "done" &&
         line.goes !== "server" &&
         button(t(`ready.go_${line.goes}`), () => onGo(line.goes)),
@@ -45,6 +45,12 @@ export function readyList(t, { lines, open, mode, reachable }, onGo) {
       el("p", { class: "choices" }, button(t("ready.go_real"), () => onGo("mode"))),
     el("ul", { class: "ready-lines" }, rows),
   );
+}
+
+/** @returns {string} what is said on top of the desk while the keys' mirror is too old; else "" */
+export function mirrorIsLate(t, { lines }) {
+  const mirror = lines.find(({ name, state }) => name === "mirror" && state === "late");
+  return mirror ? lineText(t, mirror) : "";
 }
 
 /**

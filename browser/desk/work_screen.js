@@ -12,7 +12,7 @@ import { newIdle } from "./idle.js";
 import { newOrganisation } from "./organisation.js";
 import { newQueueView } from "./queue_view.js";
 import { actionOf, newDoublePress } from "./shortcuts.js";
-import { newReadyView } from "./ready_view.js";
+import { mirrorIsLate, newReadyView } from "./ready_view.js";
 import { newRewrapping } from "./rewrapping.js";
 import { newRulesView } from "./rules_view.js";
 import { sheet } from "./sheet.js";
@@ -26,6 +26,7 @@ import { doingTrouble, openingTrouble } from "./troubles.js";
 
 const TICK_MS = 200;
 const SPREAD_MS = 1_500;
+const LOOK_AGAIN_MS = 60_000;
 const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel", "touchstart"];
 const GONE = { erased: "talk.erased_by_client", forgotten: "talk.forgotten" };
 
@@ -308,6 +309,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
 
   function onKnown(answer) {
     clientUrl = answer.client_page_url;
+    header.showLate(mirrorIsLate(t, answer));
     if (session.mode && !answer.chosen) {
       const { mode } = session;
       session.mode = null; // chosen in the set-up by the first person; signed once they are in
@@ -436,6 +438,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   if (home) {
     showHome();
   }
+  const homeTimer = setInterval(() => home?.look(), LOOK_AGAIN_MS);
   session.teamChanged = teamChanged;
   followTeam();
 
@@ -447,6 +450,7 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     state.end();
     rewrapping.end();
     clearInterval(timer);
+    clearInterval(homeTimer);
     TOUCHES.forEach((name) => document.removeEventListener(name, touch));
     document.removeEventListener("keydown", onKey);
     document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());

@@ -50,7 +50,7 @@ log_duration = on
 """
 """Everything said: what does not reach this log is kept out by the roles."""
 EMPTY = """
-DELETE FROM conversations; DELETE FROM staff; DELETE FROM changes;
+DELETE FROM conversations; DELETE FROM staff; DELETE FROM changes; DELETE FROM organisation;
 DELETE FROM indicator_counts;
 UPDATE meta SET pairing = NULL, commit_counter = 0, prune_below = 0, prune_hour = 0;
 """

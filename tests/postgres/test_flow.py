@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows import test_story, test_team
+from tests.flows.colleagues import Colleague
 from tests.flows.people import Counsellor
 from tests.flows.stack import a_stack, http
 from tests.postgres.server import psql, running
@@ -20,8 +21,6 @@ STORIES = [
     test_story.test_it_all_stands_after_a_restart,
     test_story.test_fifty_claims_at_once_have_one_winner,
     test_story.test_retries_and_double_taps_store_one_message,
-    test_team.test_a_second_counsellor_a_removal_and_new_keys,
-    test_team.test_a_lost_password_an_admin_without_conversations_and_a_lying_server,
 ]
 
 
@@ -56,6 +55,13 @@ async def ana(stack, net):
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 async def test_on_postgres(story, stack, net, ana):
     await story(stack, net, ana)
+
+
+async def test_on_postgres_with_a_team(stack, net):
+    first = Colleague(stack, net)
+    await first.set_up()
+    await first.sign_in()
+    await test_team.test_a_second_counsellor_a_removal_and_new_keys(stack, net, first)
 
 
 async def test_on_postgres_over_a_messenger(stack, ana):

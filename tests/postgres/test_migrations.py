@@ -1,7 +1,6 @@
 """Migrations on PostgreSQL: as the models say, up and down with rows, and killed in the middle."""
 
 import asyncio
-import importlib
 import os
 import shutil
 import subprocess
@@ -16,6 +15,8 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from tests.migrations.migration_0001 import ROWS
+from tests.migrations.migration_0002 import VERSION
+from tests.migrations.migration_0003 import COUNT
 from tests.vault.rows import first_contact, new_conversation
 from vault import conversations, schema, schema_postgres, tables
 from vault.columns import Base
@@ -28,20 +29,21 @@ ROOT = Path(__file__).parents[2]
 REVISIONS = sorted(
     script.revision for script in ScriptDirectory(str(schema._SCRIPTS)).walk_revisions()
 )
-HEAD, NEXT = REVISIONS[-1], "9998"
-SECOND = f'''
+NEWEST = tables.SCHEMA
+NEXT = f"{int(NEWEST) + 1:04}"
+SECOND = '''
 """One more migration, for tests."""
 import os, signal
 import sqlalchemy as sa
 from alembic import op
 
-revision = "{NEXT}"
-down_revision = "{HEAD}"
+revision = "{next}"
+down_revision = "{newest}"
 
 def upgrade():
     with op.batch_alter_table("conversations") as table:
         table.add_column(sa.Column("team", sa.Integer(), nullable=False, server_default="1"))
-    {{more}}
+    {more}
 
 def downgrade():
     with op.batch_alter_table("conversations") as table:
@@ -63,7 +65,8 @@ def second(tmp_path):
     def make(more="pass"):
         scripts = tmp_path / "migrations"
         shutil.copytree(schema._SCRIPTS, scripts)
-        (scripts / "versions" / f"{NEXT}_for_tests.py").write_text(SECOND.replace("{more}", more))
+        text = SECOND.replace("{more}", more).replace("{next}", NEXT).replace("{newest}", NEWEST)
+        (scripts / "versions" / f"{NEXT}_for_tests.py").write_text(text)
         return scripts
 
     return make
@@ -110,60 +113,74 @@ def test_no_sequence_and_no_trigger_of_ours_tells_of_what_was_deleted(own):
         )
 
 
-def fill_after_0001(raw):
-    numbered = {"conversations": "row", "messages": "row", "outbox": "row", "changes": "number"}
-    for table, (names, values) in ROWS.items():
-        every = dict(zip(names.split(", "), values, strict=True))
-        if "answered" in every:
-            every["answered"] = bool(every["answered"])
-        if table in numbered:
-            every[numbered[table]] = 1
-        columns = sql.SQL(", ").join(map(sql.Identifier, every))
-        marks = sql.SQL(", ").join([sql.Placeholder()] * len(every))
-        insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})")
-        raw.execute(insert.format(sql.Identifier(table), columns, marks), list(every.values()))
-
-
-def one_more_row(revision, table, row):
-    """What a later migration made, with one row, beside one in every first table."""
-
-    def fill(raw):
-        fill_after_0001(raw)
-        values = getattr(importlib.import_module(f"tests.migrations.migration_{revision}"), row)
-        marks = sql.SQL(", ").join([sql.Placeholder()] * len(values))
-        insert = sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(table), marks)
-        raw.execute(insert, values)
-
-    return fill
-
-
-FILL_AFTER = {
-    "0001": fill_after_0001,
-    "0002": one_more_row("0002", "organisation", "VERSION"),
-    "0003": one_more_row("0003", "indicator_counts", "COUNT"),
+NUMBERED = {"conversations": "row", "messages": "row", "outbox": "row", "changes": "number"}
+MADE = {  # by each migration: its tables with a row for each, as SQLite's cases have them
+    "0001": {
+        table: dict(zip(names.split(", "), row, strict=True))
+        for table, (names, row) in ROWS.items()
+    },
+    "0002": {
+        "organisation": dict(zip(("number", "signer", "body", "signature"), VERSION, strict=True))
+    },
+    "0003": {
+        "indicator_counts": dict(
+            zip(("month", "rule", "language", "verdict", "count"), COUNT, strict=True)
+        )
+    },
 }
+
+
+def insert(raw, table, row):
+    every = dict(row)
+    if "answered" in every:
+        every["answered"] = bool(every["answered"])
+    if table in NUMBERED:
+        every[NUMBERED[table]] = 1
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, every)),
+        sql.SQL(", ").join([sql.Placeholder()] * len(every)),
+    )
+    raw.execute(statement, list(every.values()))
+
+
+def counted(raw):
+    """How many rows stand in each table of ours."""
+    found = raw.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    names = {name for (name,) in found} - {"alembic_version", "meta"}
+    count = sql.SQL("SELECT count(*) FROM {}")
+    return {each: raw.execute(count.format(sql.Identifier(each))).fetchone()[0] for each in names}
+
+
+def test_every_migration_has_rows_here():
+    assert set(MADE) == set(REVISIONS)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_down_and_up_again_with_rows_in_every_table(own, revision):
-    server = server_of(own)
-    before = importlib.import_module(f"tests.migrations.migration_{revision}")
-    assert before.check_after  # the case that SQLite runs too
+    server, at = server_of(own), REVISIONS.index(revision)
+    schema_postgres.to_revision(server, revision)
+    there = [name for each in REVISIONS[: at + 1] for name in MADE[each]]
     with closing(connect(server, None)) as raw:
-        FILL_AFTER[revision](raw)
-    schema_postgres.to_revision(server, "base")
+        for each in REVISIONS[: at + 1]:
+            for table, row in MADE[each].items():
+                insert(raw, table, row)
+        assert counted(raw) == dict.fromkeys(there, 1)
+    schema_postgres.to_revision(server, REVISIONS[at - 1] if at else "base")
+    kept = {name: 1 for name in there if name not in MADE[revision]}
     with closing(connect(server, None)) as raw:
-        left = raw.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    assert left == [("alembic_version",)]
-    assert migrate(own) == Migrated(None, tables.SCHEMA)
-    assert contents(own)["meta"] == [(1, None, 0, 0, 0)]
+        assert counted(raw) == kept  # going back loses its own tables and no other row
+    migrate(own)
+    with closing(connect(server, None)) as raw:
+        every = [name for each in REVISIONS for name in MADE[each]]
+        assert counted(raw) == dict.fromkeys(every, 0) | kept
 
 
 async def test_an_upgrade_keeps_every_row_and_every_right(own, newer):
     await fill(own)
     before = contents(own)
     newer()
-    assert migrate(own) == Migrated(HEAD, NEXT)
+    assert migrate(own) == Migrated(NEWEST, NEXT)
     assert migrate(own) == Migrated(NEXT, NEXT)
     after = contents(own)
     assert after["messages"] == before["messages"]
@@ -196,7 +213,7 @@ async def test_an_upgrade_that_is_killed_in_the_middle_changes_nothing(own, seco
     assert contents(own) == before
     shutil.rmtree(scripts)
     newer()
-    assert migrate(own) == Migrated(HEAD, NEXT)  # the same again ends it
+    assert migrate(own) == Migrated(NEWEST, NEXT)  # the same again ends it
 
 
 async def test_another_schema_is_not_opened(own):

@@ -24,13 +24,15 @@ MAY = {
     "inbox":           ("--d", "---", "rid", "--d"),
     "addresses":       ("--d", "---", "rid", "--d"),
     "staff":           ("---", "rid", "---", "---"),
+    "organisation":    ("r--", "ri-", "r--", "---"),
+    "indicator_counts": ("---", "rid", "---", "---"),
     "changes":         ("-i-", "ri-", "-i-", "rid"),
     "meta":            ("r--", "r--", "r--", "r--"),
     "alembic_version": ("r--", "r--", "r--", "r--"),
 }  # fmt: skip
 CHANGED = {
     "web": {"conversations", "changes", "meta"},
-    "desk": {"conversations", "meta"},
+    "desk": {"conversations", "meta", "indicator_counts"},
     "courier": {"conversations", "changes", "meta", "outbox"},
     "caretaker": {"changes", "meta"},
 }

@@ -124,9 +124,10 @@ async def test_killed_while_sending_nothing_is_sent_a_second_time(stage, when, c
 
 async def test_files_of_the_courier_are_for_nobody_else(stage):
     await met(stage)
-    for file in (stage.folder / "courier").iterdir():
+    for file in (stage.folder / "courier").rglob("*"):
         if file.name != "answers.json":
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            mode = stat.S_IMODE(file.stat().st_mode)
+            assert mode == (0o700 if file.is_dir() else 0o600), file.name
 
 
 async def test_it_says_in_one_sentence_why_it_does_not_start(stage):

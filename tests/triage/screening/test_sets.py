@@ -14,12 +14,13 @@ from intake_server.screening_rules import read_rules
 from triage.screening.engine import screen
 
 SETS = Path(__file__).parent / "sets"
+LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set")
 PLEA = "plea_or_constrained_contact"
 WORST_PRECISION, WORST_RECALL = 0.75, 0.7
 
 
-def messages():
-    for file in sorted(SETS.glob("*.jsonl")):
+def messages(files=None):
+    for file in files or sorted(SETS.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
             if line.strip():
                 yield json.loads(line)
@@ -94,3 +95,38 @@ def test_each_language_finds_most_signs_and_invents_few(read):
         if hits < WORST_PRECISION * (hits + invented) or hits < WORST_RECALL * (hits + missed)
     }
     assert poor == {}
+
+
+@pytest.fixture(scope="module")
+def read_later(all_rules):
+    """What later authors wrote, who had seen no rule: harder, and the better guide."""
+    files = [SETS.parent / f"{name}.jsonl" for name in LATER_SETS]
+    return [(message, screen(message["text"], all_rules)) for message in messages(files)]
+
+
+def test_later_authors_in_danger_are_found(read_later):
+    urgent = [(m["id"], found.urgency) for m, found in read_later if m["urgency"] == 3]
+    missed = [one for one, urgency in urgent if urgency < 3]
+    assert len(missed) <= 0.06 * len(urgent), missed
+
+
+def test_later_authors_with_strong_signs_never_stand_at_0(read_later):
+    wrong = [m["id"] for m, found in read_later if m["urgency"] >= 2 and found.urgency == 0]
+    assert wrong == []
+
+
+def test_hardly_any_harmless_message_of_later_authors_stands_high(read_later):
+    harmless = [(m["id"], found.urgency) for m, found in read_later if m["urgency"] == 0]
+    high = [one for one, urgency in harmless if urgency > 1]
+    assert len(high) <= 0.06 * len(harmless), high
+
+
+def test_most_signs_of_later_authors_are_found_and_few_invented(read_later):
+    hits = invented = missed = 0
+    for message, found in read_later:
+        gold, seen = set(message["categories"]), categories(found)
+        hits += len(gold & seen)
+        invented += len(seen - gold - set(message["acceptable_categories"]) - {PLEA})
+        missed += len(gold - seen)
+    assert hits >= 0.85 * (hits + invented)
+    assert hits >= 0.85 * (hits + missed)
