@@ -234,6 +234,7 @@ class _Worker:
                 _fail(pieces, self.backend.failure_of(error))
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 loop.call_soon_threadsafe(_deliver, pieces)
+            del pieces  # a text in them would stay in memory until somebody else writes
         session.close()
 
     def _take(self) -> list[_Piece]:

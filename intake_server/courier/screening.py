@@ -65,14 +65,17 @@ class Screening:
 
     async def _work_off(self) -> None:
         while True:
-            item = await self._line.get()
-            try:
-                await self._screen(item)
-            except UnknownConversation:
-                continue  # erased meanwhile
-            except _NOT_NOW as reason:
-                self.passed_over += 1
-                self._log.warning("not_screened", exc_info=reason)
+            await self._next()  # which keeps no text while it waits for the next
+
+    async def _next(self) -> None:
+        item = await self._line.get()
+        try:
+            await self._screen(item)
+        except UnknownConversation:
+            return  # erased meanwhile
+        except _NOT_NOW as reason:
+            self.passed_over += 1
+            self._log.warning("not_screened", exc_info=reason)
 
     async def _screen(self, item: ToScreen) -> None:
         caretaker = (await self._roster.current()).roster.founding.caretaker_sign_key

@@ -98,28 +98,37 @@ class Screening:
                 group.create_task(self._work_off())
             group.create_task(self._keep())
 
+    # What waits for the next message holds none of the last: a text in a variable of a loop would
+    # stay in memory until somebody else writes.
+
     async def _work_off(self) -> None:
         while True:
-            item = await self._line.get()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_PAUSE):
-                    await self._calm.wait()
-            try:
-                result = await self._screen(item)
-                if result is not None:
-                    await self._found.put((item, result))
-            except (ScreeningBusy, ScreeningRefused, ScreeningUnavailable) as reason:
-                self.passed_over += 1
-                self._log.warning("not_screened", exc_info=reason)
+            await self._next()
+
+    async def _next(self) -> None:
+        item = await self._line.get()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_PAUSE):
+                await self._calm.wait()
+        try:
+            result = await self._screen(item)
+            if result is not None:
+                await self._found.put((item, result))
+        except (ScreeningBusy, ScreeningRefused, ScreeningUnavailable) as reason:
+            self.passed_over += 1
+            self._log.warning("not_screened", exc_info=reason)
 
     async def _keep(self) -> None:
-        """Store what was found; a commit of its own for each would cost arrivals their turn."""
         while True:
-            found = [await self._found.get()]
-            await asyncio.sleep(GATHERING)
-            while not self._found.empty():
-                found.append(self._found.get_nowait())
-            await asyncio.gather(*(self._store(item, result) for item, result in found))
+            await self._keep_some()
+
+    async def _keep_some(self) -> None:
+        """Store what was found; a commit of its own for each would cost arrivals their turn."""
+        found = [await self._found.get()]
+        await asyncio.sleep(GATHERING)
+        while not self._found.empty():
+            found.append(self._found.get_nowait())
+        await asyncio.gather(*(self._store(item, result) for item, result in found))
 
     async def _screen(self, item: ToScreen) -> Screened | None:
         if isinstance(item.copy, bytes):
