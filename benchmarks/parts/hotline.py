@@ -40,10 +40,14 @@ signposts = [{{ name = "Other help", telephone = "0800 000 000" }}]
 
 
 class Hotline:
-    """Started processes; `pids` by name. `names` are those that run beside the keeper."""
+    """Started processes; `pids` by name. `names` are those that run beside the keeper.
 
-    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+    `more` is put into the settings.
+    """
+
+    def __init__(self, folder: Path, names: tuple[str, ...], more: str = "") -> None:
         self.folder = folder
+        self.more = more
         self.names = tuple(name for name in OTHERS if name in names and is_there(name))
         self.port = free_port()
         self.pids: dict[str, int] = {}
@@ -51,7 +55,7 @@ class Hotline:
         self._others: list[asyncio.subprocess.Process] = []
 
     async def start(self) -> None:
-        config = CONFIG.format(web=self.port, desk=free_port())
+        config = CONFIG.format(web=self.port, desk=free_port()) + self.more
         (self.folder / "havenline.toml").write_text(config)
         for name, seed in (
             ("caretaker", self._keeper.caretaker_seed),
@@ -100,11 +104,11 @@ class Hotline:
 
 
 @contextlib.asynccontextmanager
-async def a_hotline(*names: str):
+async def a_hotline(*names: str, more: str = ""):
     """A started installation, ended and removed when this is left."""
     os.umask(0o077)
     folder = Path(tempfile.mkdtemp(prefix="hl", dir=os.environ.get("BENCH_DIR")))
-    hotline = Hotline(folder, names)
+    hotline = Hotline(folder, names, more)
     try:
         await hotline.start()
         yield hotline
