@@ -7,6 +7,7 @@ nor what it is told lies in the wheel, and the desk knows nothing of either.
 
 import asyncio
 import base64
+import contextlib
 import html
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -101,9 +102,10 @@ class Desk:
                 return web.Response(body=page.encode(), status=given.status, headers=back)
             answer = web.StreamResponse(status=given.status, headers=back)
             await answer.prepare(request)
-            async for piece in given.content.iter_any():
-                await answer.write(piece)
-            await answer.write_eof()
+            with contextlib.suppress(ConnectionError):  # a window was closed
+                async for piece in given.content.iter_any():
+                    await answer.write(piece)
+                await answer.write_eof()
             return answer
 
 

@@ -157,7 +157,10 @@ def check_command(*, folder: Path | None, config: Path | None, as_json: bool) ->
     if ready is not None and not as_json:
         click.echo("\n".join(readiness_told.as_text(ready)))
     elif not as_json:
-        click.echo("What is still to be done before people write is known while Havenline runs.")
+        click.echo(
+            "What is still to be done before people write is known while Havenline runs and "
+            "somebody is set up."
+        )
     if any(each.dangerous for each in found):
         raise click.exceptions.Exit(1)
 
