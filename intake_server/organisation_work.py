@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intake_server.organisation import About, about, read_details
+from intake_server.organisation import About, DetailsRefused, about, read_details
 from intake_server.settings import Settings
 from triage.retention import Policy
 from vault import organisation
@@ -18,24 +18,36 @@ class OrganisationView:
         self._settings = settings
         self._policy = policy
         self._own_file = own_file
-        self._looked: tuple[int, int] | None = None  # newest row, entries of the roster
+        self._looked: tuple[tuple[int, bytes], int] | None = None  # highest row, roster's entries
         self.about = about(settings, policy, None, own_file=own_file)
 
     async def current(
         self, database: Database, entries: tuple[bytes, ...], fingerprint: bytes
     ) -> About:
         """What holds now, by the verified roster; raises DatabaseFailed."""
-        newest = await database.read(organisation.number_of_newest)
-        if self._looked != (newest, len(entries)):
-            versions = await database.read(organisation.latest) if newest else []
-            self._take(versions, entries, fingerprint)
-            self._looked = (newest, len(entries))
+        looked = (await database.read(organisation.top), len(entries))
+        if self._looked != looked:
+            admins = organisation.admins_of(entries)
+
+            def is_true(saved: Saved) -> bool:
+                return organisation.is_signed(saved, fingerprint, admins) and _reads(saved.body)
+
+            found = await database.read(lambda c: organisation.versions(c, is_true))
+            self._take(found[0] if found else None)
+            self._looked = looked
         return self.about
 
-    def _take(self, versions: list[Saved], entries: tuple[bytes, ...], fingerprint: bytes) -> None:
-        admins = organisation.admins_of(entries) if versions else {}
-        found = organisation.newest_signed(versions, fingerprint, admins)
+    def _take(self, found: Saved | None) -> None:
         details, number = None, 0
         if found is not None:
             details, number = read_details(found.body), found.number
         self.about = about(self._settings, self._policy, details, number, own_file=self._own_file)
+
+
+def _reads(body: bytes) -> bool:
+    """Whether this version of the program understands it; one that it does not is passed over."""
+    try:
+        read_details(body)
+    except DetailsRefused:
+        return False
+    return True

@@ -1,17 +1,17 @@
 """What an organisation says of itself, as its admins have signed it: the newest, and all before it.
 
 A row is believed only by its signature, which covers the root fingerprint, the row's number and its
-body. Rows are added and never changed: they are the record of who changed what. What a body means
-is nobody's business here.
+body. Signed rows are added and never changed: they are the record of who changed what. What a body
+means is nobody's business here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from vault import tables
 from vault.roster import Role, Roster, extend, verify_chain
@@ -33,6 +33,10 @@ class Saved:
     signer: bytes = field(repr=False)
     body: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+
+IsTrue = Callable[[Saved], bool]
+"""Whether a version is to be believed."""
 
 
 def signed_part(fingerprint: bytes, number: int, body: bytes) -> bytes:
@@ -67,36 +71,44 @@ def is_signed(saved: Saved, fingerprint: bytes, admins: SignedBy) -> bool:
     return any(verify(key, saved.signature, LABEL, part) for key in keys)
 
 
-def newest_signed(versions: Sequence[Saved], fingerprint: bytes, admins: SignedBy) -> Saved | None:
-    """The newest version that is signed; what is not is passed over."""
-    for saved in sorted(versions, key=lambda each: -each.number):
-        if is_signed(saved, fingerprint, admins):
-            return saved
-    return None
-
-
 # --- rows ---------------------------------------------------------------------------------
 
 _t: Final = tables.organisation.c
 _COLUMNS: Final = (_t.number, _t.signer, _t.body, _t.signature)
-_NUMBER: Final = select(func.max(_t.number))
-_LATEST: Final = select(*_COLUMNS).order_by(_t.number.desc()).limit(bindparam("most"))
+_ALL: Final = select(*_COLUMNS).order_by(_t.number.desc())
+_TOP: Final = select(_t.number, _t.signature).order_by(_t.number.desc()).limit(1)
 
 
-def number_of_newest(c: Connection) -> int:
-    """The newest version's number; 0 where there is none."""
-    return c.scalar(_NUMBER) or 0
+def top(c: Connection) -> tuple[int, bytes]:
+    """Number and signature of the highest row, signed by whomever; another one after any change."""
+    row = c.execute(_TOP).first()
+    return (0, b"") if row is None else (row.number, row.signature)
 
 
-def latest(c: Connection, most: int = 100) -> list[Saved]:
-    """The newest versions, the newest first."""
-    return [Saved(*row) for row in c.execute(_LATEST, {"most": most})]
+def versions(c: Connection, is_true: IsTrue, most: int = 1) -> list[Saved]:
+    """The newest versions that are true, the newest first; however many other rows there are."""
+    found: list[Saved] = []
+    rows = c.execute(_ALL)
+    for row in rows:
+        saved = Saved(*row)
+        if is_true(saved):
+            found.append(saved)
+        if len(found) == most:
+            break
+    rows.close()
+    return found
 
 
-def add(c: Connection, saved: Saved) -> bool:
-    """Add the next version; False where another one has its number already."""
-    if saved.number != number_of_newest(c) + 1:
+def add(c: Connection, saved: Saved, is_true: IsTrue) -> bool:
+    """Add the version after the newest true one; False where it is not the next.
+
+    Rows from its number on, which nobody signed, make room: they must not keep an admin from
+    putting things right.
+    """
+    newest = versions(c, is_true)
+    if saved.number != (newest[0].number if newest else 0) + 1:
         return False
+    c.execute(delete(tables.organisation).where(_t.number >= saved.number))
     c.execute(
         insert(tables.organisation),
         {

@@ -76,7 +76,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "drafts": (*_FIRST, "DELETE"),
             "outbox": _FIRST,
             "staff": (*_FIRST, "DELETE"),
-            "organisation": _FIRST,
+            "organisation": (*_FIRST, "DELETE"),
             "indicator_counts": (*_FIRST, "DELETE", "UPDATE (count)"),
         },
         "courier": {

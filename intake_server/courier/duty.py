@@ -54,7 +54,8 @@ REMIND_EVERY: Final = 3_600  # the same while nobody new does
 ALARM_EVERY: Final = 1_800
 GAP: Final = "gap_suspected"
 GAP_EVERY: Final = 6 * 3_600
-_TRIES: Final = 10  # wrong codes while one is open
+_TRIES: Final = 10  # wrong codes while one is open; after them none is taken for a while
+_DEAF_SECONDS: Final = 15 * 60.0
 _COMMAND: Final = re.compile(rf"/duty\s+([0-9][0-9 -]{{{CODE_DIGITS - 1},20}})\s*", re.IGNORECASE)
 _TOLD: Final = "told.json"
 
@@ -162,6 +163,7 @@ class Duty:
     _since: dict[str, float] = field(default_factory=dict)  # when an alarm was first seen
     _known: set[str] = field(default_factory=set)  # alarms that were told
     _wrong: int = 0
+    _deaf_until: float = 0.0
 
     def before(self, take: Take) -> Take:
         """Return a handler that enrols who writes a good code, and gives all else to `take`."""
@@ -206,7 +208,8 @@ class Duty:
 
     async def _enrols(self, channel: Channel, incoming: Incoming) -> bool:
         said = _COMMAND.fullmatch((incoming.text or "").strip())
-        if said is None or self._wrong >= _TRIES:
+        now = self.clock.monotonic()
+        if said is None or (self._wrong >= _TRIES and now < self._deaf_until):
             return False
         code = re.sub(r"[ -]", "", said.group(1))
         try:
@@ -219,7 +222,9 @@ class Duty:
             self._wrong = 0
             await self._say(channel, incoming.address, self.answers.enrolled)
             return True
-        self._wrong = 0 if redeemed is None else self._wrong + 1
+        # Whoever tries codes in vain closes enrolling for a while, and not for good.
+        self._wrong = 0 if redeemed is None or self._wrong >= _TRIES else self._wrong + 1
+        self._deaf_until = now + _DEAF_SECONDS if self._wrong >= _TRIES else now
         return False
 
     # --- alarms (rules 4 and 5) ------------------------------------------------------------------

@@ -62,7 +62,7 @@ class OfficeApi:
         """What holds, what may be chosen, and who changed it before."""
         read(raw, Nothing)
         about = await self._work.about(member.known)
-        versions = await self._work.versions()
+        versions = await self._work.versions(member.known)
         settings = self._work.settings
         return {
             "number": max((one.number for one in versions), default=0),

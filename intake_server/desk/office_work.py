@@ -73,10 +73,13 @@ class OfficeWork:
             standing = await self.keeper.standing()
         return facts_of(self.settings, about, standing, self.clock.unix())
 
-    async def versions(self) -> list[Saved]:
-        """The newest versions, the newest first; raises Unavailable."""
+    async def versions(self, known: Known) -> list[Saved]:
+        """The newest versions that admins signed, the newest first; raises Unavailable."""
+        is_true = _signed_by_admins(known)
         with calm():
-            return await self.database.read(lambda c: organisation.latest(c, MOST_VERSIONS))
+            return await self.database.read(
+                lambda c: organisation.versions(c, is_true, MOST_VERSIONS)
+            )
 
     async def save(self, member: bytes, known: Known, asked: Save) -> None:
         """Keep the next version; the same again is the same.
@@ -95,10 +98,10 @@ class OfficeWork:
         if abs(made - self.clock.unix()) > SKEW_SECONDS:
             raise MalformedRequest
         with calm():
-            if not await self.database.write(lambda c: organisation.add(c, saved)):
-                versions = await self.database.read(organisation.latest)
-                if saved not in versions:
-                    raise SomebodySaved
+            is_true = _signed_by_admins(known)
+            is_new = await self.database.write(lambda c: organisation.add(c, saved, is_true))
+        if not is_new and saved not in await self.versions(known):
+            raise SomebodySaved
 
     # --- write to yourself ----------------------------------------------------------------
 
@@ -137,3 +140,9 @@ class OfficeWork:
             except Refused:
                 raise Gone from None
             raise
+
+
+def _signed_by_admins(known: Known) -> organisation.IsTrue:
+    """Tells the versions that are to be believed, by the verified roster."""
+    fingerprint, admins = known.roster.fingerprint, organisation.admins_of(known.entries)
+    return lambda saved: organisation.is_signed(saved, fingerprint, admins)

@@ -203,6 +203,8 @@ class _Turn:
 
     async def say(self) -> Page:
         """Take one answer, or go back by one, and go on."""
+        if not self.path.site.guided:
+            return await self.look()
         fields = self.fields
         answers = answers_so_far(fields.answers)
         if fields.say == "back":
@@ -220,7 +222,7 @@ class _Turn:
         token, answers = self.kept(), answers_so_far(self.fields.answers)
         if token is None:
             return self.type_again()
-        if not answers:
+        if not answers or not self.path.site.guided:
             return await self.look()
         try:
             await self.send_answers(token, answers)

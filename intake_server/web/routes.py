@@ -18,6 +18,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from intake_server import pages
+from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.pages import CLEAR_TRACES, Language, StaticFile
 from intake_server.web import api
@@ -165,7 +166,7 @@ class Routes:
             return self._without_text(state, language, language.text("s05.page_unproven"))
         except KeeperDown:
             return self._without_text("trouble", language, self._cannot_take(language))
-        if not self._form.opening.is_open:
+        if not self._form.opening.is_open or self._came_from_outside(request):
             return _html(self._site.render(Page(state="closed", returning=True), language))
         token = self._form.tokens.first(self._form.opening.promise, known.start_key)
         page = self._start_page(known, language, len(token))
@@ -173,6 +174,14 @@ class Routes:
         if not pages.accepts(request, "gzip"):
             return _html(page.filled(token), headers=headers)
         return _html(page.packed(token), headers={**headers, "Content-Encoding": "gzip"})
+
+    def _came_from_outside(self, request: web.BaseRequest) -> bool:
+        """Whether somebody on another machine came upon a page that is for this machine alone.
+
+        A proxy or an onion service may stand before a trial whose settings do not name it.
+        """
+        is_for_here = self._site.trial or self._site.nobody_reads
+        return is_for_here and not is_loopback(request.host)
 
     def _start_page(self, known: PublicKeys, language: Language, token_size: int) -> StartPage:
         """The page for these keys, rendered once."""
@@ -249,6 +258,14 @@ def _sent(answer: Answer) -> web.Response:
 def _json(answer: api.Json) -> web.Response:
     headers = {"Content-Type": _JSON, **(CLEAR_TRACES if answer.clears else {})}
     return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host, with or without a port, names this machine."""
+    try:
+        return urlsplit(f"//{host}").hostname in LOOPBACK
+    except ValueError:
+        return False
 
 
 def own_hosts(public_url: str | None) -> frozenset[str]:

@@ -24,7 +24,7 @@ MAY = {
     "inbox":           ("--d", "---", "rid", "--d"),
     "addresses":       ("--d", "---", "rid", "--d"),
     "staff":           ("---", "rid", "---", "---"),
-    "organisation":    ("r--", "ri-", "r--", "---"),
+    "organisation":    ("r--", "rid", "r--", "---"),
     "indicator_counts": ("---", "rid", "---", "---"),
     "changes":         ("-i-", "ri-", "-i-", "rid"),
     "meta":            ("r--", "r--", "r--", "r--"),

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from sqlalchemy import insert
+
 from tests.vault.rows import an_id
 from vault import organisation as org
+from vault import tables
 from vault.roster import (
     EntryType,
     Founding,
@@ -62,35 +65,49 @@ def a_team():
     return keys, people, entries
 
 
-def test_the_newest_that_an_admin_signed_counts():
+def test_the_newest_that_an_admin_signed_counts(c):
     keys, people, entries = a_team()
     fingerprint, admins = verify_chain(entries).fingerprint, org.admins_of(entries)
 
     def by(name, number, body=b"{}"):
         return org.signed(fingerprint, number, body, people[name].staff_id, keys[name])
 
-    ana, kim, ben = by("ana", 1), by("kim", 2), by("ben", 3)
-    assert org.newest_signed([ana], fingerprint, admins) == ana
-    assert org.newest_signed([ben, kim, ana], fingerprint, admins) == kim  # she has left since
+    def is_true(saved):
+        return org.is_signed(saved, fingerprint, admins)
+
+    ana, kim = by("ana", 1), by("kim", 2)
     for forged in (
+        by("ben", 3),
         replace(ana, number=9),
-        replace(ana, body=b'{"x":1}', number=9),
+        replace(ana, body=b'{"x":1}'),
         replace(ana, signer=people["ben"].staff_id),
         replace(ana, signature=bytes(64)),
         org.signed(bytes(32), 9, b"{}", people["ana"].staff_id, keys["ana"]),
     ):
-        assert not org.is_signed(forged, fingerprint, admins)
-        assert org.newest_signed([forged, kim], fingerprint, admins) == kim
-    assert org.newest_signed([], fingerprint, admins) is None
+        assert not is_true(forged)
+    assert is_true(kim)  # she has left since
+    assert org.versions(c, is_true) == []
+    assert org.add(c, ana, is_true)
+    top = org.top(c)
+    for number in range(2, 300):
+        junk = {"number": number, "signer": ana.signer, "body": b"{}", "signature": bytes(64)}
+        c.execute(insert(tables.organisation), junk)
+    assert org.top(c) != top
+    assert org.versions(c, is_true) == [ana]
+    assert org.add(c, kim, is_true), "rows that nobody signed keep no admin from saving"
+    assert org.versions(c, is_true, 5) == [kim, ana]
+    assert org.top(c) == (2, kim.signature)
 
 
 def test_versions_follow_each_other_and_stay(c):
+    def anybody(_saved):
+        return True
+
     first, second = (org.Saved(n, b"s" * 16, b"{}", b"g" * 64) for n in (1, 2))
-    assert org.number_of_newest(c) == 0
-    assert not org.add(c, second)
-    assert org.add(c, first)
-    assert not org.add(c, replace(first, body=b'{"other":1}'))
-    assert org.add(c, second)
-    assert org.latest(c) == [second, first]
-    assert org.latest(c, 1) == [second]
-    assert org.number_of_newest(c) == 2
+    assert org.top(c) == (0, b"")
+    assert not org.add(c, second, anybody)
+    assert org.add(c, first, anybody)
+    assert not org.add(c, replace(first, body=b'{"other":1}'), anybody)
+    assert org.add(c, second, anybody)
+    assert org.versions(c, anybody, 9) == [second, first]
+    assert org.versions(c, anybody) == [second]

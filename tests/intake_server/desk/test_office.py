@@ -98,10 +98,18 @@ async def test_nobody_else_can_change_them(place, ana):
 async def test_a_row_that_no_admin_signed_is_passed_over(place, ana):
     await save(place, ana, 1, mode="trial", **FULL)
     forged = organisation.Saved(2, ana.staff_id, b'{"schema":1,"made":1,"mode":"real"}', bytes(64))
-    await place.write(lambda c: organisation.add(c, forged))
+    await place.write(lambda c: organisation.add(c, forged, lambda one: one.number == 1))
     state, text = await page(place)
     assert state == "opening"
     assert FULL["data_contact"] in text
+
+
+@pytest.mark.parametrize("host", ["abcd.onion", "hotline.example:443", "[::2]", "[", ""])
+async def test_a_trial_is_closed_to_who_comes_by_another_name(place, ana, host):
+    await save(place, ana, 1, mode="trial", **FULL)
+    async with place.http.get(place.web, headers={"Host": host}) as response:
+        assert 'data-state="closed"' in await response.text()
+    assert (await page(place))[0] == "opening"
 
 
 async def test_for_real_the_page_waits_and_those_with_words_come_back(place, ana, client):
