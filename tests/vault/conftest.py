@@ -54,9 +54,9 @@ async def database(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # tests of other modules cut all connections there are
 def owner(postgres: Server) -> Iterator[PostgresWriter]:
-    """One connection for all tests that commit nothing."""
+    """One connection for all tests of a module that commit nothing."""
     with closing(PostgresWriter(server_of(postgres.emptied()), None)) as session:
         yield session
 
