@@ -90,9 +90,7 @@ async def fill(slots: Slots, database: Database, number: int, now: int, due: int
     lots = random.Random(number)
     while number > 0:
         part = min(number, AT_ONCE)
-        records = {
-            slots.take(RecordKind.CONVERSATION)[0]: _record(now, due) for _ in range(part)
-        }
+        records = {slots.take(RecordKind.CONVERSATION)[0]: _record(now, due) for _ in range(part)}
         await slots.write(records)
         await database.write(lambda c, records=records: _store(c, records, now, lots))
         number -= part
