@@ -140,7 +140,7 @@ def _name(name: str) -> sql.Identifier:
 
 def short_lived() -> Path:
     """A folder for a server's files: in memory where there is room, because it must sync."""
-    memory = Path("/dev/shm")  # noqa: S108  # a folder of its own is made in it
+    memory = Path("/dev/shm")  # a folder of its own is made in it
     has_room = memory.is_dir() and shutil.disk_usage(memory).free > NEEDED
     return Path(tempfile.mkdtemp(prefix="hlpg", dir=memory if has_room else None))
 
