@@ -73,7 +73,7 @@ export function watchComingBack(page) {
       const opened = await comeBack(phrase);
       const kept = byId("kept").value;
       clearBack();
-      await page.resume({ ...opened, phrase }, kept);
+      await page.resume(opened, kept);
     } catch (error) {
       const nothing =
         error instanceof CannotOpen || (error instanceof Refusal && error.code === "refused");

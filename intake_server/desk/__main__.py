@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.clock import Clock
 from intake_server.desk.api import Api, Desk
 from intake_server.desk.bodies import LONGEST_BODY
+from intake_server.desk.counting import Counting
 from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
 from intake_server.desk.feed import Feed
@@ -33,6 +34,7 @@ from intake_server.desk.team_api import TeamApi
 from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
+from intake_server.known_rules import known_rules
 from intake_server.organisation_work import OrganisationView
 from intake_server.pages import QuietServer, StringsError, load_static
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
@@ -91,7 +93,12 @@ async def serving(
                     OfficeWork(settings, _organisation(settings), keeper, database, clock),
                     load_countries(),
                 ),
-                IndicatorsApi(database, clock, settings.safeguarding),
+                IndicatorsApi(
+                    Counting(known_rules(settings), database, clock),
+                    database,
+                    clock,
+                    settings.safeguarding,
+                ),
             ),
             Events(feed, members, clock.monotonic, log),
             members,
