@@ -1,4 +1,4 @@
-// How each messenger is: a line on top where something must be known, and a table for who asks.
+// How each messenger is: a line on top where something must be known, and a sheet for who asks.
 // Nothing here concerns a client; ages come rounded.
 
 import { button, el } from "./dom.js";
@@ -35,46 +35,39 @@ export function channelTroubles(t, answer) {
 /** @returns {string} how long ago, from rounded minutes; a dash: not since the last start */
 const age = (t, minutes) => (minutes === null ? NEVER : t.wait(roundedWait(minutes * MINUTE)));
 
-/** @param {Function} t @param {{known: boolean, channels: object[]} | null} answer */
-export function channelTable(t, answer) {
-  const heads = ["name", "standing", "last_in", "last_out", "queue"];
-  const row = (one) => {
-    const { name, standing, last_in: heard, last_out: said, limited, kept, queue, gap, watched } = one;
-    const more = [
-      limited ? t("channels.limited_for", { wait: age(t, limited) }) : "",
-      gap ? t("channels.gap") : "",
-      kept ? t("channels.kept", { count: kept }) : "",
-      watched ? t("channels.watched") : "",
-    ].filter(Boolean);
-    return el(
-      "tr",
-      { "data-channel": name, "data-standing": standing },
-      el("th", { scope: "row" }, el("bdi", {}, t.channel(name))),
-      el(
-        "td",
-        {},
-        el("strong", {}, t(`channels.standing_${standing}`)),
-        more.map((text) => el("p", { class: "meta" }, text)),
-      ),
-      el("td", {}, age(t, heard)),
-      el("td", {}, age(t, said)),
-      el("td", {}, String(queue)),
-    );
-  };
+/** @param {Function} t @param {{known: boolean, channels: object[]} | null} answer @returns {HTMLElement} */
+export function channelCards(t, answer) {
   if (!answer?.known) {
     return el("p", {}, t("channels.unknown"));
   }
   if (answer.channels.length === 0) {
     return el("p", {}, t("channels.none"));
   }
+  return el("ul", { class: "channels" }, answer.channels.map((one) => card(t, one)));
+}
+
+function card(t, one) {
+  const { name, standing, last_in: heard, last_out: said, limited, kept, queue, gap, watched } = one;
+  const more = [
+    limited ? t("channels.limited_for", { wait: age(t, limited) }) : "",
+    gap ? t("channels.gap") : "",
+    kept ? t("channels.kept", { count: kept }) : "",
+    watched ? t("channels.watched") : "",
+  ].filter(Boolean);
+  const facts = [
+    ["last_in", age(t, heard)],
+    ["last_out", age(t, said)],
+    ["queue", String(queue)],
+  ];
   return el(
-    "div",
-    { class: "scrolled", tabindex: "0", role: "group", "aria-label": t("channels.title") },
+    "li",
+    { "data-channel": name, "data-standing": standing },
+    el("h3", {}, el("bdi", {}, t.channel(name)), ": ", el("span", {}, t(`channels.standing_${standing}`))),
+    more.map((text) => el("p", {}, text)),
     el(
-      "table",
-      { class: "channels" },
-      el("thead", {}, el("tr", {}, heads.map((one) => el("th", { scope: "col" }, t(`channels.head_${one}`))))),
-      el("tbody", {}, answer.channels.map(row)),
+      "dl",
+      {},
+      facts.map(([fact, value]) => el("div", {}, el("dt", {}, t(`channels.${fact}`)), el("dd", {}, value))),
     ),
   );
 }
@@ -85,7 +78,7 @@ export function channelTable(t, answer) {
  * @param {(told: {text: string, isUrgent: boolean, any: boolean}) => void} onKnown
  */
 export function newChannelsView({ t, api }, onKnown) {
-  const table = el("div", {}, el("p", { role: "status" }, t("talk.loading")));
+  const cards = el("div", {}, el("p", { role: "status" }, t("talk.loading")));
   let drawn = "";
   return {
     /** Asks; a desk that does not answer says so elsewhere. */
@@ -99,17 +92,16 @@ export function newChannelsView({ t, api }, onKnown) {
       const told = JSON.stringify(answer);
       if (told !== drawn) {
         drawn = told;
-        table.replaceChildren(channelTable(t, answer));
+        cards.replaceChildren(channelCards(t, answer));
         onKnown({ ...channelTroubles(t, answer), any: !answer.known || answer.channels.length > 0 });
       }
     },
 
-    /** Opens the table. */
+    /** Opens the sheet. */
     show() {
       const shut = button(t("keys.shut"), () => dialog.close());
       const about = el("p", { class: "meta" }, t("channels.about"));
-      const dialog = sheet(t("channels.title"), table, about, shut);
-      dialog.classList.add("wide");
+      const dialog = sheet(t("channels.title"), cards, about, shut);
     },
   };
 }
