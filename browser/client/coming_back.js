@@ -55,7 +55,7 @@ export function watchComingBack(page) {
   function opensNothing() {
     showProblem("back-problem", page.t("c28.opens_nothing"));
     byId("open").textContent = page.t("c28.try_again");
-    byId("new").hidden = false;
+    byId("new").hidden = !page.takesNew;
   }
 
   async function open() {

@@ -91,7 +91,9 @@ async def serving(
                 Api(work, keeper, members, strangers, desk),
                 TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
                 OfficeApi(
-                    OfficeWork(settings, _organisation(settings), keeper, database, clock),
+                    OfficeWork(
+                        settings, _organisation(settings, keeper), keeper, team, database, clock
+                    ),
                     load_countries(),
                 ),
                 IndicatorsApi(
@@ -120,9 +122,9 @@ async def serving(
         yield Served(port, routes, sessions, work)
 
 
-def _organisation(settings: Settings) -> OrganisationView:
+def _organisation(settings: Settings, keeper: DeskKeeper) -> OrganisationView:
     own_file = has_own_policy(settings)
-    return OrganisationView(settings, retention_policy(settings), own_file=own_file)
+    return OrganisationView(settings, retention_policy(settings), keeper, own_file=own_file)
 
 
 def _page(settings: Settings) -> Page:
