@@ -6,6 +6,7 @@ servers.
 
 import asyncio
 import contextlib
+import os
 import sys
 import zoneinfo
 from collections.abc import AsyncIterator, Sequence
@@ -40,6 +41,7 @@ from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
+from intake_server.lent_sockets import lent_to
 from intake_server.organisation import PRESETS
 from intake_server.organisation_work import OrganisationView
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
@@ -151,7 +153,8 @@ async def serving(
         promised = Promised(view, roster, work.database)
         # An admin may choose the longest at any time; nobody's address may be dropped before.
         longest = policy if own_file else Policy((Rule("longest", PRESETS["counselling"]),))
-        making = Making(settings, longest, keys, clock, log, answers.nobody_read)
+        lent = lent_to(os.environ, os.getpid())
+        making = Making(settings, longest, keys, clock, log, answers.nobody_read, lent)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
