@@ -85,7 +85,8 @@ async def test_some_rows_of_the_queue(place, ana, client):
     assert [row["conversation"] for row in answer["rows"]] == names[2:]
 
 
-async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana, client):
+async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana):
+    await place.client()
     calm = await place.client("When are you there?")
     urgent = await place.client("He is at the door", danger=True)
     whole = {row["conversation"]: row for row in await ana.queue()}
