@@ -86,6 +86,7 @@ async def test_some_rows_of_the_queue(place, ana, client):
 
 
 async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana):
+    await place.client()
     calm = await place.client("When are you there?")
     urgent = await place.client("He is at the door", danger=True)
     whole = {row["conversation"]: row for row in await ana.queue()}
