@@ -289,7 +289,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.UNWRAP_OUTBOX: Rule(_COURIER, (REFERENCE, ID, BLOB), (BLOB,)),
         Verb.COURIER_ERASE: Rule(_COURIER, (REFERENCE,), (U8, ID)),
         Verb.START_OVER: Rule(_COURIER, (REFERENCE,), (U8, ID)),
-        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64,)),
+        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64, U64)),
         Verb.COURIER_CHANGE_DUE: Rule(_COURIER, (REFERENCE, U64), (U64,)),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),
         Verb.CARETAKER_ANNOUNCE: Rule(_CARETAKER, (KEY,), ()),

@@ -8,7 +8,7 @@ import { askReply } from "./keeper.js";
 
 const AGAIN_AFTER_MS = 1_500;
 /** The server refused before storing: nobody has the reply, its number is free again. */
-const NOT_STORED = ["claim_lost", "moved_on", "gone", "refused", "forbidden", "malformed", "busy"];
+const NOT_STORED = ["claim_lost", "moved_on", "gone", "no_way", "refused", "forbidden", "malformed", "busy"];
 
 /**
  * @param {object} api @param {import("./keeper.js").Member} member

@@ -25,6 +25,7 @@ from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
+from intake_server.courier.leaving import Leaving
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.screening import Screening
@@ -160,10 +161,11 @@ async def serving(
         )
         handler = partial(partial, canaries.before(duty.before(inbound.take)))
         await asyncio.gather(*(one.start(channels, handler) for one in joining))
+        leaving = Leaving(keeper, work, keys, channels, log)
         stack.push_async_callback(outbound.stop)
         announcing = _announcing(courier, keeper, keys)
         await stack.enter_async_context(
-            beside(outbound.run(), announcing, duty.run(), canaries.run())
+            beside(outbound.run(), announcing, duty.run(), canaries.run(), leaving.run())
         )
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())

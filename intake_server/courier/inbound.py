@@ -39,6 +39,7 @@ from intake_server.roster_view import RosterView
 from triage.guided import answers_text
 from triage.retention import Policy, promise_for
 from vault.addresses import Address as SealedAddress
+from vault.addresses import Reach
 from vault.conversations import NewConversation
 from vault.envelope import (
     MAX_NUMBER,
@@ -55,6 +56,7 @@ from vault.keeper_client import CourierKeeper
 from vault.keeper_protocol import Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
+from vault.rounding import HOUR
 from vault.sealing import ID_SIZE, Kind, random_bytes
 from vault.wraps import (
     Address,
@@ -208,16 +210,18 @@ class Inbound:
             made.outer_address,
         )
         arrived = self._sealed(message, conversation_id, keys.messages.public)
-        await self.work.store_first(new, at, arrived)
+        until = self.clock.unix() + promise.address_hours * HOUR
+        await self.work.store_first(new, at, until, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
         self.speech.welcome(
             channel, message.incoming.address, promise, text_only=_is_unreadable(message.incoming)
         )
 
     async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
-        due = await self.keeper.client_wrote(found.address)
+        due, until = await self.keeper.client_wrote(found.address)
         arrived = self._sealed(message, found.conversation_id, found.cpk)
-        await self.work.store_further(found.conversation_id, due, arrived)
+        reach = Reach(channel.name, until)
+        await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
         if _is_unreadable(message.incoming):
             self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)

@@ -9,7 +9,7 @@ from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from triage.conversation import State
 from vault import addresses, changes, conversations, inbox, messages, outbox
-from vault.addresses import Address
+from vault.addresses import Address, Reach
 from vault.conversations import NewConversation, UrgencyBy
 from vault.engine import Connection, Database
 from vault.envelope import finding_id
@@ -53,14 +53,23 @@ class Work:
         row = await self.database.read(lambda c: conversations.get(c, conversation_id))
         return row is not None and (row.slot, row.tag) == (reference.slot, reference.tag)
 
-    async def store_first(self, new: NewConversation, address: Address, arrived: Arrived) -> None:
-        """Store a conversation with its address and first message; again changes nothing."""
-        await self.database.write(lambda c: _store_first(c, new, address, arrived))
+    async def store_first(
+        self, new: NewConversation, address: Address, until: int, arrived: Arrived
+    ) -> None:
+        """Store a conversation with its address and first message; again changes nothing.
 
-    async def store_further(self, conversation_id: bytes, due: int, arrived: Arrived) -> None:
-        """Store a further message; raises UnknownConversation."""
+        `until` (seconds): how long the keeper keeps the address.
+        """
+        await self.database.write(lambda c: _store_first(c, new, address, until, arrived))
+
+    async def store_further(
+        self, conversation_id: bytes, due: int, at: Reach, arrived: Arrived
+    ) -> None:
+        """Store a further message, which came over the channel `at`; raises UnknownConversation."""
         now = self.clock.unix()
-        await self.database.write(lambda c: _store_further(c, conversation_id, due, now, arrived))
+        await self.database.write(
+            lambda c: _store_further(c, conversation_id, due, at, now, arrived)
+        )
 
     async def store_finding(
         self, conversation_id: bytes, message_id: bytes, result: Screened
@@ -87,6 +96,10 @@ class Work:
     async def address_dropped(self, conversation_id: bytes, channel: str) -> None:
         """Delete an address that the keeper has just forgotten."""
         await self.database.write(lambda c: addresses.drop(c, conversation_id, channel))
+
+    async def addresses(self) -> list[Address]:
+        """Every sealed address."""
+        return await self.database.read(addresses.every)
 
     # --- outbox ---------------------------------------------------------------------------
 
@@ -124,22 +137,27 @@ class Work:
         await self.database.write(lambda c: _returned(c, item, reason, now))
 
 
-def _store_first(c: Connection, new: NewConversation, address: Address, arrived: Arrived) -> None:
+def _store_first(
+    c: Connection, new: NewConversation, address: Address, until: int, arrived: Arrived
+) -> None:
     if inbox.seen(c, arrived.transport):
         return
     conversations.create(c, new)
     addresses.put(c, new.id, address.channel, address.slot, address.tag, address.outer)
+    addresses.set_until(c, new.id, address.channel, until)
     _store_messages(c, new.id, arrived, new.now)
     changes.note(c, new.id, "new")
 
 
 def _store_further(
-    c: Connection, conversation_id: bytes, due: int, now: int, arrived: Arrived
+    c: Connection, conversation_id: bytes, due: int, at: Reach, now: int, arrived: Arrived
 ) -> None:
     if inbox.seen(c, arrived.transport):
         return
     if not conversations.client_wrote(c, conversation_id, now=now, danger=False, due=due):
         raise UnknownConversation
+    if at.until is not None:
+        addresses.set_until(c, conversation_id, at.channel, at.until)
     _store_messages(c, conversation_id, arrived, now)
     changes.note(c, conversation_id, "message")
 

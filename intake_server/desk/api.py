@@ -16,6 +16,7 @@ from intake_server.desk.pace import Pace
 from intake_server.desk.refusals import MalformedRequest, TooBusy, calm
 from intake_server.desk.work import Work
 from intake_server.roster_view import Known
+from vault.addresses import Reach
 from vault.conversations import Claim, QueueRow
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference
@@ -151,6 +152,7 @@ class Api:
             "messages": [_message(one) for one in found.messages],
             "draft": to_text_or_none(found.draft),
             "outbox": [_standing(one) for one in found.outbox],
+            "reaches": [_reach(one) for one in found.reaches],
             "holder": to_text_or_none(found.row.holder),
             "due": found.row.due,
         }
@@ -162,6 +164,7 @@ class Api:
         return {
             "messages": [_message(one) for one in found.messages],
             "outbox": [_standing(one) for one in found.outbox],
+            "reaches": [_reach(one) for one in found.reaches],
         }
 
     async def reply(self, member: Member, raw: bytes) -> Answer:
@@ -236,9 +239,14 @@ def _message(message: StoredMessage) -> Answer:
     }
 
 
+def _reach(reach: Reach) -> Answer:
+    return {"channel": reach.channel, "until": reach.until}
+
+
 def _standing(standing: Standing) -> Answer:
     return {
         "message": to_text(standing.message),
         "state": standing.state,
         "reason": standing.reason,
+        "again": standing.again,
     }

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from intake_server.desk.bodies import Close, Note, Reply
-from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone
+from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone, NoWay
 from triage.conversation import State
-from vault import changes, conversations, drafts, messages, outbox
+from vault import addresses, changes, conversations, drafts, messages, outbox
+from vault.addresses import Reach
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
 from vault.engine import Connection
@@ -47,6 +48,7 @@ class Contents:
     messages: list[StoredMessage] = field(repr=False)
     draft: bytes | None = field(repr=False)
     outbox: list[Standing] = field(repr=False)
+    reaches: list[Reach] = field(repr=False)
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -95,6 +97,7 @@ def contents(c: Connection, conversation: bytes, staff: bytes, after: int = 0) -
         messages.of(c, conversation, after),
         drafts.get(c, conversation, staff),
         outbox.state_of(c, conversation),
+        addresses.reaches(c, conversation),
     )
 
 
@@ -166,10 +169,10 @@ def store_note(c: Connection, asked: Note, now: int) -> int:
 def before_reply(c: Connection, asked: Reply, staff: bytes) -> Conversation:
     """The row of a conversation that `staff` may answer now, or has answered with this reply.
 
-    Raises Gone, ClaimLost, MovedOn.
+    Raises Gone, ClaimLost, MovedOn, NoWay.
     """
     row = get(c, asked.conversation)
-    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen)
+    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen) or _no_way(c, row)
     if refusal is not None and _number_of(c, row.id, asked.message, MESSAGE) is None:
         raise refusal
     return row
@@ -249,6 +252,12 @@ def _why_not(
         if numbers:
             return MovedOn(numbers[-1])
     return None
+
+
+def _no_way(c: Connection, row: Conversation) -> NoWay | None:
+    """Why nothing would reach the client: a messenger conversation without an address."""
+    is_reached = row.channel == WEB or addresses.reaches(c, row.id)
+    return None if is_reached else NoWay()
 
 
 def _note_due(c: Connection, conversation: bytes, due: int) -> None:

@@ -188,7 +188,8 @@ class Work:
     async def reply(self, member: bytes, asked: Reply, epoch: int) -> Stored:
         """Store a reply (rule 2), once; `epoch` is the roster's.
 
-        Raises Gone, ClaimLost, MovedOn, RefusedByKeeper, MalformedRequest, TooBusy, Unavailable.
+        Raises Gone, ClaimLost, MovedOn, NoWay, RefusedByKeeper, MalformedRequest, TooBusy,
+        Unavailable.
         """
         with calm():
             check_envelope(MESSAGE, asked.envelope)

@@ -180,8 +180,9 @@ async def client_wrote(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
     address_slot, address, slot, conversation = await referenced_address(keeper, arguments[0])
     now = keeper.clock.unix()
     changed = after_client_wrote(conversation, now)
-    await keeper.slots.write({slot: changed, address_slot: address_after_message(address, now)})
-    return (date(changed.due),)
+    moved = address_after_message(address, now)
+    await keeper.slots.write({slot: changed, address_slot: moved})
+    return date(changed.due), date(moved.due)
 
 
 async def change_due(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
