@@ -285,6 +285,11 @@ class CourierKeeper(PeerClient):
         (inner,) = await self._link.ask(Verb.OPEN_ADDRESS, address.packed, outer)
         return inner
 
+    async def seal_address(self, address: Reference, inner: bytes) -> bytes:
+        """The outer layer around an address's new contents."""
+        (outer,) = await self._link.ask(Verb.SEAL_ADDRESS, address.packed, inner)
+        return outer
+
     async def unwrap_outbox(self, reference: Reference, message_id: bytes, outer: bytes) -> bytes:
         """The inner outbox item."""
         (inner,) = await self._link.ask(Verb.UNWRAP_OUTBOX, reference.packed, message_id, outer)

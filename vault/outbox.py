@@ -89,6 +89,16 @@ _RETRY: Final = (
     .where(*_this)
     .values(reason=bindparam("why"), tries=_t.tries + 1, retry_minute=bindparam("minute"))
 )
+_POSTPONE: Final = (
+    update(tables.outbox)
+    .where(*_this)
+    .values(reason=bindparam("why"), retry_minute=bindparam("minute"))
+)
+_HURRY: Final = (
+    update(tables.outbox)
+    .where(_t.conversation == bindparam("of"), _t.state == "waiting", _t.reason == bindparam("why"))
+    .values(reason=None, retry_minute=None)
+)
 _OF: Final = (
     select(_t.message, _t.state, _t.reason, _t.retry_minute)
     .where(_t.conversation == bindparam("of"))
@@ -158,6 +168,21 @@ def failed(c: Connection, message: bytes, reason: str, retry_at: int | None) -> 
         return _end(c, message, "failed", reason)
     values = {"this": message, "why": reason, "minute": minute_after(retry_at)}
     return c.execute(_RETRY, values).rowcount > 0
+
+
+def postpone(c: Connection, message: bytes, reason: str, until: int) -> bool:
+    """Note that it is not tried before `until` (seconds), through no failure of sending.
+
+    False where the reply does not wait.
+    """
+    _check(reason)
+    values = {"this": message, "why": reason, "minute": minute_after(until)}
+    return c.execute(_POSTPONE, values).rowcount > 0
+
+
+def hurry(c: Connection, conversation: bytes, reason: str) -> int:
+    """Have tried at once what was postponed for `reason`; how many replies that were."""
+    return c.execute(_HURRY, {"of": conversation, "why": reason}).rowcount
 
 
 def back_to_draft(c: Connection, message: bytes, reason: str, now: int) -> bool:

@@ -12,13 +12,20 @@ const DAY = 86_400;
 const DUE = 100 * DAY;
 
 test("what the courier puts in place of a message becomes words", () => {
-  const events = (text) => eventsOf({ ...line, text });
+  const events = (text) => eventsOf({ ...line, text }).map(({ id }) => id);
   assert.deepEqual(events("[unreadable]"), ["event.unreadable"]);
   assert.deepEqual(events("[new keys] [voice]"), ["event.new_keys", "event.voice"]);
 });
 
+test("when answers may come is told with its times", () => {
+  const events = (text) => eventsOf({ ...line, text });
+  const values = { from: "18:00", to: "06:30" };
+  assert.deepEqual(events("[safe hours 18:00-06:30]"), [{ id: "event.safe_hours", values }]);
+  assert.deepEqual(events("[safe hours off]"), [{ id: "event.safe_hours_off", values: {} }]);
+});
+
 test("a text is a text, whatever stands in it", () => {
-  for (const text of ["[voice] listen", "see [file]", "[other]", "[]", "", "[voice]  [file]"]) {
+  for (const text of ["[voice] listen", "see [file]", "[other]", "[]", "", "[voice]  [file]", "[safe hours 18]"]) {
     assert.deepEqual(eventsOf({ ...line, text }), [], text);
   }
 });

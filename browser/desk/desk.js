@@ -190,7 +190,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     const talk = talks.get(id);
     told.changed(id);
     try {
-      const stored = await sendReply(api, member, taken, pause);
+      const way = { ...taken, channel: talk.way()?.channel };
+      const stored = await sendReply(api, member, way, pause);
       talk.due = stored.due;
       arrived(id, talk);
       rows.patch(id, { waiting_since: null, due: stored.due });

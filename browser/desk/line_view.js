@@ -106,6 +106,9 @@ export function newLineView({ t, now }, desk, { onCopy }) {
     );
   }
 
+  const inWords = (values) =>
+    values.channel ? { ...values, channel: t.channel(values.channel) } : values;
+
   function failedActions(talk, line) {
     const outbox = talk.outbox.get(line.id);
     const isFailed = outbox && !(outbox.state in OUTBOX);
@@ -135,7 +138,7 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       el("p", { class: "meta" }, meta(talk, line)),
       line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
       warning && el("p", { class: "warning" }, warning),
-      ...events.map((event) => el("p", { class: "warning" }, t(event))),
+      ...events.map(({ id, values }) => el("p", { class: "warning" }, t(id, inWords(values)))),
       isShown &&
         !line.isAnswers &&
         events.length === 0 &&

@@ -42,6 +42,7 @@ from intake_server.settings import Settings
 from triage.retention import Policy
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
+from vault.keeper_joins import JoinKeeper
 from vault.keeper_protocol import KeeperRefusal, NoRoot, Peer, Refused, socket_name
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
@@ -142,8 +143,22 @@ async def serving(
         guided = _guided(settings, clock)
         offer = "" if guided is None else guided.words["offer"]
         speech = Speech(answers, settings.channels.vanish_days, log, offer)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
-        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
+        inbound = Inbound(
+            keeper,
+            JoinKeeper(link),
+            roster,
+            work,
+            keys,
+            policy,
+            screening,
+            speech,
+            clock,
+            log,
+            guided,
+        )
+        inbound.zone = settings.page.time_zone
+        zone = zoneinfo.ZoneInfo(settings.page.time_zone)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
         for one in joining:
@@ -155,7 +170,7 @@ async def serving(
             courier.alarms,
             work.unclaimed_since,
             settings.page.hours,
-            zoneinfo.ZoneInfo(settings.page.time_zone),
+            zone,
             clock,
             log,
         )

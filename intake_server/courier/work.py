@@ -18,6 +18,7 @@ from vault.messages import CLIENT_TO_TEAM, MESSAGE, NewMessage, UnknownConversat
 from vault.outbox import Waiting
 
 NOT_SCREENED_URGENCY = 1
+SAFE_HOURS = "safe_hours"  # why a reply waits: the client said when messages may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,28 @@ class Work:
         """Delete an address that the keeper has just forgotten."""
         await self.database.write(lambda c: addresses.drop(c, conversation_id, channel))
 
+    async def address_at(self, conversation_id: bytes, reference: Reference) -> Address | None:
+        """The sealed address of this very slot."""
+        known = await self.database.read(lambda c: addresses.of(c, conversation_id))
+        return next((one for one in known if Reference(one.slot, one.tag) == reference), None)
+
+    async def hours_changed(
+        self, conversation_id: bytes, address: Address, arrived: Arrived
+    ) -> None:
+        """Keep an address with other safe hours and tell the team; raises UnknownConversation."""
+        now = self.clock.unix()
+        await self.database.write(
+            lambda c: _hours_changed(c, conversation_id, address, arrived, now)
+        )
+
+    async def joined(self, address: Address, until: int, arrived: Arrived) -> None:
+        """Keep a further address of a conversation, and tell the team; raises UnknownConversation.
+
+        `until` (seconds): how long the keeper keeps it.
+        """
+        now = self.clock.unix()
+        await self.database.write(lambda c: _joined(c, address, until, arrived, now))
+
     async def addresses(self) -> list[Address]:
         """Every sealed address."""
         return await self.database.read(addresses.every)
@@ -130,6 +153,10 @@ class Work:
     async def failed(self, item: Waiting, reason: str, retry_at: int | None) -> None:
         """Note why a reply was not sent, and when it is tried again (None: never)."""
         await self.database.write(lambda c: _failed(c, item, reason, retry_at))
+
+    async def postponed(self, item: Waiting, reason: str, until: int) -> None:
+        """Note that a reply is not tried before `until` (seconds)."""
+        await self.database.write(lambda c: _postponed(c, item, reason, until))
 
     async def returned(self, item: Waiting, reason: str) -> None:
         """Give a reply back to the desk as a draft."""
@@ -212,6 +239,40 @@ def _sent(c: Connection, item: Waiting) -> None:
 def _failed(c: Connection, item: Waiting, reason: str, retry_at: int | None) -> None:
     if outbox.failed(c, item.message, reason, retry_at):
         changes.note(c, item.conversation, "outbox")
+
+
+def _postponed(c: Connection, item: Waiting, reason: str, until: int) -> None:
+    if outbox.postpone(c, item.message, reason, until):
+        changes.note(c, item.conversation, "outbox")
+
+
+def _joined(c: Connection, address: Address, until: int, arrived: Arrived, now: int) -> None:
+    of = address.conversation
+    addresses.put(c, of, address.channel, address.slot, address.tag, address.outer)
+    addresses.set_until(c, of, address.channel, until)
+    _tell(c, of, arrived, now)
+    changes.note(c, of, "message")
+
+
+def _tell(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:
+    """Store what the team shall know; nobody waits for an answer to it."""
+    if inbox.seen(c, arrived.transport):
+        return
+    inbox.note(c, arrived.transport, conversation_id, now)
+    for one in arrived.sealed:
+        told = NewMessage(
+            one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
+        )
+        messages.add(c, told)
+
+
+def _hours_changed(
+    c: Connection, conversation_id: bytes, address: Address, arrived: Arrived, now: int
+) -> None:
+    addresses.reseal(c, address.slot, address.tag, address.outer)
+    _tell(c, conversation_id, arrived, now)
+    outbox.hurry(c, conversation_id, SAFE_HOURS)
+    changes.note(c, conversation_id, "outbox")
 
 
 def _returned(c: Connection, item: Waiting, reason: str, now: int) -> None:

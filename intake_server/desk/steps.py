@@ -172,7 +172,9 @@ def before_reply(c: Connection, asked: Reply, staff: bytes) -> Conversation:
     Raises Gone, ClaimLost, MovedOn, NoWay.
     """
     row = get(c, asked.conversation)
-    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen) or _no_way(c, row)
+    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen) or _no_way(
+        c, row, asked
+    )
     if refusal is not None and _number_of(c, row.id, asked.message, MESSAGE) is None:
         raise refusal
     return row
@@ -254,9 +256,12 @@ def _why_not(
     return None
 
 
-def _no_way(c: Connection, row: Conversation) -> NoWay | None:
-    """Why nothing would reach the client: a messenger conversation without an address."""
-    is_reached = row.channel == WEB or addresses.reaches(c, row.id)
+def _no_way(c: Connection, row: Conversation, asked: Reply) -> NoWay | None:
+    """Why nothing would reach the client: no address is kept of the messenger it goes by."""
+    if row.channel == WEB:
+        return None
+    wanted = asked.channel or row.channel
+    is_reached = any(one.channel == wanted for one in addresses.reaches(c, row.id))
     return None if is_reached else NoWay()
 
 

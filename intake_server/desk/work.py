@@ -253,7 +253,7 @@ def _outbox_item(
         conversation=row.id,
         slot=row.slot,
         tag=row.tag,
-        channel=row.channel,
+        channel=asked.channel or row.channel,
         outer=replied.outbox_item,
         epoch=epoch,
         now=now,
