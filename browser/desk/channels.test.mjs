@@ -17,6 +17,11 @@ test("what the courier puts in place of a message becomes words", () => {
   assert.deepEqual(events("[new keys] [voice]"), ["event.new_keys", "event.voice"]);
 });
 
+test("a chat that joined is told with its channel", () => {
+  const told = eventsOf({ ...line, text: "[joined matrix]" });
+  assert.deepEqual(told, [{ id: "event.joined", values: { channel: "matrix" } }]);
+});
+
 test("when answers may come is told with its times", () => {
   const events = (text) => eventsOf({ ...line, text });
   const values = { from: "18:00", to: "06:30" };

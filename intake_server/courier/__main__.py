@@ -155,8 +155,8 @@ async def serving(
             clock,
             log,
             guided,
+            settings.page.time_zone,
         )
-        inbound.zone = settings.page.time_zone
         zone = zoneinfo.ZoneInfo(settings.page.time_zone)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())

@@ -172,9 +172,8 @@ def before_reply(c: Connection, asked: Reply, staff: bytes) -> Conversation:
     Raises Gone, ClaimLost, MovedOn, NoWay.
     """
     row = get(c, asked.conversation)
-    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen) or _no_way(
-        c, row, asked
-    )
+    seen = None if asked.anyway else asked.seen
+    refusal = _why_not(c, row, staff, seen) or _no_way(c, row, asked)
     if refusal is not None and _number_of(c, row.id, asked.message, MESSAGE) is None:
         raise refusal
     return row
