@@ -127,6 +127,7 @@ class Site:
         self._page: PageSettings | None = None
         self.trial = False
         self.version = 0
+        self._wait_hours: int | None = None
         self.take(settings.page, is_trial=False)
 
     def take(self, page: PageSettings, *, is_trial: bool) -> None:
@@ -151,6 +152,12 @@ class Site:
             (Helper(post.name, post.telephone) for post in self.signposts if post.dial), None
         )
 
+    def take_wait(self, hours: int | None) -> None:
+        """Say within how many hours people are usually answered; None: nothing of it."""
+        if hours != self._wait_hours:
+            self._wait_hours = hours
+            self.version += 1
+
     @property
     def languages(self) -> tuple[Language, ...]:
         """All languages the page is there in."""
@@ -171,7 +178,13 @@ class Site:
     def duty(self, language: Language, now: datetime) -> DutyWords:
         """What the page says of that."""
         return duty_words(
-            self.standing(now), language, self.dates(language), now, self.emergency, self._helper
+            self.standing(now),
+            language,
+            self.dates(language),
+            now,
+            self.emergency,
+            self._helper,
+            self._wait_hours,
         )
 
     def render(self, page: Page, language: Language) -> bytes:
