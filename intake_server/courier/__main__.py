@@ -6,6 +6,7 @@ servers.
 
 import asyncio
 import contextlib
+import os
 import sys
 import zoneinfo
 from collections.abc import AsyncIterator, Sequence
@@ -14,9 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelHealth
+from intake_server.channel_health import (
+    CANARY_SILENT,
+    FOR_STAFF,
+    ChannelState,
+    told_to_staff,
+)
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.canary import Canaries
@@ -33,6 +41,7 @@ from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
+from intake_server.lent_sockets import lent_to
 from intake_server.organisation import PRESETS
 from intake_server.organisation_work import OrganisationView
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
@@ -44,6 +53,7 @@ from triage.retention import Policy, Rule
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
 from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+from vault.private_files import mode_in
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
 STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
@@ -72,8 +82,12 @@ class Courier:
             "age_seconds": int(now - self.started),
             "alarms": alarms,
             "waiting": sum(state.waiting for state in states.values()),
-            "channels": [self._shown(name, state) for name, state in states.items()],
+            "channels": [msgspec.to_builtins(one) for one in self.shown()],
         }
+
+    def shown(self) -> list[ChannelState]:
+        """Each channel in counts, ages and constant words."""
+        return [self._shown(name, channel.health()) for name, channel in self.channels.items()]
 
     def alarms(self) -> list[str]:
         """Constant words for all that a person must look at."""
@@ -90,20 +104,20 @@ class Courier:
             alarms.append("reply_not_verified")
         return sorted(alarms)
 
-    def _shown(self, name: str, state: ChannelHealth) -> dict[str, object]:
-        """One channel in counts, ages and constant words."""
-        return {
-            "name": name,
-            "connected": state.connected,
-            "last_inbound_seconds": self.inbound.age_of_last(name),
-            "last_delivery_seconds": self.outbound.age_of_last(name),
-            "kept": state.waiting,
-            "queue": self.outbound.queue.get(name, 0),
-            "refused": {reason.value: count for reason, count in state.refused.items()},
-            "limited_seconds": int(state.limited_seconds),
-            "alarms": sorted(state.alarms),
-            "why": next((one.why for one in self.joining if one.name == name), ""),
-        }
+    def _shown(self, name: str, state: ChannelHealth) -> ChannelState:
+        silent = [CANARY_SILENT] if self.canaries.is_silent(name) else []
+        return ChannelState(
+            name=name,
+            connected=state.connected,
+            last_inbound_seconds=self.inbound.age_of_last(name),
+            last_delivery_seconds=self.outbound.age_of_last(name),
+            kept=state.waiting,
+            queue=self.outbound.queue.get(name, 0),
+            refused={reason.value: count for reason, count in state.refused.items()},
+            limited_seconds=int(state.limited_seconds),
+            alarms=tuple(sorted([*state.alarms, *silent])),
+            why=next((one.why for one in self.joining if one.name == name), ""),
+        )
 
 
 @contextlib.asynccontextmanager
@@ -139,7 +153,8 @@ async def serving(
         promised = Promised(view, roster, work.database)
         # An admin may choose the longest at any time; nobody's address may be dropped before.
         longest = policy if own_file else Policy((Rule("longest", PRESETS["counselling"]),))
-        making = Making(settings, longest, keys, clock, log, answers.nobody_read)
+        lent = lent_to(os.environ, os.getpid())
+        making = Making(settings, longest, keys, clock, log, answers.nobody_read, lent)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
@@ -177,6 +192,11 @@ async def serving(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
         )
         stack.callback(health.close)
+        # Read by the desk, which has another user: who may is said by the folder's group.
+        told = await serve_health(
+            data.run_dir / FOR_STAFF, lambda: told_to_staff(courier.shown()), mode_in(data.run_dir)
+        )
+        stack.callback(told.close)
         yield courier
 
 

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.clock import Clock
 from intake_server.desk.api import Api, Desk
 from intake_server.desk.bodies import LONGEST_BODY
+from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.counting import Counting
 from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
@@ -101,6 +102,7 @@ async def serving(
                     clock,
                     settings.safeguarding,
                 ),
+                ChannelsApi(run_dir, is_any_on=settings.channels.is_any_on),
             ),
             Events(feed, members, clock.monotonic, log),
             members,
