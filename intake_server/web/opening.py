@@ -24,14 +24,12 @@ from intake_server.readiness import facts_of, may_open
 from intake_server.settings import Settings
 from intake_server.web.keys import PublicKeys
 from intake_server.web.view import Site
+from intake_server.web.waits_work import read_usual_wait
 from triage.retention import Promise
-from triage.waits import LOOK_BACK_HOURS, usual_wait
-from vault import counts
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import WebKeeper
 
-_HOUR_SECONDS: Final = 60 * 60
-_DAY_SECONDS: Final = 24 * _HOUR_SECONDS
+_DAY_SECONDS: Final = 24 * 60 * 60
 
 
 class Opening:
@@ -83,15 +81,10 @@ class Opening:
         if now - self._measured < _DAY_SECONDS:
             return
         self._measured = now
-        hour = now // _HOUR_SECONDS
         try:
-            answers = await self._database.read(
-                lambda c: counts.first_answers(c, hour - LOOK_BACK_HOURS)
-            )
+            self._site.take_wait(await read_usual_wait(self._database, now))
         except DatabaseFailed as failure:
             self._log.warning("waits_not_read", exc_info=failure)
-            return
-        self._site.take_wait(usual_wait(answers, hour))
 
     def _show(self, about: About) -> None:
         self._site.take(about.page, is_trial=about.mode == "trial")
