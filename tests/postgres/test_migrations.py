@@ -127,6 +127,7 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
             zip(("month", "rule", "language", "verdict", "count"), COUNT, strict=True)
         )
     },
+    "0004": {},  # indices alone
 }
 
 
