@@ -447,7 +447,7 @@ async def test_opening_empties_the_log_that_a_crash_left(path, url):
     await crashed.close()
 
 
-async def test_vacuum_gives_many_pages_back_in_one_commit(path, database, monkeypatch):
+async def test_vacuum_gives_many_pages_back_in_one_commit(database, monkeypatch):
     rested = []
     monkeypatch.setattr(engine_sqlite, "rest", rested.append)
     many = [new_conversation() for _ in range(500)]

@@ -48,6 +48,7 @@ BODIES = {
     "/api/recover": team_bodies.Recover,
     "/api/roster": team_bodies.RosterAfter,
     "/api/counts": bodies.Nothing,
+    "/api/channels": bodies.Nothing,
     "/api/team": team_bodies.Team,
     "/api/team/invite": team_bodies.Invite,
     "/api/team/withdraw": team_bodies.Person,
