@@ -91,6 +91,8 @@ def good(kind):
             built[field.name] = to_text(bytes(of_bytes.least))
         elif bool in options:
             built[field.name] = False
+        elif field.name == "channel":
+            built[field.name] = "signal"
         elif field.name == "conversations":
             built[field.name] = [to_text(bytes(16))]
         else:
