@@ -76,7 +76,7 @@ def test_opening_a_connection_writes_nothing(path):
 async def test_files_are_for_this_account_alone(path, database):
     await database.write(first_contact(new_conversation()))
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
-    assert len(modes) == 3
+    assert len(modes) == 4
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
@@ -445,6 +445,17 @@ async def test_opening_empties_the_log_that_a_crash_left(path, url):
     crashed = await Database.open(f"sqlite:///{left / path.name}")
     assert occurrences(left / path.name, CANARY) == 0
     await crashed.close()
+
+
+async def test_vacuum_gives_many_pages_back_in_one_commit(path, database, monkeypatch):
+    rested = []
+    monkeypatch.setattr(engine_sqlite, "rest", rested.append)
+    many = [new_conversation() for _ in range(500)]
+    await asyncio.gather(*(database.write(first_contact(new)) for new in many))
+    await database.write(lambda c: conversations.delete(c, [new.id for new in many]))
+    pages = await database.vacuum()
+    assert pages > engine_sqlite.VACUUM_PAGES
+    assert len(rested) <= pages // engine_sqlite.VACUUM_PAGES + 1
 
 
 async def test_vacuum_gives_pages_back(path, database):
