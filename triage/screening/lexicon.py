@@ -139,6 +139,8 @@ class Lexicon:
         self._prefixes = prefixes
         self.guesses = guesses
         self._lengths = sorted({len(prefix) for prefix in prefixes})
+        shortest = self._lengths[0] if self._lengths else 0
+        self._starts = shortest, frozenset(prefix[:shortest] for prefix in prefixes)
         self._bases = vocabulary.morphology.bases
         self._respelling, self._affixes = vocabulary.respelling, vocabulary.affixes
         self._spelling, self._irregular = vocabulary.spelling, vocabulary.irregular
@@ -289,11 +291,12 @@ class Lexicon:
 
     def _started(self, written: tuple[str, ...]) -> tuple[str, ...]:
         """Return the beginnings, written with a star in the rules, that a word has."""
-        prefixes = self._prefixes
+        prefixes, (shortest, starts) = self._prefixes, self._starts
         return tuple(
             [
                 one[:length]
                 for one in written
+                if one[:shortest] in starts
                 for length in self._lengths
                 if one[:length] in prefixes
             ]

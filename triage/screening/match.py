@@ -181,9 +181,7 @@ class Matcher:
             hits = self._hits
             lists = [hits[concept] for concept in concepts if concept in hits]
             # Those of one concept are in order and different already.
-            merged = (
-                lists[0] if len(lists) == 1 else sorted({hit for hits in lists for hit in hits})
-            )
+            merged = lists[0] if len(lists) == 1 else sorted(set().union(*lists))
             self._merged[concepts] = merged
         return merged
 
