@@ -44,6 +44,7 @@ LIVING_SIZE: Final = FREED_SIZE + 4
 FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
 MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
+JOIN_CODE_DIGITS: Final = 10
 MAX_LIVING: Final = 1_500
 MIRROR_PART_SIZE: Final = 60_000
 
@@ -89,6 +90,7 @@ class Verb(IntEnum):
     NONCE = 0x03
     SLOT_KEYS = 0x04
     STANDING = 0x05
+    DETAILS = 0x06
     CREATE = 0x10
     FIND = 0x11
     OPEN_CLIENT_WRAP = 0x12
@@ -101,6 +103,7 @@ class Verb(IntEnum):
     UNWRAP_OUTBOX = 0x23
     COURIER_ERASE = 0x24
     START_OVER = 0x28
+    SEAL_ADDRESS = 0x29
     COURIER_CLIENT_WROTE = 0x25
     COURIER_CHANGE_DUE = 0x26
     COURIER_ANNOUNCE = 0x27
@@ -122,6 +125,7 @@ class Verb(IntEnum):
     HOLD = 0x49
     APPEND = 0x4A
     PUT_GRANT = 0x4B
+    PIN_DETAILS = 0x4C
     INVITE = 0x80
     INVITATION = 0x81
     JOIN = 0x82
@@ -133,6 +137,8 @@ class Verb(IntEnum):
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
     ADOPT = 0x53
+    MAKE_JOIN_CODE = 0x60
+    REDEEM_JOIN_CODE = 0x61
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72
@@ -263,6 +269,7 @@ _COURIER: Final = frozenset({Peer.COURIER})
 _CARETAKER: Final = frozenset({Peer.CARETAKER})
 _OPERATOR: Final = frozenset({Peer.OPERATOR})
 _ASKING_STANDING: Final = frozenset({Peer.WEB, Peer.DESK, Peer.OPERATOR})
+_ASKING_DETAILS: Final = _ASKING_STANDING | _COURIER
 _OUTER_STAFF: Final = exactly(STAFF_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_TEAM: Final = exactly(TEAM_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_CLIENT: Final = exactly(CLIENT_WRAP_SIZE + OUTER_OVERHEAD)
@@ -275,6 +282,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.NONCE: Rule(_ALL, (), (exactly(NONCE_SIZE),)),
         Verb.SLOT_KEYS: Rule(_ALL, (REFERENCE,), (ID, KEY, KEY, optional(KEY_SIZE), U8, U64, U64)),
         Verb.STANDING: Rule(_ASKING_STANDING, (), (U32, U8, U8, U64)),
+        Verb.DETAILS: Rule(_ASKING_DETAILS, (), (U32, optional(HASH_SIZE))),
         Verb.CREATE: Rule(_WEB, (SEALED,), (REFERENCE, ID, _OUTER_TEAM, _OUTER_CLIENT, U64, U64)),
         Verb.FIND: Rule(_WEB, (TAG,), (REFERENCE, ID, U64, U64)),
         Verb.OPEN_CLIENT_WRAP: Rule(_WEB, (TAG, BLOB, *PROOF), (SEALED,)),
@@ -286,11 +294,18 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         ),
         Verb.FIND_ADDRESS: Rule(_COURIER, (KEY,), (REFERENCE, REFERENCE, ID, KEY, KEY, U64)),
         Verb.OPEN_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
+        Verb.SEAL_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
         Verb.UNWRAP_OUTBOX: Rule(_COURIER, (REFERENCE, ID, BLOB), (BLOB,)),
         Verb.COURIER_ERASE: Rule(_COURIER, (REFERENCE,), (U8, ID)),
         Verb.START_OVER: Rule(_COURIER, (REFERENCE,), (U8, ID)),
-        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64,)),
+        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64, U64)),
         Verb.COURIER_CHANGE_DUE: Rule(_COURIER, (REFERENCE, U64), (U64,)),
+        Verb.MAKE_JOIN_CODE: Rule(_COURIER, (REFERENCE,), (exactly(JOIN_CODE_DIGITS),)),
+        Verb.REDEEM_JOIN_CODE: Rule(
+            _COURIER,
+            (exactly(JOIN_CODE_DIGITS), KEY, U16),
+            (REFERENCE, REFERENCE, ID, KEY, KEY, U64, U64),
+        ),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),
         Verb.CARETAKER_ANNOUNCE: Rule(_CARETAKER, (KEY,), ()),
         Verb.FORGET_DUE: Rule(_CARETAKER, (U32,), (items(FREED_SIZE, MAX_FREED), U8)),
@@ -318,6 +333,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.HOLD: Rule(_DESK, (REFERENCE, ID, U64, *PROOF), (U64, SEALED)),
         Verb.APPEND: Rule(_DESK, (ID, at_most(MAX_ENTRY), *PROOF), (HASH, SEALED)),
         Verb.PUT_GRANT: Rule(_DESK, (ID, ID, U32, exactly(GRANT_SIZE), *PROOF), (SEALED,)),
+        Verb.PIN_DETAILS: Rule(_DESK, (ID, U32, HASH, *PROOF), (SEALED,)),
         Verb.INVITE: Rule(_DESK, (ID, ID, U8, KEY, *PROOF), (U64, SEALED)),
         Verb.INVITATION: Rule(_DESK, (KEY,), (ID, U8, U64, U8)),
         Verb.JOIN: Rule(

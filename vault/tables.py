@@ -45,7 +45,7 @@ from vault.columns import (
 )
 from vault.operation_tables import Change, IndicatorCount, Meta, Organisation, Staff
 
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0005"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -123,6 +123,17 @@ class Conversation(Base):
         CheckConstraint(
             "length(channel) BETWEEN 1 AND 16 AND length(language) <= 16", name="words"
         ),
+        # The head of the queue and its numbers (vault/queue_head.py) come from these alone.
+        Index(
+            "ix_conversations_waiting",
+            "urgency",
+            "waiting_minute",
+            "id",
+            "holder",
+            sqlite_where=text("waiting_minute IS NOT NULL"),
+        ),
+        Index("ix_conversations_held", "holder", sqlite_where=text("holder IS NOT NULL")),
+        Index("ix_conversations_state", "state"),
     )
 
     row: Mapped[int] = _row("conversations")
@@ -406,6 +417,15 @@ class Address(Base):
         limits="4 to 32768 bytes",
         purpose="to answer the client",
         retention="may be forgotten before the conversation, never after it",
+    )
+    until_hour: Mapped[int | None] = column(
+        "the hour in which the address is due to be forgotten, rounded down",
+        HOUR,
+        ORDER,
+        Risk.MEDIUM,
+        nullable=True,
+        purpose="to tell staff until when the client can be answered",
+        retention="goes with the address",
     )
 
 

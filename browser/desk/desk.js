@@ -9,6 +9,7 @@ import { newDrafts } from "./drafts.js";
 import { keyOf } from "./judgements.js";
 import { askClose } from "./keeper.js";
 import { isWordOf } from "./mark.js";
+import { isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
@@ -21,25 +22,26 @@ import { forgetMember } from "./sign_in.js";
  * @property {object} composer of newComposer
  * @property {number} due seconds @property {string} name the client chose; "" where none
  * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
+ * @property {() => import("./reach.js").Reach | null | undefined} way as `wayTo` says
  * @property {string | null} noteText what stands in the field for notes
  */
 
 /**
- * @param {object} session api, rows, writer, pause, now (milliseconds)
+ * @param {object} session api, rows, writer, pause, now (milliseconds), decisions of the page
  * @param {import("./sign_in.js").Member} member
  * @param {object} told
  * @param {(id: string) => void} told.changed something of an open conversation is different
  * @param {(id: string, why: "erased" | "forgotten" | "closed") => void} told.gone
  * @param {() => Promise<void>} [told.readTeam] reads the roster on
  */
-export function newDesk({ api, rows, writer, pause, now, unsent }, member, told) {
+export function newDesk(session, member, told) {
+  const { api, rows, writer, pause, now, unsent, decisions = newDecisions(api, now) } = session;
   const { readTeam = async () => undefined } = told;
   /** @type {Map<string, Talk>} */
   const talks = new Map();
   const composers = newComposers();
   const own = toBase64Url(member.staffId);
   const drafts = newDrafts(api, pause, unsent, (id) => told.changed(id));
-  const decisions = newDecisions(api, now);
   let isClosed = false;
 
   const somebody = ({ conversation, name }) => ({
@@ -57,6 +59,13 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     } else if (talk.composer.other()?.id !== holder) {
       talk.composer.heldBy({ id: holder, name: rows.nameOf(holder), timeMs: now() });
     }
+  }
+
+  /** By which messenger the client is reached now; the composer closes with the last way. */
+  function tellReach(talk, reaches) {
+    const { row } = talk.conversation;
+    talk.way = () => wayTo(row, reaches, talk.due);
+    talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
   /**
@@ -101,6 +110,7 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     talks.set(id, talk);
     talk.name = conversation.thread.clientName();
     answer.outbox.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    tellReach(talk, answer.reaches);
     talk.composer.restore(draft);
     talk.isDraftBack = Boolean(draft);
     drafts.know(id, draft);
@@ -126,6 +136,7 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     }
     talk.name = thread.clientName();
     answer.outbox?.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    tellReach(talk, answer.reaches);
     if (talk.conversation.hasArrived() && !talk.composer.isBusy()) {
       arrived(id, talk);
     }
@@ -179,7 +190,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
     const talk = talks.get(id);
     told.changed(id);
     try {
-      const stored = await sendReply(api, member, taken, pause);
+      const way = { ...taken, channel: talk.way()?.channel };
+      const stored = await sendReply(api, member, way, pause);
       talk.due = stored.due;
       arrived(id, talk);
       rows.patch(id, { waiting_since: null, due: stored.due });
@@ -318,7 +330,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
       talks.clear();
       drafts.end();
       forgetMember(member);
-      return Promise.allSettled([...stored, decisions.end()]);
+      decisions.letGo();
+      return Promise.allSettled(stored);
     },
   };
 }

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from intake_server.desk.bodies import Close, Note, Reply
-from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone
+from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone, NoWay
 from triage.conversation import State
-from vault import changes, conversations, drafts, messages, outbox
+from triage.queue import QueueRules
+from vault import addresses, changes, conversations, drafts, messages, outbox, queue_head
+from vault.addresses import Reach
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
 from vault.engine import Connection
@@ -27,8 +29,10 @@ from vault.messages import (
     StoredMessage,
 )
 from vault.outbox import OutboxItem, Standing
+from vault.queue_head import Head
 
 WEB: Final = "web"
+_RULES: Final = QueueRules()  # browser/desk/order.js has the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Queue:
 
     rows: list[QueueRow] = field(repr=False)
     number: int
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Contents:
     messages: list[StoredMessage] = field(repr=False)
     draft: bytes | None = field(repr=False)
     outbox: list[Standing] = field(repr=False)
+    reaches: list[Reach] = field(repr=False)
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -60,6 +66,17 @@ def queue(c: Connection, only: Collection[bytes] | None) -> Queue:
         found = (conversations.get(c, one) for one in set(only))
         rows = [_row(c, one) for one in found if one is not None and one.state is not State.CLOSED]
     return Queue(rows, changes.newest(c))
+
+
+def head(c: Connection, staff: bytes, most: int, now: int) -> Queue:
+    """The first of those who wait, in the order in which the desk shows them, and all numbers."""
+    found = queue_head.head(c, staff, most, now, _RULES)
+    return Queue(found.rows, changes.newest(c), found)
+
+
+def page(c: Connection, after: bytes) -> Queue:
+    """Further rows, in order of id."""
+    return Queue(queue_head.page(c, after), changes.newest(c))
 
 
 def _row(c: Connection, one: Conversation) -> QueueRow:
@@ -95,6 +112,7 @@ def contents(c: Connection, conversation: bytes, staff: bytes, after: int = 0) -
         messages.of(c, conversation, after),
         drafts.get(c, conversation, staff),
         outbox.state_of(c, conversation),
+        addresses.reaches(c, conversation),
     )
 
 
@@ -166,10 +184,11 @@ def store_note(c: Connection, asked: Note, now: int) -> int:
 def before_reply(c: Connection, asked: Reply, staff: bytes) -> Conversation:
     """The row of a conversation that `staff` may answer now, or has answered with this reply.
 
-    Raises Gone, ClaimLost, MovedOn.
+    Raises Gone, ClaimLost, MovedOn, NoWay.
     """
     row = get(c, asked.conversation)
-    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen)
+    seen = None if asked.anyway else asked.seen
+    refusal = _why_not(c, row, staff, seen) or _no_way(c, row, asked)
     if refusal is not None and _number_of(c, row.id, asked.message, MESSAGE) is None:
         raise refusal
     return row
@@ -249,6 +268,15 @@ def _why_not(
         if numbers:
             return MovedOn(numbers[-1])
     return None
+
+
+def _no_way(c: Connection, row: Conversation, asked: Reply) -> NoWay | None:
+    """Why nothing would reach the client: no address is kept of the messenger it goes by."""
+    if row.channel == WEB:
+        return None
+    wanted = asked.channel or row.channel
+    is_reached = any(one.channel == wanted for one in addresses.reaches(c, row.id))
+    return None if is_reached else NoWay()
 
 
 def _note_due(c: Connection, conversation: bytes, due: int) -> None:

@@ -109,6 +109,17 @@ class Work:
         with calm():
             return await self.database.read(lambda c: steps.queue(c, only))
 
+    async def queue_head(self, staff: bytes, most: int) -> Queue:
+        """The first who wait, as one member sees them, and all numbers; raises Unavailable."""
+        now = self.clock.unix()
+        with calm():
+            return await self.database.read(lambda c: steps.head(c, staff, most, now))
+
+    async def queue_page(self, after: bytes) -> Queue:
+        """Further rows behind an id; raises Unavailable."""
+        with calm():
+            return await self.database.read(lambda c: steps.page(c, after))
+
     async def newest_change(self) -> int:
         """The number of the newest change; raises DatabaseFailed."""
         return await self.database.read(changes.newest)
@@ -188,7 +199,8 @@ class Work:
     async def reply(self, member: bytes, asked: Reply, epoch: int) -> Stored:
         """Store a reply (rule 2), once; `epoch` is the roster's.
 
-        Raises Gone, ClaimLost, MovedOn, RefusedByKeeper, MalformedRequest, TooBusy, Unavailable.
+        Raises Gone, ClaimLost, MovedOn, NoWay, RefusedByKeeper, MalformedRequest, TooBusy,
+        Unavailable.
         """
         with calm():
             check_envelope(MESSAGE, asked.envelope)
@@ -252,7 +264,7 @@ def _outbox_item(
         conversation=row.id,
         slot=row.slot,
         tag=row.tag,
-        channel=row.channel,
+        channel=asked.channel or row.channel,
         outer=replied.outbox_item,
         epoch=epoch,
         now=now,

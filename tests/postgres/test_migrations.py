@@ -127,6 +127,8 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
             zip(("month", "rule", "language", "verdict", "count"), COUNT, strict=True)
         )
     },
+    "0004": {},  # indices alone
+    "0005": {},  # a column of a table that was there
 }
 
 

@@ -12,7 +12,7 @@ from intake_server.screening_link import Screened
 from intake_server.web.screening import ToScreen
 from tests.flows.people import Refused
 from tests.intake_server.desk.place import to_bytes, to_text
-from vault import conversations, outbox, wraps
+from vault import addresses, conversations, outbox, wraps
 from vault.envelope import Direction, Envelope, Format, Origin, Text, encode_body, seal_envelope
 from vault.keeper_protocol import Reference
 from vault.sealing import Kind, labelled_hash, random_bytes
@@ -83,6 +83,29 @@ async def test_some_rows_of_the_queue(place, ana, client):
     names.append(to_text(other.conversation))
     answer = await ana.ask("/api/queue", {"conversations": names})
     assert [row["conversation"] for row in answer["rows"]] == names[2:]
+
+
+async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana):
+    await place.client()
+    calm = await place.client("When are you there?")
+    urgent = await place.client("He is at the door", danger=True)
+    whole = {row["conversation"]: row for row in await ana.queue()}
+    head = await ana.ask("/api/queue", {"first": 1})
+    assert head["rows"] == [whole[to_text(urgent.conversation)]]
+    counts = head["counts"]
+    assert (counts["open"], counts["queue"]) == (3, 3)
+    assert [(urgency, count) for urgency, count, _ in counts["waiting"]] == [(3, 1), (1, 2)]
+    await ana.claim(calm.conversation)
+    held = await ana.ask("/api/queue", {"first": 1})
+    named = [to_text(urgent.conversation), to_text(calm.conversation)]
+    assert [row["conversation"] for row in held["rows"]] == named
+    page = await ana.ask("/api/queue", {"after": ""})
+    ids = [row["conversation"] for row in page["rows"]]
+    assert set(ids) == set(whole)
+    assert "counts" not in page
+    rest = await ana.ask("/api/queue", {"after": ids[0]})
+    assert [row["conversation"] for row in rest["rows"]] == ids[1:]
+    assert (await ana.ask("/api/queue", {"after": ids[-1]}))["rows"] == []
 
 
 async def test_opening_shows_what_was_written_and_marks_it_read(place, ana, client):
@@ -334,7 +357,8 @@ async def test_an_answer_to_a_messenger_waits_in_the_outbox(place, ana):
     named = await ana.ask("/api/queue", {"conversations": [body["conversation"]]})
     assert named["rows"] == [row]
     answer = await ana.ask("/api/messages", {"conversation": body["conversation"], "after": 0})
-    assert answer["outbox"] == [{"message": body["message"], "state": "waiting", "reason": None}]
+    standing = {"message": body["message"], "state": "waiting", "reason": None, "again": None}
+    assert answer["outbox"] == [standing]
     assert [one["number"] for one in answer["messages"]] == [first["number"]]
 
 
@@ -344,6 +368,27 @@ async def test_an_answer_to_a_messenger_needs_something_to_send(place, ana):
     opened = await ana.open(conversation)
     body = await opened.reply_body("We are here.") | {"outbox_request": None}
     assert await refusal(ana.ask("/api/reply", body)) == (400, {"error": "malformed"})
+    assert await place.texts(conversation) == []
+
+
+async def test_the_desk_tells_until_when_a_client_can_be_answered(place, ana, client):
+    conversation = await place.messenger_conversation()
+    answer = await ana.ask("/api/messages", {"conversation": to_text(conversation), "after": 0})
+    (reach,) = answer["reaches"]
+    until = place.clock.unix() + 48 * 3600
+    assert reach["channel"] == "signal"
+    assert until - 3600 < reach["until"] <= until, "never told later than it is"
+    web = {"conversation": to_text(client.conversation), "after": 0}
+    assert (await ana.ask("/api/messages", web))["reaches"] == []
+
+
+async def test_nothing_is_stored_that_nobody_could_be_sent(place, ana):
+    conversation = await place.messenger_conversation()
+    await ana.claim(conversation)
+    opened = await ana.open(conversation)
+    await place.write(lambda c: addresses.drop(c, conversation, "signal"))
+    body = await opened.reply_body("Are you there?")
+    assert await refusal(ana.ask("/api/reply", body)) == (409, {"error": "no_way"})
     assert await place.texts(conversation) == []
 
 
