@@ -24,7 +24,7 @@ test("a chat that joined is told with its channel", () => {
 
 test("when answers may come is told with its times", () => {
   const events = (text) => eventsOf({ ...line, text });
-  const values = { from: "18:00", to: "06:30" };
+  const values = { begin: "18:00", end: "06:30" };
   assert.deepEqual(events("[safe hours 18:00-06:30]"), [{ id: "event.safe_hours", values }]);
   assert.deepEqual(events("[safe hours off]"), [{ id: "event.safe_hours_off", values: {} }]);
 });
