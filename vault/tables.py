@@ -45,7 +45,7 @@ from vault.columns import (
 )
 from vault.operation_tables import Change, IndicatorCount, Meta, Organisation, Staff
 
-SCHEMA: Final = "0004"
+SCHEMA: Final = "0006"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -123,6 +123,17 @@ class Conversation(Base):
         CheckConstraint(
             "length(channel) BETWEEN 1 AND 16 AND length(language) <= 16", name="words"
         ),
+        # The head of the queue and its numbers (vault/queue_head.py) come from these alone.
+        Index(
+            "ix_conversations_waiting",
+            "urgency",
+            "waiting_minute",
+            "id",
+            "holder",
+            sqlite_where=text("waiting_minute IS NOT NULL"),
+        ),
+        Index("ix_conversations_held", "holder", sqlite_where=text("holder IS NOT NULL")),
+        Index("ix_conversations_state", "state"),
     )
 
     row: Mapped[int] = _row("conversations")

@@ -37,12 +37,13 @@ from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
 from intake_server.courier.parts import readable, split, texts_of
+from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Arrived, Sealed, Work
 from intake_server.roster_view import RosterView
 from triage.guided import answers_text
-from triage.retention import Policy, promise_for
+from triage.retention import promise_for
 from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
 from vault.conversations import NewConversation
@@ -90,7 +91,7 @@ class Inbound:
     roster: RosterView
     work: Work
     keys: OwnKeys
-    policy: Policy
+    promised: Promised
     screening: Screening | None
     speech: Speech
     clock: Clock
@@ -183,7 +184,7 @@ class Inbound:
     async def _first(self, channel: Channel, message: "_Message") -> None:
         team = (await self.roster.current()).roster.epoch
         keys, conversation_id = new_conversation_keys(), random_bytes(ID_SIZE)
-        promise = promise_for(self.policy, channel.name)
+        promise = promise_for(await self.promised.policy(), channel.name)
         address = Address(conversation_id, channel.name, message.incoming.address, "")
         wrap = TeamWrap(conversation_id, team.number, keys, None)
         made = await self.keeper.create(
@@ -376,10 +377,10 @@ class Inbound:
 
         What to say about it.
         """
-        hours = promise_for(self.policy, channel.name).address_hours
+        promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
             try:
-                found = (await self.joins.redeem(request.code, tag, hours)).found
+                found = (await self.joins.redeem(request.code, tag, promise.address_hours)).found
             except (Refused, Busy):
                 return self.speech.answers.join_wrong
         place = Address(found.conversation_id, channel.name, incoming.address, "")
@@ -390,10 +391,10 @@ class Inbound:
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         told = _Message(incoming, tag, transport, [sign_of(channel.name)])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
-        until = self.clock.unix() + hours * HOUR
+        until = self.clock.unix() + promise.address_hours * HOUR
         await self.work.joined(sealed, until, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
-        self.speech.set_timer(channel, incoming.address, promise_for(self.policy, channel.name))
+        self.speech.set_timer(channel, incoming.address, promise)
         return self.speech.answers.joined
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:

@@ -24,6 +24,7 @@ from intake_server.clock import Clock
 from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
 from intake_server.desk.bodies import LONGEST_BODY, read_token
+from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.events import Events
 from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
@@ -84,12 +85,13 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: the desk's daily work, what concerns the team, the office, and the rules."""
+    """What answers: the daily work, what concerns the team, the office, rules and messengers."""
 
     desk: Api
     team: TeamApi
     office: OfficeApi
     indicators: IndicatorsApi
+    channels: ChannelsApi
 
 
 class Routes:
@@ -158,6 +160,7 @@ class Routes:
             Route("indicators/count", _COUNSELLOR, _known(rules.count)),
             Route("indicators/report", _INVITING, _known(rules.report)),
             Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
+            Route("channels", _MEETING, _known(requests.channels.shown)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)

@@ -1,38 +1,25 @@
-"""Until when an address can be used: a column that was not there, and rows that stay."""
+"""Indices: no row changes, in either direction."""
 
 import sqlite3
 
-from tests.migrations import migration_0001 as first
 from tests.migrations import migration_0003 as before
 
-UNTIL = 495_000
+INDICES = {"ix_conversations_waiting", "ix_conversations_held", "ix_conversations_state"}
+THERE = "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'ix_conversations%'"
 
-
-def fill_before(connection: sqlite3.Connection) -> None:
-    before.fill_after(connection)
+fill_before = fill_after = before.fill_after
 
 
 def check_after(connection: sqlite3.Connection) -> None:
-    """Of an address that was there nobody knows it yet, and nothing else was touched."""
-    found = connection.execute("SELECT outer_address, until_hour FROM addresses").fetchall()
-    assert found == [(first.OUTER, None)]
-    _same(connection)
-
-
-def fill_after(connection: sqlite3.Connection) -> None:
-    before.fill_after(connection)
-    connection.execute("UPDATE addresses SET until_hour = ?", (UNTIL,))
+    assert {name for (name,) in connection.execute(THERE)} == INDICES
+    _nothing_else(connection)
 
 
 def check_before(connection: sqlite3.Connection) -> None:
-    """Going back loses the hour alone."""
-    names = [row[1] for row in connection.execute("PRAGMA table_info(addresses)")]
-    assert "until_hour" not in names
-    _same(connection)
+    assert connection.execute(THERE).fetchall() == []
+    _nothing_else(connection)
 
 
-def _same(connection: sqlite3.Connection) -> None:
-    for table in first.ROWS:
-        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
-    found = connection.execute("SELECT * FROM indicator_counts").fetchall()
-    assert found == [before.COUNT]
+def _nothing_else(connection: sqlite3.Connection) -> None:
+    assert connection.execute("SELECT * FROM indicator_counts").fetchall() == [before.COUNT]
+    assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (1,)
