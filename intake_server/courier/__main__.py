@@ -150,13 +150,9 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        own_file, policy = has_own_policy(settings), retention_policy(settings)
-        view = OrganisationView(settings, policy, keeper, own_file=own_file)
-        promised = Promised(view, roster, work.database)
-        # An admin may choose the longest at any time; nobody's address may be dropped before.
-        longest = policy if own_file else Policy((Rule("longest", PRESETS["counselling"]),))
+        promised = _promised(settings, keeper, roster, work.database)
         lent = lent_to(os.environ, os.getpid())
-        making = Making(settings, longest, keys, clock, log, answers.nobody_read, lent)
+        making = Making(settings, _longest(settings), keys, clock, log, answers.nobody_read, lent)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
@@ -218,6 +214,23 @@ async def serving(
         )
         stack.callback(told.close)
         yield courier
+
+
+def _promised(
+    settings: Settings, keeper: CourierKeeper, roster: RosterView, database: Database
+) -> Promised:
+    own_file, policy = has_own_policy(settings), retention_policy(settings)
+    return Promised(OrganisationView(settings, policy, keeper, own_file=own_file), roster, database)
+
+
+def _longest(settings: Settings) -> Policy:
+    """What a channel may have to remember an address for.
+
+    An admin may choose the longest preset at any time; nobody's address may be dropped before.
+    """
+    if has_own_policy(settings):
+        return retention_policy(settings)
+    return Policy((Rule("longest", PRESETS["counselling"]),))
 
 
 def _guided(settings: Settings, clock: Clock) -> Guided | None:

@@ -1,6 +1,6 @@
 """Until when a messenger address can be used, for the desk to say so before somebody writes.
 
-Revision: 0006
+Revision: 0005
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
