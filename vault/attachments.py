@@ -38,8 +38,8 @@ from vault.rounding import hour_of
 
 PIECE: Final = 32
 """How many chunks are deleted at once: two megabytes, a few milliseconds."""
-PER_READ: Final = 8
-"""How many chunks are read at once."""
+PER_REQUEST: Final = 4
+"""How many chunks are taken or given at once: a quarter of a megabyte."""
 STALE_HOURS: Final = 2
 
 _SHARE_OF_STRANGERS: Final = 0.75
@@ -119,7 +119,7 @@ _READ: Final = (
         exists().where(_a.id == _k.attachment, _a.message.is_not(None)),
     )
     .order_by(_k.number)
-    .limit(PER_READ)
+    .limit(PER_REQUEST)
 )
 _DELETE: Final = delete(tables.attachment_chunks).where(
     _k.attachment == bindparam("this"), _k.number == bindparam("number")
@@ -159,7 +159,7 @@ def arrive(c: Connection, new: Arriving, limits: Limits, now: int) -> None:
 
 
 def _check(new: Arriving) -> None:
-    fits = new.chunks in CHUNK_COUNTS and new.first >= 0 and len(new.sealed) > 0
+    fits = new.chunks in CHUNK_COUNTS and new.first >= 0 and 0 < len(new.sealed) <= PER_REQUEST
     if not fits or new.first + len(new.sealed) > new.chunks:
         raise NotAChunk
     if any(len(one) != SEALED_CHUNK or one[:3] != _HEAD for one in new.sealed):
@@ -200,7 +200,7 @@ def bind(c: Connection, conversation: bytes, message: bytes, ids: Sequence[bytes
 
 
 def read(c: Connection, conversation: bytes, attachment: bytes, first: int) -> list[bytes]:
-    """At most PER_READ sealed chunks from the number `first` on; of what is arriving none."""
+    """At most PER_REQUEST sealed chunks from the number `first` on; of what is arriving none."""
     values = {"this": attachment, "conversation": conversation, "first": first}
     return list(c.scalars(_READ, values))
 

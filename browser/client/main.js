@@ -49,6 +49,7 @@ function start(config) {
     emergency: config.emergency,
     language: config.language,
     guided: config.guided,
+    attachments: config.attachments,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {

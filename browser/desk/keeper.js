@@ -111,6 +111,7 @@ export function readOpened(proof, answer) {
  * @param {string} sealed.conversation @param {string} sealed.reference
  * @param {Uint8Array} sealed.messageId @param {Uint8Array} sealed.envelope
  * @param {Uint8Array | null} sealed.outboxItem for a messenger
+ * @param {string[]} [sealed.attached] ids of attachments that the envelope names
  * @param {number} seen @param {boolean} anyway
  * @returns {Promise<{number: number, due: number}>}
  */
@@ -131,6 +132,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
     outbox_request: outbox.length ? toBase64Url(outbox) : null,
     seen,
     anyway,
+    attached: sealed.attached ?? [],
     ...proof.fields,
   });
 }

@@ -2,6 +2,7 @@
 // not be opened.
 
 import { answersView } from "./answers_view.js";
+import { newAttachmentsView } from "./attachments_view.js";
 import { el } from "./dom.js";
 import { piecesOf } from "./spans.js";
 
@@ -43,6 +44,8 @@ export function numberedFindings(thread) {
 
 /** @param {object} session @param {object} desk @param {object} given @returns a maker of lines */
 export function newLineView({ t, now }, desk, { onCopy }) {
+  const attachmentsView = newAttachmentsView({ t });
+
   /** What became of one's answer. */
   function stateOf(talk, line) {
     if (talk.conversation.row.channel === "web") {
@@ -109,8 +112,9 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       el("p", { class: "meta" }, meta(talk, line)),
       line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
       warning && el("p", { class: "warning" }, warning),
-      isShown && !line.isAnswers && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
+      isShown && !line.isAnswers && !line.isAttachments && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
       line.isAnswers && answersView(line, t),
+      line.isAttachments && attachmentsView(talk, line),
       line.ours && failedActions(talk, line),
     );
   }

@@ -17,6 +17,8 @@ from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock
 from intake_server.desk.api import Api, Desk
+from intake_server.desk.attachment_work import AttachmentWork
+from intake_server.desk.attachments_api import AttachmentsApi
 from intake_server.desk.bodies import LONGEST_BODY
 from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
@@ -92,6 +94,7 @@ async def serving(
                     load_countries(),
                 ),
                 IndicatorsApi(database, clock, settings.safeguarding),
+                AttachmentsApi(AttachmentWork(database, settings.attachments, clock)),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

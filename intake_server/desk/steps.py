@@ -13,7 +13,7 @@ from typing import Final
 from intake_server.desk.bodies import Close, Note, Reply
 from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone
 from triage.conversation import State
-from vault import changes, conversations, drafts, messages, outbox
+from vault import attachments, changes, conversations, drafts, messages, outbox
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
 from vault.engine import Connection
@@ -195,6 +195,8 @@ def store_reply(
     number = messages.add(c, new)
     if number is None:
         return _required(_number_of(c, row.id, asked.message, MESSAGE))
+    if asked.attached:
+        attachments.bind(c, row.id, asked.message, asked.attached)
     if item is not None:
         outbox.add(c, item)
     conversations.mark_read(c, row.id, asked.seen)

@@ -39,6 +39,8 @@ from intake_server.process import (
 from intake_server.screening_link import Screened, ScreeningLink
 from intake_server.settings import Settings
 from intake_server.web.api import Api, Views
+from intake_server.web.attachment_pages import attachment_files
+from intake_server.web.attachment_work import AttachmentWork
 from intake_server.web.budgets import Budgets
 from intake_server.web.form import FormPath
 from intake_server.web.form_client import FormClient
@@ -52,7 +54,8 @@ from intake_server.web.places import BoundedThreads
 from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
-from intake_server.web.work import Work
+from intake_server.web.work import CHANNEL, Work
+from vault.attachments import limits_of
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_protocol import Peer, socket_name
@@ -119,11 +122,18 @@ async def serving(
             clock,
         )
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, opening, clock)
+        offered = settings.attachments
+        limits = None
+        if offered.allows(CHANNEL):
+            limits = limits_of(offered.conversation_megabytes, offered.total_megabytes)
+        carried = AttachmentWork(database, limits, clock)
+        answers = Api(work, keeper, keys, views, pace, opening, clock, carried)
         public_url = settings.web.public_url
         static = load_static(_HERE / "static")
         if site.guided:
             static |= guided_files(site.languages)
+        if site.attachments:
+            static |= attachment_files(site.languages)
         routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(

@@ -22,6 +22,7 @@ from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.pages import CLEAR_TRACES, Language, StaticFile
 from intake_server.web import api
+from intake_server.web.attachment_work import LONGEST_BODY as LONGEST_CHUNKS
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
 from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
@@ -33,6 +34,7 @@ from vault.keeper_client import KeeperDown
 LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long comes back whole
 SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
 PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
+CARRIED: Final = 16  # requests with chunks of attachments, half a megabyte each
 PLACE_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 10.0  # a burst of 300 at once waits its turn, also on a slow machine
 BODY_SECONDS: Final = 60.0
@@ -77,6 +79,7 @@ class Routes:
         self._start: dict[str, tuple[object, StartPage]] = {}
         self._reading = Places(PLACES, PLACE_SECONDS)
         self._answering = Places(PLACES, ANSWER_SECONDS)
+        self._carrying = Places(CARRIED, ANSWER_SECONDS)
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),
@@ -136,7 +139,9 @@ class Routes:
     async def _api_step(self, request: web.BaseRequest) -> web.Response:
         if request.content_type != _JSON:
             return _json(api.malformed())
-        async with self._body(request) as body, self._answering.one():
+        has_chunks = request.path == api.CHUNKS_PATH
+        reading = self._chunks(request) if has_chunks else self._body(request)
+        async with reading as body, self._answering.one():
             answer = await self._api.answer(request.path, body)
             return _json(api.malformed() if answer is None else answer)
 
@@ -154,6 +159,12 @@ class Routes:
         is_short = announced is not None and announced <= SHORT_BODY
         async with contextlib.nullcontext() if is_short else self._reading.one():
             yield await _read_body(request)
+
+    @contextlib.asynccontextmanager
+    async def _chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
+        """The body of a request with chunks of an attachment: a few of them at a time."""
+        async with self._carrying.one():
+            yield await _read_long_body(request, LONGEST_CHUNKS)
 
     # --- the first page -------------------------------------------------------------------
 
@@ -241,6 +252,19 @@ async def _read_body(request: web.BaseRequest) -> bytes:
         raise web.HTTPRequestEntityTooLarge(LONGEST_BODY, announced)
     async with asyncio.timeout(BODY_SECONDS):
         return await request.read()
+
+
+async def _read_long_body(request: web.BaseRequest, longest: int) -> bytes:
+    """The body of a request that may be longer than others; raises as `_read_body`."""
+    if (request.content_length or 0) > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, request.content_length or 0)
+    body = bytearray()
+    async with asyncio.timeout(BODY_SECONDS):
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > longest:
+                raise web.HTTPRequestEntityTooLarge(longest, len(body))
+    return bytes(body)
 
 
 def _html(

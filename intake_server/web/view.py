@@ -114,6 +114,7 @@ class Site:
         self.nobody_reads = nobody_reads
         self.screening = settings.screening.mode == "on"
         self.guided = settings.guided.questions
+        self.attachments = settings.attachments.allows("web")
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -198,6 +199,7 @@ class Site:
             "form_token": _TOKEN_PLACE,
             "zone": self.zone.key,
             "guided": self.guided,
+            "attachments": self.attachments,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,
