@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-ChannelName = Literal["web", "deltachat", "matrix", "signal", "loopback"]
+ChannelName = Literal["web"]  # messengers name what came and do not carry it yet
 
 _LEAST: Final = 10
 _MOST: Final = 1_000_000
@@ -19,7 +19,7 @@ class AttachmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """
 
     enabled: bool = True
-    channels: tuple[ChannelName, ...] = ("web", "deltachat", "matrix", "signal", "loopback")
+    channels: tuple[ChannelName, ...] = ("web",)
     conversation_megabytes: int = 100
     total_megabytes: int = 4_000
 

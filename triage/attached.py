@@ -6,7 +6,8 @@ Rules:
 2. JPEG (ITU T.81): everything goes but what draws it; of Exif only which way is up is written anew.
    PNG (ISO 15948): everything goes but the chunks that draw. WAV: all but the form and the sound.
    MP3: the tags at both ends.
-3. Nothing is repaired: what is not of the form of its kind is refused.
+3. Nothing is repaired: what is not of the form of its kind, or larger than anybody's camera
+   makes it, is refused.
 
 `browser/attached` does the same in JavaScript, byte for byte.
 """
@@ -102,6 +103,9 @@ def _must(holds: bool) -> None:  # noqa: FBT001  # reads as a sentence
 
 # --- JPEG ---------------------------------------------------------------------------------
 
+MOST_PIXELS: Final = 50_000_000
+"""More is refused: whoever looks at the picture later has to draw it."""
+_NO_FRAME: Final = frozenset({0xC4, 0xC8, 0xCC})  # among the markers of frames: tables
 _SOI, _EOI, _SCAN, _COMMENT = b"\xff\xd8", 0xD9, 0xDA, 0xFE
 _APP0, _APP1, _APP14, _APP15 = 0xE0, 0xE1, 0xEE, 0xEF  # APP14: Adobe's, how colours are stored
 _EXIF: Final = b"Exif\0\0"
@@ -113,6 +117,9 @@ def _clean_jpeg(data: bytes) -> bytes:
     for marker, segment, payload in _segments(data):
         if marker == _APP1:
             up = _orientation(payload) or up
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:  # noqa: PLR2004  # the frames
+            height, width = struct.unpack_from(">HH", payload, 1)
+            _must(height * width <= MOST_PIXELS)
         if not (_APP0 <= marker <= _APP15 and marker != _APP14) and marker != _COMMENT:
             parts.append(segment)
     if up > 1:
@@ -191,6 +198,9 @@ def _clean_png(data: bytes) -> bytes:
         size, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + size
         _must(end <= len(data))
+        if name == b"IHDR":
+            width, height = struct.unpack_from(">II", data, at + 8)
+            _must(width * height <= MOST_PIXELS)
         if name in _DRAWN:
             parts.append(data[at:end])
         if name == b"IEND":

@@ -103,23 +103,34 @@ def seal_chunks(
         yield header(Kind.CHUNK) + sealed[NONCE_SIZE:]
 
 
+def open_chunk(
+    one: Described, conversation_id: bytes, message_id: bytes, index: int, sealed: bytes
+) -> bytes:
+    """What one chunk, numbered from 0, holds of the attachment, without padding.
+
+    Raises CannotOpen. A reader who stops before the last chunk does not have all of it.
+    """
+    count, head = one.chunks, header(Kind.CHUNK)
+    if index >= count or not sealed.startswith(head):
+        raise CannotOpen
+    blob = _nonce(one, index, count) + sealed[HEADER_SIZE:]
+    piece = aead_open(one.key, _associated(one, conversation_id, message_id), blob)
+    if len(piece) != CHUNK:
+        raise CannotOpen
+    return piece[: max(0, one.size - index * CHUNK)]
+
+
 def open_chunks(
     one: Described, conversation_id: bytes, message_id: bytes, chunks: Iterable[bytes]
 ) -> bytes:
     """What `seal_chunks` was given; raises CannotOpen for anything that is not all of it."""
-    count, plain = one.chunks, bytearray()
-    associated, index = _associated(one, conversation_id, message_id), 0
-    head = header(Kind.CHUNK)
-    for sealed in chunks:
-        if index >= count or not sealed.startswith(head):
-            raise CannotOpen
-        blob = _nonce(one, index, count) + sealed[HEADER_SIZE:]
-        plain += aead_open(one.key, associated, blob)
-        index += 1
-    if index != count or len(plain) != count * CHUNK:
+    pieces = [
+        open_chunk(one, conversation_id, message_id, index, sealed)
+        for index, sealed in enumerate(chunks)
+    ]
+    if len(pieces) != one.chunks:
         raise CannotOpen
-    del plain[one.size :]
-    return bytes(plain)
+    return b"".join(pieces)
 
 
 def _associated(one: Described, conversation_id: bytes, message_id: bytes) -> bytes:

@@ -5,7 +5,7 @@
 // thumbnail first of all; of Exif only which way is up is written anew. PNG: all but the chunks
 // that draw. WAV: all but the form and the sound. MP3: the tags at both ends.
 
-/** A file that is not of the form of its kind; it is refused, never repaired. */
+/** A file that is not of the form of its kind, or too large to draw: refused, never repaired. */
 export class Unreadable extends Error {}
 
 function must(condition) {
@@ -38,6 +38,10 @@ const APP14 = 0xee; // Adobe's: says how colours are stored
 const COMMENT = 0xfe;
 const SCAN = 0xda;
 const END = 0xd9;
+
+/** More pixels are refused: whoever looks at the picture later has to draw it. */
+const MOST_PIXELS = 50_000_000;
+const isFrame = (marker) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 const dropped = (marker) =>
   (marker >= APP0 && marker <= 0xef && marker !== APP14) || marker === COMMENT;
@@ -75,6 +79,7 @@ function cleanJpeg(bytes) {
     if (marker === APP1) {
       up = orientation(bytes.subarray(at + 4, end)) || up;
     }
+    must(!isFrame(marker) || u16(bytes, at + 5) * u16(bytes, at + 7) <= MOST_PIXELS);
     const next = marker === SCAN ? afterScan(bytes, end) : end;
     if (!dropped(marker)) {
       parts.push(bytes.subarray(at, next));
@@ -131,6 +136,7 @@ function cleanPng(bytes) {
     const end = at + 12 + u32(bytes, at);
     const name = word(bytes, at + 4, 4);
     must(end <= bytes.length);
+    must(name !== "IHDR" || u32(bytes, at + 8) * u32(bytes, at + 12) <= MOST_PIXELS);
     if (DRAWN.includes(name)) {
       parts.push(bytes.subarray(at, end));
     }

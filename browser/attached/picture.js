@@ -32,16 +32,12 @@ function isHonest() {
  * @throws {Unreadable} what is no picture, or cannot be cleaned here
  */
 export async function cleanPicture(bytes, kind, largest) {
-  if (isHonest()) {
-    const drawn = await draw(bytes, kind, largest);
-    if (drawn) {
-      return drawn;
-    }
-  }
-  if (!["jpeg", "png"].includes(kind)) {
+  const cleaned = clean(kind, bytes);
+  const drawn = isHonest() ? await draw(cleaned, kind, largest) : null;
+  if (!drawn && !["jpeg", "png"].includes(kind)) {
     throw new Unreadable();
   }
-  return { kind, bytes: clean(kind, bytes) };
+  return drawn ?? { kind, bytes: cleaned };
 }
 
 async function draw(bytes, kind, largest) {

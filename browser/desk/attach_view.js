@@ -20,7 +20,7 @@ export function newAttachView({ t, rows }, desk, talk) {
   const input = el("input", { type: "file", multiple: true, accept: KINDS, id: `files-${key}` });
   const send = el(
     "button",
-    { class: "main", "aria-label": t("attach.send", { mark: markLabel(mark, t) }) },
+    { "aria-label": t("attach.send", { mark: markLabel(mark, t) }) },
     t.parts("attach.send", { mark: markSign(mark, t) }),
   );
   const form = el(

@@ -26,6 +26,8 @@ from intake_server.web.attachment_work import LONGEST_BODY as LONGEST_CHUNKS
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
 from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
+from intake_server.web.form_upload import FORM as FORM_WITH_FILES
+from intake_server.web.form_upload import Begin, Upload, read_upload
 from intake_server.web.keys import NotOpen, PublicKeys
 from intake_server.web.places import NoPlace, Places
 from intake_server.web.view import Page, Site, StartPage
@@ -34,6 +36,7 @@ from vault.keeper_client import KeeperDown
 LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long comes back whole
 SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
 PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
+UPLOADS: Final = 4  # long forms that may bring files: one file each in memory
 CARRIED: Final = 16  # requests with chunks of attachments, half a megabyte each
 PLACE_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 10.0  # a burst of 300 at once waits its turn, also on a slow machine
@@ -44,7 +47,7 @@ _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
 _API: Final = "/api/"
 
-Step = Callable[[web.BaseRequest], Awaitable[web.Response]]
+Step = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Routes:
         self._reading = Places(PLACES, PLACE_SECONDS)
         self._answering = Places(PLACES, ANSWER_SECONDS)
         self._carrying = Places(CARRIED, ANSWER_SECONDS)
+        self._uploading = Places(UPLOADS, ANSWER_SECONDS)
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),
@@ -117,24 +121,49 @@ class Routes:
     async def _first_page(self, request: web.BaseRequest) -> web.Response:
         return await self._opening(request, self._language(request, ""))
 
-    async def _form_step(self, request: web.BaseRequest) -> web.Response:
-        if request.content_type != _FORM:
-            return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        async with self._body(request) as body:
-            try:
-                fields = Fields.of(body)
-            except MalformedForm:
-                return self.elsewhere(HTTPStatus.BAD_REQUEST)
-            language = self._language(request, fields.language)
-            try:
-                async with self._answering.one():
-                    answer = await self._form.answer(fields, language)
-            except NoPlace:
-                answer = self._form.failed(fields, language)
-            except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
-                self._log.error("form_failed", exc_info=error)
-                answer = self._form.failed(fields, language)
-            return await self._opening(request, language) if answer is None else _sent(answer)
+    async def _form_step(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            if request.content_type == FORM_WITH_FILES and self._site.attachments:
+                upload = await self._upload(request)
+                return await self._answer_form(request, upload.fields, upload)
+            if request.content_type != _FORM:
+                return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+            async with self._body(request) as body:
+                return await self._answer_form(request, Fields.of(body), None)
+        except MalformedForm:
+            return self.elsewhere(HTTPStatus.BAD_REQUEST)
+
+    async def _upload(self, request: web.BaseRequest) -> Upload:
+        """A form that may bring files. Where too many bring some, its words go on without them."""
+        begin: Begin | None = self._form.attachments.begin
+        async with contextlib.AsyncExitStack() as places:
+            announced = request.content_length
+            if announced is None or announced > LONGEST_BODY:
+                try:
+                    await places.enter_async_context(self._uploading.one())
+                except NoPlace:
+                    begin = None
+            if begin is None or announced is None or announced > SHORT_BODY:
+                await places.enter_async_context(self._reading.one())
+            return await read_upload(request, begin)
+
+    async def _answer_form(
+        self, request: web.BaseRequest, fields: Fields, upload: Upload | None
+    ) -> web.StreamResponse:
+        language = self._language(request, fields.language)
+        try:
+            async with self._answering.one():
+                answer = await self._form.answer(fields, language, upload)
+        except NoPlace:
+            answer = self._form.failed(fields, language)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
+            self._log.error("form_failed", exc_info=error)
+            answer = self._form.failed(fields, language)
+        if answer is None:
+            return await self._opening(request, language)
+        if answer.pieces is not None:
+            return await _streamed(request, answer.headers, answer.pieces)
+        return _sent(answer)
 
     async def _api_step(self, request: web.BaseRequest) -> web.Response:
         if request.content_type != _JSON:
@@ -277,6 +306,18 @@ def _html(
 
 def _sent(answer: Answer) -> web.Response:
     return _html(answer.body, answer.status, answer.headers)
+
+
+async def _streamed(
+    request: web.BaseRequest, headers: Mapping[str, str], pieces: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """A file, piece by piece; the connection breaks where a piece does not open."""
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    async for piece in pieces:
+        await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 def _json(answer: api.Json) -> web.Response:

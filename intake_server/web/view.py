@@ -55,6 +55,14 @@ class ShownSignpost:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFile:
+    """An attachment that can be saved: its id in hexadecimal, and what it is called on screen."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One message as it is shown; `side` is ours (the team's) or theirs (the client's)."""
 
@@ -62,6 +70,7 @@ class Row:
     meta: str
     text: str = field(repr=False)
     verified: bool = True
+    files: tuple[ShownFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

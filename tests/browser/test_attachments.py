@@ -150,7 +150,7 @@ async def test_the_team_sends_a_picture_that_is_shown_and_taken_away(house, desk
     talk = await desk.take(conversation)
     await talk.locator(".attach > summary").click()
     await talk.locator(".attach input").set_input_files([as_file("office.png", png())])
-    await talk.locator(".attach button.main").click()
+    await talk.locator(".attach button").click()
     await expect(talk.locator(".ours .attached")).to_have_count(1, timeout=PATIENCE_MS)
     ours = phone.page.locator("#rows .ours")
     await ours.get_by_role("button", name=on_page("a06.show_picture")).click(timeout=PATIENCE_MS)
