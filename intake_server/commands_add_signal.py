@@ -16,7 +16,6 @@ from bots.signal.set_up import CAPTCHA_SCHEME, leave_captcha, set_up
 from intake_server.cli import place_options, settings_of
 from intake_server.courier.channels import (
     IDENTITY_FILE,
-    LOCAL,
     SIGNAL,
     FolderRefused,
     channel_folder,
@@ -24,6 +23,7 @@ from intake_server.courier.channels import (
     webhook_path,
 )
 from intake_server.courier.own_keys import ChannelBox, OwnKeys
+from intake_server.lent_sockets import LOCAL
 from intake_server.new_channel import New, tell
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings, SignalSettings
@@ -31,7 +31,7 @@ from intake_server.settings import Settings, SignalSettings
 CAPTCHA_PAGE: Final = "https://signalcaptchas.org/registration/generate.html"
 CHALLENGE_PAGE: Final = "https://signalcaptchas.org/challenge/generate.html"
 _DEVICE: Final = "server"
-_PORT: Final = 8091
+WEBHOOK_PORT: Final = 8091
 
 _BEFORE = """\
 Signal needs a telephone number that belongs to the organisation and to nobody's life. It must
@@ -72,7 +72,9 @@ class _Asked:
 @place_options
 @click.option("--url", default="", help="Of signal-cli-rest-api; http:// for this machine alone.")
 @click.option("--number", default="", help="The hotline's, such as +4915550001111.")
-@click.option("--webhook-port", default=0, help=f"Of this machine; {_PORT} if nothing is said.")
+@click.option(
+    "--webhook-port", default=0, help=f"Of this machine; {WEBHOOK_PORT} if nothing is said."
+)
 @click.option("--username", default="", help="A neutral word of at least 3 letters.")
 @click.option("--name", default="", help="What stands above the chat on people's phones.")
 @click.option("--captcha", default="", help=f"Where Signal wants one: {CAPTCHA_SCHEME}…")
@@ -129,7 +131,7 @@ def _wanted(settings: Settings, url: str, number: str, port: int) -> SignalSetti
             enabled=True,
             url=url or known.url,
             number=number.replace(" ", ""),
-            webhook_port=port or known.webhook_port or _PORT,
+            webhook_port=port or known.webhook_port or WEBHOOK_PORT,
         )
     except (ValueError, msgspec.ValidationError) as why:
         raise click.ClickException(f"{why}.") from None

@@ -7,31 +7,13 @@ from typing import Final
 import click
 import msgspec
 
+from intake_server.channel_health import ChannelState, read_states
 from intake_server.cli import json_option, place_options, settings_of
 from intake_server.commands_add_deltachat import add_deltachat
 from intake_server.commands_add_matrix import add_matrix
 from intake_server.commands_add_signal import add_signal, bring_back_signal, give_captcha
 
 _PATIENCE: Final = 5.0
-
-
-class _Shown(msgspec.Struct, frozen=True):
-    """One channel, as the courier's health tells of it."""
-
-    name: str
-    connected: bool
-    last_inbound_seconds: int | None
-    last_delivery_seconds: int | None
-    kept: int
-    queue: int
-    refused: dict[str, int]
-    limited_seconds: int
-    alarms: tuple[str, ...]
-    why: str = ""  # what a person must do before it can start
-
-
-class _Health(msgspec.Struct, frozen=True):
-    channels: tuple[_Shown, ...]
 
 
 @click.group(invoke_without_command=True)
@@ -46,9 +28,8 @@ def channels(
         return
     run = settings_of(folder, config).data.run_dir
     try:
-        line = asyncio.run(_read_line(run / "courier-health.sock"))
-        shown = msgspec.json.decode(line, type=_Health).channels
-    except (OSError, TimeoutError, msgspec.DecodeError):
+        shown = asyncio.run(read_states(run / "courier-health.sock", _PATIENCE))
+    except (OSError, ValueError):
         raise click.ClickException(
             "The courier does not answer. `havenline status` shows whether it is running."
         ) from None
@@ -65,16 +46,7 @@ def channels(
         raise click.exceptions.Exit(1)
 
 
-async def _read_line(path: Path) -> bytes:
-    async with asyncio.timeout(_PATIENCE):
-        reader, writer = await asyncio.open_unix_connection(path)
-        try:
-            return await reader.readline()
-        finally:
-            writer.close()
-
-
-def _table(shown: tuple[_Shown, ...]) -> list[str]:
+def _table(shown: tuple[ChannelState, ...]) -> list[str]:
     head = ("channel", "state", "last in", "last out", "kept", "queue", "refused", "alarms")
     rows = [head, *(_row(one) for one in shown)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -84,7 +56,7 @@ def _table(shown: tuple[_Shown, ...]) -> list[str]:
     ]
 
 
-def _row(one: _Shown) -> tuple[str, ...]:
+def _row(one: ChannelState) -> tuple[str, ...]:
     state = "connected" if one.connected else "unreachable"
     if one.limited_seconds:
         state = f"limited for {one.limited_seconds} s"

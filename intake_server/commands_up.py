@@ -29,9 +29,16 @@ from intake_server.installation import (
     make_folders,
 )
 from intake_server.keeper_operator import KeeperStanding, keeper_operator, standing_of
+from intake_server.lent_sockets import Lent, held_open
 from intake_server.logs import open_log, tame_interpreter
 from intake_server.mirror_carrier import keep_carrying
-from intake_server.programs import OTHERS, keeper_program, other_program
+from intake_server.programs import (
+    COURIER,
+    OTHERS,
+    keeper_program,
+    other_program,
+    ports_held_open,
+)
 from intake_server.settings import Settings
 from intake_server.setup_link import address, new_setup_link
 from intake_server.supervisor import Say, Supervisor
@@ -122,11 +129,20 @@ def _with_flags(settings: Settings, allow_swap: bool, allow_core_dumps: bool) ->
 
 async def _run(it: Installation) -> None:
     """Start, wait for the end, stop. Raises `NotStarted`, `NotPrepared`."""
+    with held_open(ports_held_open(it.settings)) as lent:
+        await _run_with(it, lent)
+
+
+async def _run_with(it: Installation, lent: Lent) -> None:
+    """The same, with the sockets that stay open while a process starts anew."""
     stop = asyncio.Event()
     async with keeper_operator(it.run) as operator:
         programs = [
             keeper_program(it.settings, operator, _RootWatch(it.say).look),
-            *(other_program(name, it.settings, it.config) for name in OTHERS),
+            *(
+                other_program(name, it.settings, it.config, lent if name == COURIER else None)
+                for name in OTHERS
+            ),
         ]
         supervisor = Supervisor(programs, clock=it.clock, log=it.log, say=it.say)
         with _signals(stop, supervisor):

@@ -15,8 +15,10 @@ from pathlib import Path
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
 
-async def serve_health(path: Path, report: Callable[[], dict[str, object]]) -> asyncio.Server:
-    """Answer on the Unix socket `path` (0600) with what `report` returns at that moment.
+async def serve_health(
+    path: Path, report: Callable[[], dict[str, object]], mode: int = _PRIVATE
+) -> asyncio.Server:
+    """Answer on the Unix socket `path` with what `report` returns at that moment.
 
     `report` must be quick, hold only what JSON can, and name nobody: counts, ages in seconds,
     constant words, and of files that the operator wrote their names. A socket left there by an
@@ -32,5 +34,5 @@ async def serve_health(path: Path, report: Callable[[], dict[str, object]]) -> a
             await writer.wait_closed()
 
     server = await asyncio.start_unix_server(answer, path)
-    os.chmod(path, _PRIVATE)  # noqa: PTH101 - one call on a socket that nobody has opened yet
+    os.chmod(path, mode)  # noqa: PTH101 - one call on a socket that nobody has opened yet
     return server

@@ -78,7 +78,8 @@ class About:
     """What holds now: the page's own facts, and what else an admin has decided.
 
     `number` is the version's, 0 while nothing was filled in. `policy` is what a new conversation is
-    promised; it comes from the file, where there is one.
+    promised; it comes from the file, where there is one. `is_missing`: the version that was saved
+    last is not in the database, or cannot be read.
     """
 
     page: PageSettings
@@ -86,6 +87,7 @@ class About:
     mode: Mode = "trial"
     number: int = 0
     details: Details | None = field(default=None, repr=False)
+    is_missing: bool = False
 
     @property
     def promise(self) -> Promise:
@@ -110,8 +112,14 @@ def read_details(body: bytes) -> Details:
     return details
 
 
-def about(
-    settings: Settings, policy: Policy, details: Details | None, number: int = 0, *, own_file: bool
+def about(  # what holds is made of just these
+    settings: Settings,
+    policy: Policy,
+    details: Details | None,
+    number: int = 0,
+    *,
+    own_file: bool,
+    is_missing: bool = False,
 ) -> About:
     """What holds; with `own_file` the policy is the operator's and the choice does not count."""
     page = settings.page if details is None else _page_with(settings.page, details)
@@ -119,7 +127,7 @@ def about(
     mode: Mode = "real" if is_reachable(settings) else chosen
     if details is not None and details.retention is not None and not own_file:
         policy = Policy((Rule(details.retention, PRESETS[details.retention]),))
-    return About(page, policy, mode, number, details)
+    return About(page, policy, mode, number, details, is_missing)
 
 
 _FROM_DETAILS: Final = (

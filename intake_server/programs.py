@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from intake_server.keeper_operator import KeeperStanding, keeper_operator, standing_of
+from intake_server.lent_sockets import SIGNAL_WEBHOOK, Lent
 from intake_server.settings import Settings
 from intake_server.supervisor import Health, Program, ask_health, command_for
 from vault.keeper_client import KeeperDown, OperatorKeeper
 
 _PATIENCE = 5.0  # seconds for one answer
-OTHERS = ("caretaker", "courier", "desk", "web")  # after the keeper, in start order
+COURIER = "courier"
+OTHERS = ("caretaker", COURIER, "desk", "web")  # after the keeper, in start order
 
 
 def keeper_program(
@@ -65,9 +67,18 @@ def keeper_arguments(settings: Settings) -> list[str]:
     return arguments
 
 
-def other_program(name: str, settings: Settings, config: Path | None) -> Program:
-    """One of `OTHERS`; it reads the same settings as this process."""
+def other_program(
+    name: str, settings: Settings, config: Path | None, lent: Lent | None = None
+) -> Program:
+    """One of `OTHERS`; it reads the same settings as this process, and is lent these sockets."""
     chosen = () if config is None else ("--config", str(config.absolute()))
     command = command_for(name, ("--data", str(settings.data.folder), *chosen))
     path = settings.data.run_dir / f"{name}-health.sock"
-    return Program(name, command, lambda: ask_health(path))
+    return Program(name, command, lambda: ask_health(path), lent or {})
+
+
+def ports_held_open(settings: Settings) -> dict[str, int]:
+    """Where the courier listens, by name: the ports that stay open while it starts anew."""
+    signal = settings.channels.signal
+    is_wanted = signal.enabled and signal.webhook_port
+    return {SIGNAL_WEBHOOK: signal.webhook_port} if is_wanted else {}

@@ -32,6 +32,7 @@ class Facts:
 
     now: int
     is_trial: bool
+    is_lost: bool
     holders: int
     on_paper: bool
     data_contact: bool
@@ -66,6 +67,7 @@ def facts_of(settings: Settings, about: About, standing: Standing, now: int) -> 
     return Facts(
         now=now,
         is_trial=about.mode == "trial",
+        is_lost=about.is_missing,
         holders=standing.holders,
         on_paper=standing.on_paper,
         data_contact=bool(page.data_contact.strip()),
@@ -90,6 +92,8 @@ def _lines(facts: Facts) -> Iterator[Line]:
     yield Line("holder", _done(facts.holders >= 1), required=True, goes="team")
     second = facts.holders >= _TWO or facts.on_paper
     yield Line("second", _done(second), required=True, goes="team")
+    if facts.is_lost:  # what an admin saved last: nothing older is shown in its place
+        yield Line("saved", "missing", required=True, goes="about")
     yield Line("contact", _done(facts.data_contact), required=True, goes="about")
     yield Line("limits", _done(facts.must_tell), required=True, goes="about")
     yield Line("hours", _done(facts.hours), required=True, goes="hours")
@@ -124,7 +128,7 @@ def missing(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 def may_open(facts: Facts) -> bool:
     """Whether new people may write: in a trial as soon as somebody can read it."""
-    if facts.is_trial:
+    if facts.is_trial and not facts.is_lost:
         return facts.holders >= 1
     return not missing(readiness(facts))
 

@@ -56,9 +56,9 @@ async def ask(settings: Settings, clock: Clock) -> ToldList | None:
 
 async def _facts(settings: Settings, clock: Clock) -> Facts:
     policy, own_file = retention_policy(settings), has_own_policy(settings)
-    view = OrganisationView(settings, policy, own_file=own_file)
     async with contextlib.AsyncExitStack() as stack:
         keeper = await stack.enter_async_context(keeper_operator(settings.data.run_dir))
+        view = OrganisationView(settings, policy, keeper, own_file=own_file)
         known = await RosterView(keeper).current()
         database = await Database.open(settings.data.database_url)
         stack.push_async_callback(database.close)

@@ -295,8 +295,14 @@ class ChannelSettings(_Section, frozen=True):
         """Check the times."""
         if not 1 <= self.vanish_days <= 365:  # noqa: PLR2004 - the sentence below names both
             raise ValueError("vanish_days must lie between 1 and 365")
-        if not 5 <= self.canary_minutes <= 1_440:  # noqa: PLR2004 - the sentence below names both
-            raise ValueError("canary_minutes must lie between 5 and 1440")
+        if not 2 <= self.canary_minutes <= 1_440:  # noqa: PLR2004 - the sentence below names both
+            raise ValueError("canary_minutes must lie between 2 and 1440")
+
+    @property
+    def is_any_on(self) -> bool:
+        """Whether any messenger is switched on."""
+        each = (self.loopback, self.deltachat, self.matrix, self.signal)
+        return any(one.enabled for one in each)
 
 
 class MirrorSettings(_Section, frozen=True):

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock
+from intake_server.lent_sockets import Lent, as_told
 
 MANY_DEATHS = 5
 MANY_WITHIN = 60.0  # seconds
@@ -62,12 +63,14 @@ class ProcessStatus(msgspec.Struct, frozen=True):
 class Program:
     """What to run as one process, and how to ask it for its health.
 
-    `ask` raises OSError, EOFError, TimeoutError or ValueError while there is no answer.
+    `ask` raises OSError, EOFError, TimeoutError or ValueError while there is no answer. `lent`:
+    sockets that stay open here while the process starts anew.
     """
 
     name: str
     command: tuple[str, ...]
     ask: Callable[[], Awaitable[Health]]
+    lent: Lent = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ class Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=sys.__stderr__,
             start_new_session=True,
+            pass_fds=tuple(self._program.lent.values()),
+            env={**os.environ, **as_told(self._program.lent)},
         )
         self._since = self._clock.monotonic()
         self._health, self._silent = None, False

@@ -10,11 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 __all__ = [
+    "OTHER",
+    "RARE",
     "SMALLEST",
     "Added",
+    "KnownRules",
     "LanguageLine",
     "Report",
     "RuleLine",
+    "RuleOf",
     "Tally",
     "Verdict",
     "report",
@@ -24,7 +28,48 @@ __all__ = [
 SMALLEST: Final = 5
 """Numbers below it are withheld; others are rounded down to a multiple of it."""
 
+RARE: Final = 10
+"""A language with fewer conversations than this is not named in a counter."""
+
+OTHER: Final = "other"
+"""What stands in place of a language that is not named."""
+
 Verdict = Literal["agreed", "dismissed", "added"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOf:
+    """A rule's category, and the language it is for ("" where it is for any)."""
+
+    category: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRules:
+    """The rules that run, by name, and the categories that a counsellor may add."""
+
+    rules: Mapping[str, RuleOf]
+    categories: frozenset[str]
+
+    def knows(self, rule: str, verdict: Verdict) -> bool:
+        """Whether a decision names a rule that runs, or, for an added sign, a category."""
+        return rule in (self.categories if verdict == "added" else self.rules)
+
+    def counted_as(
+        self, rule: str, language: str, conversations: Mapping[str, int]
+    ) -> tuple[str, str]:
+        """The rule and language under which a decision is stored.
+
+        Where few conversations are in its language, or in the rule's own, neither is named: the
+        rule's category stands for it, and `OTHER` for the language. ``conversations`` are those
+        there now, by language.
+        """
+        about = self.rules.get(rule)
+        named = {language} | ({about.language} if about and about.language else set())
+        if all(conversations.get(one, 0) >= RARE for one in named):
+            return rule, language
+        return rule if about is None else about.category, OTHER
 
 
 @dataclass(frozen=True, slots=True)

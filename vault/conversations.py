@@ -16,13 +16,14 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     case,
@@ -182,7 +183,7 @@ _INSERT: Final = (
     )
     .execution_options(preserve_rowcount=True)  # psycopg does not say it of an INSERT otherwise
 )
-_COMMON: Final = (
+QUEUE_COLUMNS: Final = (
     _t.id,
     _t.slot,
     _t.tag,
@@ -202,17 +203,17 @@ _COMMON: Final = (
     _t.read_up_to,
     _t.answered,
 )
-_STATE: Final = _COMMON.index(_t.state)
+_STATE: Final = QUEUE_COLUMNS.index(_t.state)
 _STATES: Final = {state.value: state for state in State}
 _TIMES: Final = (
-    (_COMMON.index(_t.claimed_hour), HOUR),
-    (_COMMON.index(_t.waiting_minute), MINUTE),
-    (_COMMON.index(_t.created_hour), HOUR),
-    (_COMMON.index(_t.due_hour), HOUR),
-    (_COMMON.index(_t.latest_hour), HOUR),
+    (QUEUE_COLUMNS.index(_t.claimed_hour), HOUR),
+    (QUEUE_COLUMNS.index(_t.waiting_minute), MINUTE),
+    (QUEUE_COLUMNS.index(_t.created_hour), HOUR),
+    (QUEUE_COLUMNS.index(_t.due_hour), HOUR),
+    (QUEUE_COLUMNS.index(_t.latest_hour), HOUR),
 )
-_GET: Final = select(*_COMMON, _t.outer_team, _t.outer_client).where(_this)
-_QUEUE: Final = select(*_COMMON).where(_t.state != State.CLOSED.value)
+_GET: Final = select(*QUEUE_COLUMNS, _t.outer_team, _t.outer_client).where(_this)
+_QUEUE: Final = select(*QUEUE_COLUMNS).where(_t.state != State.CLOSED.value)
 _UNSENT: Final = select(_outbox.conversation, _outbox.state).where(_outbox.state != "sent")
 _HOLDER: Final = select(_t.holder).where(_this)
 _CLAIM: Final = (
@@ -358,17 +359,23 @@ def get(c: Connection, conversation: bytes) -> Conversation | None:
 
 def queue(c: Connection) -> list[QueueRow]:
     """Every conversation that is not closed, without its blobs and in no order."""
+    return queue_rows(c, _QUEUE, {})
+
+
+def queue_rows(c: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[QueueRow]:
+    """What a statement over `QUEUE_COLUMNS` finds, with the state of replies not yet sent."""
+    found = c.execute(statement, values).all()
     worst: dict[bytes, OutboxSummary] = {}
-    for conversation, state in c.execute(_UNSENT):
+    for conversation, state in c.execute(_UNSENT) if found else ():
         worst[conversation] = min(worst.get(conversation, state), state, key=_TROUBLE.index)
-    return [QueueRow(*[*_in_clear(row), worst.get(row.id)]) for row in c.execute(_QUEUE)]
+    return [QueueRow(*[*_in_clear(row), worst.get(row.id)]) for row in found]
 
 
 _TROUBLE: Final[tuple[OutboxSummary, ...]] = ("failed", "returned", "waiting")
 
 
 def _in_clear(row: Row[*tuple[Any, ...]]) -> list[Any]:
-    """A row that begins with `_COMMON` as fields that begin with `_InClear`'s: times in seconds."""
+    """A row of `QUEUE_COLUMNS` and more, as `_InClear`'s fields and more: times in seconds."""
     fields = list(row)
     fields[_STATE] = _STATES[fields[_STATE]]
     for place, unit in _TIMES:

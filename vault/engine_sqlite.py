@@ -1,7 +1,7 @@
 """SQLite behind `vault.engine`: one file, which several processes write.
 
-1.  Who finds the file locked tries again every millisecond or so; who has just written while
-    others did stands back for a moment, so that nobody starves. After BUSY_SECONDS it is
+1.  Who wants to write draws a number and waits for all that came before (`vault.writers_line`),
+    then for whoever holds the file without one: a checkpoint, a vacuum. After BUSY_SECONDS it is
     DatabaseBusy.
 2.  Every connection is set, and then asked what it is set to (`vault.sqlite_file`). On those that
     run work an authorizer denies ATTACH, PRAGMA and every change of the schema. Checkpoints and
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -35,20 +34,19 @@ from vault.sqlite_file import (
     is_busy,
     schema_of,
 )
+from vault.writers_line import WritersLine
 
-BUSY_SECONDS: Final = 5.0
+BUSY_SECONDS: Final = 15.0
+"""How long a writer waits. With each process writing once in turn that is hundreds of commits; who
+waits longer waits for something that is stuck."""
 POLL_SECONDS: Final = 0.05
 VACUUM_PAGES: Final = 200
 """Free pages given back in one transaction: 800 KiB, a few milliseconds."""
 
 _STAND_BACK: Final = 0.002
-_RETRY: Final = (0.0003, 0.0015)
+_RETRY: Final = 0.0003
 
-_COUNT: Final = (
-    update(tables.meta)
-    .values(commit_counter=tables.meta.c.commit_counter + 1)
-    .returning(tables.meta.c.commit_counter)
-)
+_COUNT: Final = update(tables.meta).values(commit_counter=tables.meta.c.commit_counter + 1)
 _NEWEST: Final = "SELECT coalesce(max(number), 0) FROM changes"
 
 
@@ -175,27 +173,29 @@ class SqliteWriter(SqliteReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._counter: int | None = None
-        self._others_wrote = False
+        self._line = WritersLine(path)
         self._before = 0
 
     def begin(self) -> None:
         """Become the only writer; raises DatabaseBusy after BUSY_SECONDS."""
-        if self._others_wrote:
-            rest(_STAND_BACK)
         waited = 0.0
-        while not self._begun(waited):
-            # Not a fixed time: processes that wait must not keep step with each other.
-            pause = random.uniform(*_RETRY)  # noqa: S311  # nothing secret depends on it
-            rest(pause)
-            waited += pause
+        try:
+            while not self._line.has_drawn():
+                waited = _wait(waited, _RETRY)
+            while not self._line.is_first():
+                waited = _wait(waited, self._line.pause())
+            while not self._begun():
+                waited = _wait(waited, _RETRY)
+        except BaseException:
+            self._line.leave()
+            raise
         self._before = self.raw.total_changes
 
-    def _begun(self, waited: float) -> bool:
+    def _begun(self) -> bool:
         try:
             self.raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or waited >= BUSY_SECONDS:
+            if not is_busy(error):
                 raise failure_of(error) from None
             return False
         return True
@@ -204,10 +204,28 @@ class SqliteWriter(SqliteReader):
         """Count and commit; where nothing was changed there is nothing to sync."""
         if self.raw.total_changes == self._before:
             return
-        counter = self.connection.execute(_COUNT).scalar_one()
-        self._others_wrote = self._counter is not None and counter != self._counter + 1
-        self._counter = counter
+        self.connection.execute(_COUNT)
         self.raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction, if one is open, and let the next writer in."""
+        try:
+            super().rollback()
+        finally:
+            self._line.leave()
+
+    def close(self) -> None:
+        """Close the connection and leave the line."""
+        self._line.close()
+        super().close()
+
+
+def _wait(waited: float, pause: float) -> float:
+    """Rest, and tell how long all of it was; raises DatabaseBusy where that is too long."""
+    if waited >= BUSY_SECONDS:
+        raise DatabaseBusy("the database is held by others: try again in a moment")
+    rest(pause)
+    return waited + pause
 
 
 class _Watch:

@@ -8,14 +8,14 @@ than a month, and a row is only ever raised. So they stay when conversations are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from triage.learning import Tally, Verdict
+from triage.learning import OTHER, Tally, Verdict
 from vault import tables
 
 KEPT_MONTHS: Final = 24
@@ -23,7 +23,7 @@ MOST_ROWS: Final = 20_000
 """Beyond this many rows nothing new is counted: nobody fills the disk with names of rules."""
 
 _RULE: Final = re.compile(r"[!-~]{1,80}")  # as triage.screening.rule_entry takes it
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+_LANGUAGE: Final = re.compile(rf"[a-z]{{2,3}}(-[A-Za-z0-9]{{2,8}})?|{OTHER}")
 
 
 class NotCountable(Exception):
@@ -53,7 +53,7 @@ _RAISE: Final = (
         _t.language == bindparam("this_language"),
         _t.verdict == bindparam("this_verdict"),
     )
-    .values(count=_t["count"] + 1)
+    .values(count=_t["count"] + bindparam("times"))
 )
 _ROWS: Final = select(func.count()).select_from(tables.indicator_counts)
 _TOTALS: Final = (
@@ -70,20 +70,30 @@ def month_of(seconds: int) -> int:
     return (moment.year - 1970) * 12 + moment.month - 1
 
 
-def count(c: Connection, decisions: Iterable[Decision], now: int) -> None:
-    """Count decisions in the month of `now`; what is older than `KEPT_MONTHS` goes."""
+def count(c: Connection, decisions: Mapping[Decision, int], now: int) -> None:
+    """Count decisions, each so many times, in the month of `now`.
+
+    What is older than `KEPT_MONTHS` goes.
+    """
     month = month_of(now)
     c.execute(delete(tables.indicator_counts).where(_t.month <= month - KEPT_MONTHS))
-    for one in decisions:
+    for one, times in sorted(decisions.items(), key=_order):
         key = {
             "this_month": month,
             "this_rule": one.rule,
             "this_language": one.language,
             "this_verdict": one.verdict,
         }
-        if c.execute(_RAISE, key).rowcount == 0 and (c.scalar(_ROWS) or 0) < MOST_ROWS:
+        raised = c.execute(_RAISE, key | {"times": times}).rowcount
+        if raised == 0 and (c.scalar(_ROWS) or 0) < MOST_ROWS:
             row = {name.removeprefix("this_"): value for name, value in key.items()}
-            c.execute(insert(tables.indicator_counts), row | {"count": 1})
+            c.execute(insert(tables.indicator_counts), row | {"count": times})
+
+
+def _order(item: tuple[Decision, int]) -> tuple[str, str, str]:
+    """By name, so that rows do not stand in the order of what was decided first."""
+    one, _ = item
+    return one.rule, one.language, one.verdict
 
 
 def totals(c: Connection, now: int, months: int) -> list[Tally]:

@@ -213,6 +213,15 @@ _FILES: Final = (
         retention="emptied at each checkpoint, at least after each sweep",
     ),
     _file(
+        "database/writers",
+        "two numbers, by which the processes write one after the other",
+        "16 bytes",
+        risk=Risk.LOW,
+        purpose="that no process waits for ever while others write",
+        readers="web, desk, courier, caretaker",
+        retention="overwritten at each commit",
+    ),
+    _file(
         "database/havenline.sqlite3-backup",
         "a copy of the database while a backup is being written",
         "an SQLite file",

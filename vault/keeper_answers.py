@@ -35,6 +35,17 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedDetails:
+    """The newest version of what the organisation says: number, and hash (`vault.organisation`).
+
+    Before the first is pinned: 0 and nothing.
+    """
+
+    number: int = 0
+    digest: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RosterPart:
     """The head of the roster (None: there is no roster) and entries after the number asked for."""
 

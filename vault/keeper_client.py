@@ -31,6 +31,7 @@ from vault.keeper_answers import (
     Hello,
     Living,
     MessengerCreated,
+    PinnedDetails,
     Replied,
     Rewrapped,
     RosterPart,
@@ -186,6 +187,11 @@ class PeerClient:
         return Standing(
             number_of(holders), on_paper == b"\x01", has_mirror == b"\x01", number_of(mirrored)
         )
+
+    async def details(self) -> PinnedDetails:
+        """Which version of what the organisation says is the newest; not for the caretaker."""
+        number, digest = await self._link.ask(Verb.DETAILS)
+        return PinnedDetails(number_of(number), digest)
 
     async def roster(self, after: int = 0) -> RosterPart:
         """All entries after that number."""

@@ -89,6 +89,7 @@ class Verb(IntEnum):
     NONCE = 0x03
     SLOT_KEYS = 0x04
     STANDING = 0x05
+    DETAILS = 0x06
     CREATE = 0x10
     FIND = 0x11
     OPEN_CLIENT_WRAP = 0x12
@@ -122,6 +123,7 @@ class Verb(IntEnum):
     HOLD = 0x49
     APPEND = 0x4A
     PUT_GRANT = 0x4B
+    PIN_DETAILS = 0x4C
     INVITE = 0x80
     INVITATION = 0x81
     JOIN = 0x82
@@ -263,6 +265,7 @@ _COURIER: Final = frozenset({Peer.COURIER})
 _CARETAKER: Final = frozenset({Peer.CARETAKER})
 _OPERATOR: Final = frozenset({Peer.OPERATOR})
 _ASKING_STANDING: Final = frozenset({Peer.WEB, Peer.DESK, Peer.OPERATOR})
+_ASKING_DETAILS: Final = _ASKING_STANDING | _COURIER
 _OUTER_STAFF: Final = exactly(STAFF_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_TEAM: Final = exactly(TEAM_WRAP_SIZE + OUTER_OVERHEAD)
 _OUTER_CLIENT: Final = exactly(CLIENT_WRAP_SIZE + OUTER_OVERHEAD)
@@ -275,6 +278,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.NONCE: Rule(_ALL, (), (exactly(NONCE_SIZE),)),
         Verb.SLOT_KEYS: Rule(_ALL, (REFERENCE,), (ID, KEY, KEY, optional(KEY_SIZE), U8, U64, U64)),
         Verb.STANDING: Rule(_ASKING_STANDING, (), (U32, U8, U8, U64)),
+        Verb.DETAILS: Rule(_ASKING_DETAILS, (), (U32, optional(HASH_SIZE))),
         Verb.CREATE: Rule(_WEB, (SEALED,), (REFERENCE, ID, _OUTER_TEAM, _OUTER_CLIENT, U64, U64)),
         Verb.FIND: Rule(_WEB, (TAG,), (REFERENCE, ID, U64, U64)),
         Verb.OPEN_CLIENT_WRAP: Rule(_WEB, (TAG, BLOB, *PROOF), (SEALED,)),
@@ -318,6 +322,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.HOLD: Rule(_DESK, (REFERENCE, ID, U64, *PROOF), (U64, SEALED)),
         Verb.APPEND: Rule(_DESK, (ID, at_most(MAX_ENTRY), *PROOF), (HASH, SEALED)),
         Verb.PUT_GRANT: Rule(_DESK, (ID, ID, U32, exactly(GRANT_SIZE), *PROOF), (SEALED,)),
+        Verb.PIN_DETAILS: Rule(_DESK, (ID, U32, HASH, *PROOF), (SEALED,)),
         Verb.INVITE: Rule(_DESK, (ID, ID, U8, KEY, *PROOF), (U64, SEALED)),
         Verb.INVITATION: Rule(_DESK, (KEY,), (ID, U8, U64, U8)),
         Verb.JOIN: Rule(

@@ -384,6 +384,7 @@ _SIGNED: Final[Mapping[Verb, Callable[[_Arguments], tuple[bytes, ...]]]] = Mappi
         Verb.HOLD: lambda given: (given[0], given[1], given[2]),
         Verb.APPEND: lambda given: (given[0], labelled_hash("entry", given[1])),
         Verb.PUT_GRANT: lambda given: (*given[:3], labelled_hash("grant", given[3])),
+        Verb.PIN_DETAILS: lambda given: tuple(given[:3]),
         Verb.INVITE: lambda given: tuple(given[:4]),
         Verb.JOIN: lambda given: (given[0], labelled_hash("join", given[1])),
         Verb.TEAM: lambda given: (given[0],),

@@ -1,11 +1,11 @@
-"""The desk's verbs about who belongs to the team (docs/keeper.md, 0x80-0x85).
+"""The desk's verbs about the team and its organisation (docs/keeper.md, 0x4C, 0x80-0x85).
 
 They raise what the other verbs raise: see `vault.keeper_client`.
 """
 
 from vault.keeper_answers import Invitation, Invited, Joined
 from vault.keeper_client import PeerClient
-from vault.keeper_protocol import Verb, number_of, u8
+from vault.keeper_protocol import Verb, number_of, u8, u32
 from vault.keeper_requests import Proof
 
 
@@ -47,6 +47,13 @@ class TeamKeeper(PeerClient):
     async def recover(self, staff_id: bytes, proof: Proof) -> bytes:
         """The sealed answer for who holds the recovery shares; raises an alarm at the keeper."""
         _, answer = await self._link.ask(Verb.RECOVER, staff_id, *proof.fields)
+        return answer
+
+    async def pin_details(self, staff_id: bytes, number: int, digest: bytes, proof: Proof) -> bytes:
+        """Pin the next version of what the organisation says; the sealed answer."""
+        (answer,) = await self._link.ask(
+            Verb.PIN_DETAILS, staff_id, u32(number), digest, *proof.fields
+        )
         return answer
 
     async def own_grants(self, staff_id: bytes, proof: Proof) -> bytes:

@@ -1,8 +1,9 @@
 """What an organisation says of itself, as its admins have signed it: the newest, and all before it.
 
 A row is believed only by its signature, which covers the root fingerprint, the row's number and its
-body. Signed rows are added and never changed: they are the record of who changed what. What a body
-means is nobody's business here.
+body. Which row is the newest is not the database's to say: the keeper pins its number and hash, in
+order, for somebody who is an admin at that moment. Signed rows are added and never changed: they
+are the record of who changed what. What a body means is nobody's business here.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from vault import tables
+from vault.keeper_answers import PinnedDetails
 from vault.roster import Role, Roster, extend, verify_chain
-from vault.sealing import SignKeys, pack, sign, verify
+from vault.sealing import SignKeys, equal, labelled_hash, pack, sign, verify
 
 MAX_BODY: Final = 32_768
 LABEL: Final = "organisation"
@@ -49,6 +51,14 @@ def signed(fingerprint: bytes, number: int, body: bytes, signer: bytes, keys: Si
     return Saved(number, signer, body, sign(keys, LABEL, signed_part(fingerprint, number, body)))
 
 
+def hash_of(fingerprint: bytes, saved: Saved) -> bytes:
+    """What the keeper pins of a version."""
+    number = saved.number.to_bytes(_NUMBER_SIZE, "big")
+    return labelled_hash(
+        "details", pack(fingerprint, number, saved.signer, saved.body, saved.signature)
+    )
+
+
 def admins_of(entries: Iterable[bytes]) -> SignedBy:
     """Who may ever have signed, from a whole chain: somebody who left has signed what stands.
 
@@ -75,20 +85,23 @@ def is_signed(saved: Saved, fingerprint: bytes, admins: SignedBy) -> bool:
 
 _t: Final = tables.organisation.c
 _COLUMNS: Final = (_t.number, _t.signer, _t.body, _t.signature)
-_ALL: Final = select(*_COLUMNS).order_by(_t.number.desc())
-_TOP: Final = select(_t.number, _t.signature).order_by(_t.number.desc()).limit(1)
+_UP_TO: Final = select(*_COLUMNS).where(_t.number <= bindparam("newest")).order_by(_t.number.desc())
+_ONE: Final = select(*_COLUMNS).where(_t.number == bindparam("number"))
+_LARGEST: Final = 2**31 - 1
 
 
-def top(c: Connection) -> tuple[int, bytes]:
-    """Number and signature of the highest row, signed by whomever; another one after any change."""
-    row = c.execute(_TOP).first()
-    return (0, b"") if row is None else (row.number, row.signature)
+def pinned(c: Connection, pin: PinnedDetails, fingerprint: bytes) -> Saved | None:
+    """The version that the keeper has pinned; None where its row is gone or another."""
+    row = c.execute(_ONE, {"number": pin.number}).first()
+    saved = None if row is None else Saved(*row)
+    is_it = saved is not None and equal(hash_of(fingerprint, saved), pin.digest)
+    return saved if is_it else None
 
 
-def versions(c: Connection, is_true: IsTrue, most: int = 1) -> list[Saved]:
-    """The newest versions that are true, the newest first; however many other rows there are."""
+def versions(c: Connection, is_true: IsTrue, most: int = 1, newest: int = _LARGEST) -> list[Saved]:
+    """The latest versions that are true, from number `newest` down; however many other rows."""
     found: list[Saved] = []
-    rows = c.execute(_ALL)
+    rows = c.execute(_UP_TO, {"newest": newest})
     for row in rows:
         saved = Saved(*row)
         if is_true(saved):
@@ -99,16 +112,9 @@ def versions(c: Connection, is_true: IsTrue, most: int = 1) -> list[Saved]:
     return found
 
 
-def add(c: Connection, saved: Saved, is_true: IsTrue) -> bool:
-    """Add the version after the newest true one; False where it is not the next.
-
-    Rows from its number on, which nobody signed, make room: they must not keep an admin from
-    putting things right.
-    """
-    newest = versions(c, is_true)
-    if saved.number != (newest[0].number if newest else 0) + 1:
-        return False
-    c.execute(delete(tables.organisation).where(_t.number >= saved.number))
+def put(c: Connection, saved: Saved) -> None:
+    """Keep a version that the keeper has pinned, in place of whatever stands at its number."""
+    c.execute(delete(tables.organisation).where(_t.number == saved.number))
     c.execute(
         insert(tables.organisation),
         {
@@ -118,4 +124,3 @@ def add(c: Connection, saved: Saved, is_true: IsTrue) -> bool:
             "signature": saved.signature,
         },
     )
-    return True

@@ -2,12 +2,20 @@
 
 No password stands in the database's URL: peers are known by their Unix user, or libpq reads a
 PGPASSFILE. The URL's user is the owner of the tables; each process adds its name to it.
-Sources: postgresql.org/docs/15/libpq-connect.html and …/errcodes-appendix.html.
+
+Another machine is reached over TLS with its name checked (`sslmode=verify-full`) or not at all:
+whoever stands between could otherwise read metadata and delete rows. A server that does not sync
+what it acknowledges is not written to, for a message that was confirmed could be lost.
+Sources: postgresql.org/docs/15/libpq-connect.html, …/runtime-config-wal.html and
+…/errcodes-appendix.html.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import psycopg
@@ -26,6 +34,30 @@ _CONNECT_SECONDS: Final = 10
 _BUSY: Final = frozenset({"55P03", "57014", "40001", "40P01"})
 _FULL: Final = frozenset({"53100"})
 _BAD_URL: Final = "the database URL cannot be read: postgresql:///havenline?host=/run/postgresql"
+_BAD_PORT: Final = "the port in the database URL must be a number from 1 to 65535"
+_UNKNOWN_OPTION: Final = (
+    "the database URL has an option that is not known here. Known are host, port, sslmode, "
+    "sslrootcert, sslcert, sslkey, sslcrl and ssl_min_protocol_version. Passwords stand in the "
+    "file that PGPASSFILE names; a key of sslkey has none"
+)
+_NEEDS_TLS: Final = (
+    "the database is on another machine, and its URL does not ask who answers there: add "
+    "sslmode=verify-full and sslrootcert=FILE (the certificate that signed the server's) to "
+    "data.database_url"
+)
+_KNOWN_OPTIONS: Final = frozenset(
+    {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_min_protocol_version"}
+)
+_LARGEST_PORT: Final = 65535
+DURABLE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "fsync": frozenset({"on"}),
+        "full_page_writes": frozenset({"on"}),
+        "synchronous_commit": frozenset({"on", "local", "remote_write", "remote_apply"}),
+    }
+)
+"""What the server must be set to, so that what it has acknowledged survives a power cut."""
+
 _OPTIONS: Final = (
     f"-c lock_timeout={int(BUSY_SECONDS * 1000)} -c idle_in_transaction_session_timeout=60000"
     " -c synchronous_commit=on -c search_path=public"
@@ -63,14 +95,36 @@ def server_of(url: str) -> Server:
         raise DatabaseFailed(_BAD_URL) from None
     if parsed.drivername != "postgresql" or not parsed.database or parsed.password is not None:
         raise DatabaseFailed(_BAD_URL)
-    more = {}
+    more: dict[str, str] = {}
     for name, value in parsed.query.items():
-        if not isinstance(value, str) or name in {"user", "password", "options", "dbname"}:
+        if not isinstance(value, str):
             raise DatabaseFailed(_BAD_URL)
         more[name] = value
     host = parsed.host or more.pop("host", None)
-    port = parsed.port or int(more.pop("port", 0)) or None
+    port = _port_of(str(parsed.port or more.pop("port", "")))
+    if not more.keys() <= _KNOWN_OPTIONS:
+        raise DatabaseFailed(_UNKNOWN_OPTION)
+    if not is_here(host) and more.get("sslmode") != "verify-full":
+        raise DatabaseFailed(_NEEDS_TLS)
     return Server(parsed.database, parsed.username or DEFAULT_OWNER, host, port, more)
+
+
+def is_here(host: str | None) -> bool:
+    """Whether a host is this machine: no host, a folder of Unix sockets, or loopback."""
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port_of(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= _LARGEST_PORT):
+        raise DatabaseFailed(_BAD_PORT)
+    return int(text)
 
 
 def where_is(server: Server, process: Process | None) -> dict[str, Any]:
@@ -92,7 +146,8 @@ def connect(server: Server, process: Process | None) -> Raw:
     """Open a connection as this process, or as the owner; every statement is its own commit.
 
     Raises DatabaseFailed where PostgreSQL does not answer or lets this role not in, where the
-    role's statements could reach the server's log, or a process could do more than it should.
+    role's statements could reach the server's log, where the server does not sync what it
+    confirms, or a process could do more than it should.
     """
     role = server.role(process)
     try:
@@ -112,18 +167,26 @@ def connect(server: Server, process: Process | None) -> Raw:
 
 def _check(raw: Raw, process: Process | None, role: str) -> None:
     asked = sql.SQL(", ").join(
-        sql.SQL("current_setting({})").format(sql.Literal(name)) for name in SILENT
+        sql.SQL("current_setting({})").format(sql.Literal(name)) for name in (*SILENT, *DURABLE)
     )
     try:
         found = raw.execute(sql.SQL("SELECT {}").format(asked)).fetchone() or ()
         (more,) = raw.execute(_SELF).fetchone() or (True,)
     except psycopg.Error as error:
         raise failure_of(error) from None
-    for (name, wanted), value in zip(SILENT.items(), found, strict=True):
-        if value != wanted:
+    settings = dict(zip((*SILENT, *DURABLE), map(str, found), strict=True))
+    for name, wanted in SILENT.items():
+        if settings[name] != wanted:
             raise DatabaseFailed(
                 f"what {role} stores could reach PostgreSQL's log ({name} is not {wanted}): let "
                 "a superuser run what `havenline database roles` prints"
+            )
+    for name, good in DURABLE.items():
+        if settings[name] not in good:
+            raise DatabaseFailed(
+                f"PostgreSQL could lose what it has confirmed ({name} is {settings[name]}): set "
+                f"{name} = on in postgresql.conf, let the server read it again "
+                "(systemctl reload postgresql), then start again"
             )
     if more and process is not None:
         raise DatabaseFailed(

@@ -35,7 +35,7 @@ _FREE_SIZE: Final = _MAC_AT - _FIELDS_AT
 _HEADER_CHECK_AT: Final = 480
 _SLOT: Final = struct.Struct(">I")
 _PREFIX: Final = struct.Struct(">BQ")
-_HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32sI32s")
+_HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32sI32sI32s")
 _CONVERSATION: Final = struct.Struct(">16s16s32s32s32s16s32sIIIIHHBB")
 _ADDRESS: Final = struct.Struct(">16s16s32s32sI16sIIH")
 _STAFF: Final = struct.Struct(">16s16s32s16s16s32s20sIBIB")
@@ -86,6 +86,8 @@ class Header:
     setup_hash: bytes
     roster_number: int = 0  # of the roster's last entry
     roster_head: bytes = NO_HASH
+    details_number: int = 0  # of the newest version of what the organisation says of itself
+    details_hash: bytes = NO_HASH
 
     @property
     def has_root(self) -> bool:
@@ -206,6 +208,8 @@ def header_image(header: Header) -> bytes:
         header.setup_hash,
         header.roster_number,
         header.roster_head,
+        header.details_number,
+        header.details_hash,
     ).ljust(_HEADER_CHECK_AT, b"\0")
     return fields + mac(header.mac_key, fields, HASH_SIZE)
 
@@ -214,9 +218,10 @@ def read_header(image: bytes) -> Header | None:
     """The header of one copy, or None if it does not hold."""
     if len(image) != HEADER_COPY or not image.startswith(_MAGIC):
         return None
-    _, records, counter, key, pairing, commits, time, root, salt, flags, setup, number, head = (
+    _, records, counter, key, pairing, commits, time, root, salt, flags, setup, *pins = (
         _HEADER.unpack_from(image)
     )
+    roster_number, roster_head, details_number, details_hash = pins
     mac_key = Secret(key)
     fields, check = image[:_HEADER_CHECK_AT], image[_HEADER_CHECK_AT:]
     if not equal(mac(mac_key, fields, HASH_SIZE), check):
@@ -232,8 +237,10 @@ def read_header(image: bytes) -> Header | None:
         salt_secret=Secret(salt),
         is_in_doubt=bool(flags & _IN_DOUBT),
         setup_hash=setup,
-        roster_number=number,
-        roster_head=head,
+        roster_number=roster_number,
+        roster_head=roster_head,
+        details_number=details_number,
+        details_hash=details_hash,
     )
 
 

@@ -125,6 +125,17 @@ class Conversation(Base):
         CheckConstraint(
             "length(channel) BETWEEN 1 AND 16 AND length(language) <= 16", name="words"
         ),
+        # The head of the queue and its numbers (vault/queue_head.py) come from these alone.
+        Index(
+            "ix_conversations_waiting",
+            "urgency",
+            "waiting_minute",
+            "id",
+            "holder",
+            sqlite_where=text("waiting_minute IS NOT NULL"),
+        ),
+        Index("ix_conversations_held", "holder", sqlite_where=text("holder IS NOT NULL")),
+        Index("ix_conversations_state", "state"),
     )
 
     row: Mapped[int] = _row("conversations")

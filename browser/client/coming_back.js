@@ -55,7 +55,7 @@ export function watchComingBack(page) {
   function opensNothing() {
     showProblem("back-problem", page.t("c28.opens_nothing"));
     byId("open").textContent = page.t("c28.try_again");
-    byId("new").hidden = false;
+    byId("new").hidden = !page.takesNew;
   }
 
   async function open() {
@@ -73,7 +73,7 @@ export function watchComingBack(page) {
       const opened = await comeBack(phrase);
       const kept = byId("kept").value;
       clearBack();
-      await page.resume({ ...opened, phrase }, kept);
+      await page.resume(opened, kept);
     } catch (error) {
       const nothing =
         error instanceof CannotOpen || (error instanceof Refusal && error.code === "refused");

@@ -2,8 +2,9 @@
 // end. Fetched with its words after the first message is stored; the sections of the first page
 // know nothing of it, so it makes its own.
 //
-// "No, I cannot write safely now" is the one answer that is sent by itself, at once; then come the
-// phrase and the way out, and no more questions.
+// "No, I cannot write safely now" is the one answer that is sent by itself, at once; then comes the
+// way out, and no more questions. The phrase can be seen there only where this page made it in this
+// visit: who came back has it, and whoever else stands at an open page must not get it.
 //
 // A file of its own, like the list of words: whoever fetches it hands in what it needs of the first
 // page's code, since what both imported would become one more file of the first page.
@@ -30,7 +31,7 @@ function make(tag, text, more = {}) {
 
 /**
  * @param {object} page
- * @param {object} talk `phrase()` of the open conversation or null; `send(text)` stores answers;
+ * @param {object} talk `phrase()` where this page made it, or null; `send(text)` stores answers;
  *   `tell(text)` says what went well or not, over the messages
  * @param {object} screens of screen.js: `byId`, `newWords`, `showState`, `whileBusy`
  */
@@ -146,13 +147,14 @@ export async function watchGuided(page, talk, { byId, newWords, showState, while
   }
 
   /**
-   * It is not safe: at once the way out, and the phrase, folded away from whoever stands near; the
-   * answer goes meanwhile.
+   * It is not safe: at once the way out, and a phrase of this visit, folded away from whoever
+   * stands near; the answer goes meanwhile.
    */
   function stop() {
     const told = make("p", "", { id: "guided-told" });
     told.setAttribute("role", "status");
-    const words = document.createElement("details");
+    const phrase = talk.phrase();
+    const words = phrase ? document.createElement("details") : hints("g08.words_kept")[0];
     const leave = byId("leave");
     const away = make("a", leave.textContent, {
       className: "button main",
@@ -161,7 +163,6 @@ export async function watchGuided(page, talk, { byId, newWords, showState, while
     });
     screen(t("g08.stop_here"), told, away, words, button(t("g08.to_messages"), done, "plain"));
     const mine = run;
-    const phrase = talk.phrase();
     if (phrase) {
       page.phraseLines(phrase).then((lines) => {
         if (mine === run) {

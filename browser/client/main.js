@@ -43,8 +43,12 @@ function start(config) {
       },
     ));
 
+  /** What there is before anything is opened; closed to new people, it has no first message. */
+  const first = config.takes_new ? "opening" : "closed";
+
   const page = {
     t,
+    takesNew: config.takes_new,
     longest: config.longest,
     emergency: config.emergency,
     language: config.language,
@@ -103,12 +107,11 @@ function start(config) {
       showState("opening");
       comingBack.keep(text);
     },
-    toStart: () => showState("opening", document.querySelector("#opening h1")),
+    toStart: () => showState(first, document.querySelector(`#${first} h1`)),
   };
 
-  const writing = watchWriting(page);
   const keeping = watchKeeping(page);
-  const parts = [writing, keeping];
+  const parts = page.takesNew ? [watchWriting(page), keeping] : [keeping];
   let coming = null;
 
   /** The rest of the code, once; asked for again after a failure. */
@@ -127,7 +130,7 @@ function start(config) {
     ));
   watchBack(page, later);
   const forget = () => parts.forEach((part) => part.forget());
-  watchCover(page, forget);
+  watchCover(page, first, forget);
   for (const element of document.querySelectorAll("[data-code]")) {
     element.hidden = element.dataset.code === "off";
   }
@@ -136,6 +139,11 @@ function start(config) {
 
 /** Coming back needs the rest of the code; while it is on its way, nothing typed is lost. */
 function watchBack(page, later) {
+  document.getElementById("return-form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    showState("opening");
+    byId("back").open = true;
+  });
   const form = byId("back-form");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -162,7 +170,7 @@ function showTrouble(text) {
 }
 
 /** Covers what is on the screen while nobody touches it, and clears it in the end. */
-function watchCover(page, forget) {
+function watchCover(page, first, forget) {
   const { t } = page;
   const idle = watchIdle((stage) => {
     if (stage === "covered" || stage === "warned") {
@@ -170,10 +178,12 @@ function watchCover(page, forget) {
       coverState();
     } else if (stage === "cleared") {
       forget();
-      uncoverState("opening");
+      uncoverState(first);
       const period = page.dates.minutes(CLEAR_MS / 60_000);
-      byId("write").open = true;
-      showProblem("write-problem", t("c39.cleared", { period }));
+      if (page.takesNew) {
+        byId("write").open = true;
+        showProblem("write-problem", t("c39.cleared", { period }));
+      }
     } else {
       uncoverState();
     }
@@ -192,7 +202,7 @@ if (config?.open && canSeal()) {
     // The keys do not hold together. Neither code nor form may take a text then.
     const sentence = config.strings["s05.page_unproven"];
     for (const id of ["write-form", "back-form"]) {
-      document.getElementById(id).replaceChildren(sentence);
+      document.getElementById(id)?.replaceChildren(sentence);
     }
   }
 }

@@ -256,7 +256,8 @@ export function watchTalking(page) {
     }
     const { watchGuided } = await import(GUIDED_FILE);
     const talk = {
-      phrase: () => open?.phrase ?? null,
+      /** The phrase, where this page made it itself in this visit; who came back has it already. */
+    phrase: () => open?.phrase ?? null,
       send: sendAnswers,
       tell: (text) => showNotice("new-answer", text),
     };

@@ -27,21 +27,21 @@ import { forgetMember } from "./sign_in.js";
  */
 
 /**
- * @param {object} session api, rows, writer, pause, now (milliseconds)
+ * @param {object} session api, rows, writer, pause, now (milliseconds), decisions of the page
  * @param {import("./sign_in.js").Member} member
  * @param {object} told
  * @param {(id: string) => void} told.changed something of an open conversation is different
  * @param {(id: string, why: "erased" | "forgotten" | "closed") => void} told.gone
  * @param {() => Promise<void>} [told.readTeam] reads the roster on
  */
-export function newDesk({ api, rows, writer, pause, now, unsent }, member, told) {
+export function newDesk(session, member, told) {
+  const { api, rows, writer, pause, now, unsent, decisions = newDecisions(api, now) } = session;
   const { readTeam = async () => undefined } = told;
   /** @type {Map<string, Talk>} */
   const talks = new Map();
   const composers = newComposers();
   const own = toBase64Url(member.staffId);
   const drafts = newDrafts(api, pause, unsent, (id) => told.changed(id));
-  const decisions = newDecisions(api, now);
   let isClosed = false;
 
   const somebody = ({ conversation, name }) => ({
@@ -340,7 +340,8 @@ export function newDesk({ api, rows, writer, pause, now, unsent }, member, told)
       talks.clear();
       drafts.end();
       forgetMember(member);
-      return Promise.allSettled([...stored, decisions.end()]);
+      decisions.letGo();
+      return Promise.allSettled(stored);
     },
   };
 }

@@ -4,7 +4,7 @@
 import { ADMIN } from "../roster/roster.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
-import { readVersion } from "./organisation.js";
+import { changedBetween, NotNewest, readVersion } from "./organisation.js";
 import { sheet } from "./sheet.js";
 
 const PRESETS = ["hours", "short", "counselling"];
@@ -185,6 +185,7 @@ function detailsForm({ t, now }, member, organisation, loaded, { dialog, onSaved
   );
 
   return [
+    loaded.missing && el("p", { class: "warning", role: "alert" }, t("ready.saved_missing")),
     part("mode", modes.map(({ row }) => row), reachable && el("p", { class: "hint" }, t("details.mode_fixed"))),
     part(
       "about",
@@ -222,11 +223,40 @@ function detailsForm({ t, now }, member, organisation, loaded, { dialog, onSaved
   ];
 }
 
+const LABELS = {
+  mode: "details.mode",
+  organisation: "details.organisation",
+  responsible: "details.responsible",
+  data_contact: "details.data_contact",
+  complain: "details.complain",
+  must_tell: "details.must_tell",
+  limits: "details.limits",
+  country: "details.country_label",
+  languages: "details.languages",
+  emergency_number: "details.emergency",
+  time_zone: "details.zone",
+  hours: "details.hours_label",
+  signposts: "details.signposts",
+  retention: "details.keeping",
+};
+
+/** @returns {string[]} what a version changed, as the form calls it */
+const changedLabels = (t, before, after) =>
+  changedBetween(before, after)
+    .filter((name) => name in LABELS)
+    .map((name) => t(LABELS[name]));
+
 function history(t, now, roster, versions) {
-  const rows = versions.map((version) => {
-    const { madeMs, name } = readVersion(roster, version);
+  const read = versions.map((version) => readVersion(roster, version));
+  const rows = read.map(({ madeMs, name, said }, i) => {
     const time = t.moment(madeMs, now());
-    return el("li", {}, name ? t("details.changed_by", { name, time }) : t("details.changed_unknown", { time }));
+    const labels = i + 1 < read.length ? changedLabels(t, read[i + 1].said, said) : [];
+    return el(
+      "li",
+      {},
+      name ? t("details.changed_by", { name, time }) : t("details.changed_unknown", { time }),
+      labels.length > 0 && el("span", { class: "meta" }, ` ${t.list(labels)}`),
+    );
   });
   return (
     rows.length > 0 &&
@@ -236,6 +266,9 @@ function history(t, now, roster, versions) {
 
 /** @param {unknown} error @param {Function} t @returns {string} */
 function saveTrouble(error, t) {
+  if (error instanceof NotNewest) {
+    return t("details.not_newest");
+  }
   if (error instanceof NoAnswer) {
     return t("signin.no_connection");
   }

@@ -4,18 +4,19 @@ import { button, el } from "./dom.js";
 import { coloursNow, switchColours } from "./colours.js";
 import { oldestWaits, roundedWait } from "./order.js";
 
-/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys, onTeam, onOffice
- *   (for admins) */
+/** @param {object} session @param {object} desk @param {object} given onLock, onSignOut, onKeys, onTeam,
+ *   onChannels, onOffice (for admins) */
 export function newHeaderView(
   { t, rows, now, kept, trouble },
   desk,
-  { onLock, onSignOut, onKeys, onTeam, onOffice = null },
+  { onLock, onSignOut, onKeys, onTeam, onChannels, onOffice = null },
 ) {
   const waiting = el("span", { class: "waiting" });
   const colours = button("", () => {
     switchColours(kept);
     drawColours();
   });
+  const channels = button(t("channels.title"), onChannels, "", { hidden: true });
   const bar = el(
     "header",
     { class: "bar" },
@@ -27,6 +28,7 @@ export function newHeaderView(
       { class: "bar-buttons" },
       onOffice && button(t("office.title"), onOffice),
       button(t("team.title"), onTeam),
+      channels,
       button(t("keys.title"), onKeys, "", { "aria-keyshortcuts": "?" }),
       colours,
       button(t("header.lock"), onLock),
@@ -38,6 +40,7 @@ export function newHeaderView(
   const held = el("p", { class: "banner held", role: "status", hidden: true });
   const progress = el("p", { class: "banner", role: "status", hidden: true });
   const late = el("p", { class: "banner late", role: "status", hidden: true });
+  const missing = el("p", { class: "banner", role: "status", hidden: true });
   const said = el("p", { class: "said-once", role: "status" });
   let quiet = null;
 
@@ -60,7 +63,7 @@ export function newHeaderView(
   render();
   const stops = [rows.watch(render), trouble.watch(render)];
   return {
-    elements: [bar, banner, late, soon, held, progress, said],
+    elements: [bar, banner, late, missing, soon, held, progress, said],
     render,
 
     /** Says something once, for a while. */
@@ -90,6 +93,14 @@ export function newHeaderView(
         late.hidden = text === "";
         late.textContent = text;
       }
+    },
+
+    /** @param {{text: string, isUrgent: boolean, any: boolean}} told of the messengers */
+    showChannels({ text, isUrgent, any }) {
+      channels.hidden = !any;
+      missing.hidden = text === "";
+      missing.textContent = text;
+      missing.classList.toggle("late", isUrgent);
     },
 
     /** An answer that is held while another conversation is on the screen. */

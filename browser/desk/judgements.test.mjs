@@ -138,10 +138,10 @@ test("a decision is counted later, once, and without its conversation", async ()
   at(26 * MINUTE);
   decisions.tick();
   decisions.tick();
-  await decisions.end();
   assert.deepEqual(posted, [{ path: "/api/indicators/count", body: { decisions: [WRONG] } }]);
   decisions.take(about, RIGHT, false);
-  await decisions.end();
+  at(60 * MINUTE);
+  decisions.tick();
   assert.equal(posted.length, 1);
   for (const { body } of posted) {
     assert.ok(!JSON.stringify(body).includes("conversation"));
@@ -149,25 +149,60 @@ test("a decision is counted later, once, and without its conversation", async ()
   }
 });
 
-test("at the end what waits goes at once, in parts, and a sign taken back does not", async () => {
-  const { decisions, posted } = counting();
+test("each waits for ten minutes at least, also behind others", () => {
+  const { decisions, posted, at } = counting();
+  decisions.take("one", RIGHT, true);
+  at(24 * MINUTE);
+  decisions.take("two", WRONG, true);
+  at(26 * MINUTE);
+  decisions.tick();
+  at(50 * MINUTE);
+  decisions.tick();
+  assert.deepEqual(
+    posted.map(({ body }) => body.decisions),
+    [[RIGHT]],
+  );
+  at(52 * MINUTE);
+  decisions.tick();
+  assert.deepEqual(posted[1].body.decisions, [WRONG]);
+});
+
+test("leaving the desk hands in nothing and forgets what it was about", () => {
+  const { decisions, posted, at } = counting();
+  decisions.take("about", RIGHT, true);
+  decisions.letGo();
+  assert.deepEqual(posted, []);
+  decisions.take("about", WRONG, false); // nobody knows any more that this was the same finding
+  at(26 * MINUTE);
+  decisions.tick();
+  assert.deepEqual(
+    posted.map(({ body }) => body.decisions),
+    [[RIGHT]],
+  );
+});
+
+test("many go in parts, and a sign taken back does not", () => {
+  const { decisions, posted, at } = counting();
   decisions.take("taken back", { ...RIGHT, verdict: "added" }, true);
   decisions.take("taken back", null, false);
   for (let i = 0; i < 100; i += 1) {
     decisions.take(`about ${i}`, RIGHT, true);
   }
-  await decisions.end();
+  at(26 * MINUTE);
+  decisions.tick();
   assert.deepEqual(
     posted.map(({ body }) => body.decisions.length),
     [64, 36],
   );
 });
 
-test("what did not arrive is never counted twice", async () => {
-  const { decisions, posted } = counting(true);
+test("what did not arrive is never counted twice", () => {
+  const { decisions, posted, at } = counting(true);
   decisions.take("one", RIGHT, true);
-  await decisions.end();
-  await decisions.end();
+  at(26 * MINUTE);
+  decisions.tick();
+  at(60 * MINUTE);
+  decisions.tick();
   assert.equal(posted.length, 1);
 });
 

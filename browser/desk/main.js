@@ -6,6 +6,7 @@ import { COUNSELLOR, headOf, RosterError, SUPERVISOR } from "../roster/roster.js
 import { newApi } from "./api.js";
 import { applyColours } from "./colours.js";
 import { newWriter } from "./conversation.js";
+import { newDecisions } from "./decisions.js";
 import { el } from "./dom.js";
 import { followChanges } from "./events.js";
 import { newKept } from "./kept.js";
@@ -37,7 +38,9 @@ function start(root, config) {
     (path, options) => fetch(path, options),
     () => signedOut(),
   );
-  const app = { root, t, api, pause, kept: newKept(window), now: () => Date.now() };
+  const now = () => Date.now();
+  const decisions = newDecisions(api, now);
+  const app = { root, t, api, pause, kept: newKept(window), now, decisions };
   /** What lasts from signing in to signing out, also while the desk is locked. */
   let session = null;
   /** Whose drafts could not be stored when their session ended; sealed. */

@@ -6,7 +6,15 @@ import { test } from "node:test";
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "../envelope/bytes.js";
 import { sign } from "../envelope/sealing.js";
 import { staffKeys } from "../envelope/wraps.js";
-import { readVersion, signDetails, signedPart } from "./organisation.js";
+import {
+  changedBetween,
+  checkNewest,
+  detailsHash,
+  NotNewest,
+  readVersion,
+  signDetails,
+  signedPart,
+} from "./organisation.js";
 import { kindOf, mirrorIsLate } from "./ready_view.js";
 import { STEPS, stepOf } from "./story_steps.js";
 
@@ -14,6 +22,7 @@ const keys = staffKeys(Uint8Array.from({ length: 32 }, (_, i) => i)).sign;
 const fingerprint = utf8("f".repeat(32));
 const staffId = utf8("s".repeat(16));
 const roster = { fingerprint, people: [{ staffId, shownName: "Ana", signKey: keys.public }] };
+const HASH = "c6165fa9b9ab0b6f63ca1af6d22e662376a6ec58663cd202607a38f5c8e42344";
 const member = { staffId, keys: { sign: keys }, roster };
 
 test("the same bytes are signed as on the server", () => {
@@ -25,13 +34,60 @@ test("the same bytes are signed as on the server", () => {
   );
 });
 
+test("the same hash is pinned as on the server", () => {
+  const hash = detailsHash(fingerprint, 7, staffId, utf8('{"a":1}'), new Uint8Array(64).fill(9));
+  assert.equal(Buffer.from(hash).toString("hex"), HASH);
+});
+
+/** A version as the server gives it. */
+const kept = ({ number, body, signature }) => ({
+  number,
+  signer: toBase64Url(staffId),
+  body: toBase64Url(body),
+  signature: toBase64Url(signature),
+});
+
+test("nothing is signed on what is not the pinned version to the letter", () => {
+  const said = { mode: "trial", hours: ["mon 9"], signposts: [{ name: "x", how: "", telephone: "1" }] };
+  const made = signDetails(member, 3, said, 1_700_000_000);
+  const hash = detailsHash(fingerprint, 3, staffId, made.body, made.signature);
+  const details = {
+    ...said,
+    mode: "real", // others can reach the page
+    organisation: "from the settings",
+    signposts: [{ telephone: "1", name: "x", how: "" }],
+  };
+  const loaded = { number: 3, details, pinned: toBase64Url(hash), missing: false };
+  const versions = [kept(made)];
+  checkNewest(roster, { ...loaded, versions });
+  checkNewest(roster, { ...loaded, versions: [], missing: true });
+  checkNewest(roster, { number: 0, details: {}, pinned: "", missing: false, versions: [] });
+  const older = signDetails(member, 2, said, 1_600_000_000);
+  const other = signDetails(member, 3, { ...said, hours: [] }, 1_700_000_000);
+  for (const wrong of [
+    { versions: [] },
+    { versions: [kept(older)] },
+    { versions: [kept(other)] },
+    { versions, details: { ...details, hours: ["tue 9"] } },
+    { versions, pinned: toBase64Url(new Uint8Array(32)) },
+  ]) {
+    assert.throws(() => checkNewest(roster, { ...loaded, ...wrong }), NotNewest);
+  }
+});
+
+test("what a version changed is told by name", () => {
+  const before = { schema: 1, made: 5, hours: [], limits: "", mode: "trial" };
+  const after = { ...before, made: 9, hours: ["mon"], country: "DE" };
+  assert.deepEqual(changedBetween(before, after).sort(), ["country", "hours"]);
+});
+
 test("what was signed is read with its name, and what was not without", () => {
   const made = signDetails(member, 3, { mode: "trial", hours: [] }, 1_700_000_000);
-  const details = JSON.parse(fromUtf8(fromBase64Url(made.body)));
+  const details = JSON.parse(fromUtf8(made.body));
   assert.deepEqual(details, { mode: "trial", hours: [], schema: 1, made: 1_700_000_000 });
-  const version = { ...made, signer: toBase64Url(staffId) };
+  const version = kept(made);
   const read = readVersion(roster, version);
-  assert.deepEqual(read, { number: 3, madeMs: 1_700_000_000_000, name: "Ana" });
+  assert.deepEqual(read, { number: 3, madeMs: 1_700_000_000_000, name: "Ana", said: details });
   for (const other of [
     { number: 4 },
     { signer: toBase64Url(utf8("x".repeat(16))) },

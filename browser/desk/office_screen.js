@@ -2,6 +2,7 @@
 // numbers, and who may change it the team.
 
 import { button, el } from "./dom.js";
+import { newChannelsView } from "./channels_view.js";
 import { showDetails } from "./details_view.js";
 import { newIdle } from "./idle.js";
 import { roundedWait } from "./order.js";
@@ -36,6 +37,9 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   const view = meets ? newTeamView(session, member, state, { onChanged: follow }) : null;
   const said = el("p", { role: "status" });
   const rules = meets ? newRulesView({ t, api }) : null;
+  const missing = el("p", { class: "banner", role: "status", hidden: true });
+  const channels = meets ? newChannelsView({ t, api }, showChannels) : null;
+  const channelsButton = button(t("channels.title"), () => channels.show(), "", { hidden: true });
   const idle = newIdle(now());
   root.replaceChildren(
     el(
@@ -46,8 +50,9 @@ export function showOffice({ root, t, api, now }, session, member, given) {
         { class: "bar" },
         el("h1", {}, t("desk.title")),
         el("bdi", { class: "me" }, t("desk.you", { name: member.name })),
-        el("span", { class: "bar-buttons" }, button(t("signin.sign_out"), onSignOut)),
+        el("span", { class: "bar-buttons" }, channelsButton, button(t("signin.sign_out"), onSignOut)),
       ),
+      missing,
       el(
         "div",
         { class: "office-body" },
@@ -61,6 +66,13 @@ export function showOffice({ root, t, api, now }, session, member, given) {
       ),
     ),
   );
+
+  function showChannels({ text, isUrgent, any }) {
+    channelsButton.hidden = !any;
+    missing.hidden = text === "";
+    missing.textContent = text;
+    missing.classList.toggle("late", isUrgent);
+  }
 
   async function count() {
     try {
@@ -110,6 +122,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
   refresh();
   home?.look();
   rules?.look();
+  channels?.look();
   const touch = () => idle.touch(now());
   TOUCHES.forEach((name) => document.addEventListener(name, touch, { passive: true }));
   const timer = setInterval(() => {
@@ -120,6 +133,7 @@ export function showOffice({ root, t, api, now }, session, member, given) {
     count();
     refresh();
     home?.look();
+    channels?.look();
   }, AGAIN_MS);
   return () => {
     clearInterval(timer);

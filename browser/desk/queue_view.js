@@ -128,7 +128,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
   function drawHead(isQueue) {
     const seconds = now() / 1000;
     const counts = {
-      queue: rows.queue(desk.own, seconds).length,
+      queue: rows.count(desk.own),
       mine: rows.mine(desk.own, seconds).length,
     };
     for (const which of ["queue", "mine"]) {

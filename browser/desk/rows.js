@@ -6,6 +6,7 @@ import { order, orderMine } from "./order.js";
 const GATHER_MS = 200;
 const WHOLE_AGAIN_MS = 4_000;
 const MOST_AT_ONCE = 200;
+const HEAD = 100;
 
 /**
  * @param {object} api
@@ -20,6 +21,12 @@ export function newRows(api, pause) {
   let touched = new Set();
   let isGathering = false;
   let isWholeDue = false;
+  /** How many fetches of everything there were: an earlier one ends when the next begins. */
+  let wholes = 0;
+  /** Fetched one by one since the last of them began, and so newer than its pages. */
+  let fresh = new Set();
+  /** The server's numbers, until everything is here. */
+  let counts = null;
   /** Which conversations stand on somebody's screen. */
   let openOnes = () => [];
 
@@ -31,20 +38,55 @@ export function newRows(api, pause) {
     screening = answer.screening ?? screening;
   }
 
-  /** Fetches everything. @returns {Promise<number>} the number of the newest change in it */
+  /**
+   * Fetches the head of the queue with all its numbers, and begins to fetch the rest.
+   * @returns {Promise<number>} the number of the newest change in the head
+   */
   async function load() {
-    const answer = await api.post("/api/queue", {});
+    const own = ++wholes;
+    fresh = new Set();
+    const head = await api.post("/api/queue", { first: HEAD });
+    take(head);
+    const seen = new Set(head.rows.map((row) => row.conversation));
+    if (seen.size >= (head.counts?.open ?? 0)) {
+      keepOnly(seen);
+      return head.number;
+    }
+    counts = head.counts;
+    tell(new Set(seen));
+    rest(own, seen).catch(() => undefined); // no connection: it is loaded anew when that is back
+    return head.number;
+  }
+
+  /** Fetches page after page; what is in none of them is closed or gone. */
+  async function rest(own, seen) {
+    for (let after = ""; after !== null; ) {
+      const answer = await api.post("/api/queue", { after });
+      if (own !== wholes) {
+        return;
+      }
+      const found = answer.rows.filter((row) => !fresh.has(row.conversation));
+      take({ ...answer, rows: found });
+      answer.rows.forEach((row) => seen.add(row.conversation));
+      after = answer.rows.at(-1)?.conversation ?? null;
+    }
+    keepOnly(seen);
+  }
+
+  function keepOnly(seen) {
     const before = [...rows.keys()];
-    rows.clear();
-    take(answer);
+    before.filter((id) => !seen.has(id) && !fresh.has(id)).forEach((id) => rows.delete(id));
+    counts = null;
     tell(new Set([...before, ...rows.keys()]));
-    return answer.number;
   }
 
   /** Fetches some; those the server does not name are closed or gone. */
   async function refresh(ids) {
     const answer = await api.post("/api/queue", { conversations: ids });
-    ids.forEach((id) => rows.delete(id));
+    ids.forEach((id) => {
+      rows.delete(id);
+      fresh.add(id);
+    });
     take(answer);
     tell(new Set(ids));
   }
@@ -88,6 +130,13 @@ export function newRows(api, pause) {
         ),
         now,
       ),
+    /** How many wait who are free or held by this member, also while not all of them are here. */
+    count(own) {
+      const here = [...rows.values()].filter(
+        (row) => row.waiting_since !== null && (row.holder === null || row.holder === own),
+      ).length;
+      return Math.max(here, counts?.queue ?? 0);
+    },
     /** What this member holds. */
     mine: (own, now) =>
       orderMine(

@@ -19,7 +19,7 @@ const row = (conversation, more = {}) => ({
   ...more,
 });
 
-function newServer(rows) {
+function newServer(rows, most = 100) {
   const asked = [];
   return {
     rows,
@@ -27,8 +27,15 @@ function newServer(rows) {
     async post(path, body) {
       asked.push({ path, body });
       const wanted = body.conversations;
-      const found = rows.filter((one) => !wanted || wanted.includes(one.conversation));
-      return { rows: found, number: 7, staff: { me: "Ana", jo: "Jo" }, screening: "on" };
+      let found = rows.filter((one) => !wanted || wanted.includes(one.conversation));
+      const counts = { open: rows.length, queue: rows.length, waiting: [] };
+      if (body.first !== undefined) {
+        found = found.slice(0, most);
+      } else if (body.after !== undefined) {
+        found = found.filter((one) => one.conversation > body.after).slice(0, most);
+      }
+      const told = { rows: found, number: 7, staff: { me: "Ana", jo: "Jo" }, screening: "on" };
+      return body.first === undefined ? told : { ...told, counts };
     },
   };
 }
@@ -93,7 +100,7 @@ test("when something was erased, what is open is looked at first", async () => {
   await rows.changed({ conversation: null, what: "erased" });
   assert.deepEqual(
     server.asked.map(({ body }) => body),
-    [{ conversations: ["BBBB"] }, {}],
+    [{ conversations: ["BBBB"] }, { first: 100 }],
   );
 });
 
@@ -202,3 +209,45 @@ test("after a break the stream goes on behind the last change, and nothing comes
   assert.deepEqual(asked.slice(0, 2), [7, 8]);
   assert.deepEqual(said, ["connected", "broken", "connected"]);
 });
+
+test("the head is there at once with all numbers, and page after page the rest", async () => {
+  const all = ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE"].map((id) => row(id));
+  const rows = newRows(newServer(all, 2), noPause);
+  assert.equal(await rows.load(), 7);
+  assert.equal(rows.count("me"), 5);
+  assert.equal([...rows.all()].length, 2);
+  await settled(() => [...rows.all()].length === 5);
+  assert.deepEqual(ids(rows.queue("me", 200)), ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE"]);
+});
+
+test("what was fetched alone is newer than the page that comes after it", async () => {
+  const server = newServer(
+    ["AAAA", "BBBB", "CCCC"].map((id) => row(id)),
+    1,
+  );
+  const rows = newRows(server, noPause);
+  const plain = server.post;
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  server.post = async (path, body) => {
+    const answer = await plain(path, body);
+    if (body.after === "AAAA") {
+      await held; // the page with BBBB was read, and comes late
+    }
+    return answer;
+  };
+  await rows.load();
+  await settled(() => server.asked.some(({ body }) => body.after === "AAAA"));
+  server.rows.splice(1, 1); // erased
+  await rows.look("BBBB");
+  release();
+  await settled(() => rows.has("CCCC"));
+  assert.equal(rows.has("BBBB"), false);
+});
+
+async function settled(is) {
+  for (let turns = 0; turns < 100 && !is(); turns += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(is());
+}

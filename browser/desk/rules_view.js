@@ -8,6 +8,8 @@ export function newRulesView({ t, api }) {
   const body = el("div", { class: "rules-report" });
   const element = el("section", {}, el("h2", {}, t("learning.title")), body);
 
+  const OTHER = "other"; // languages with few conversations, counted together by category
+  const language = (code) => (code === OTHER ? t("learning.other_languages") : t.language(code));
   const number = (count) => (count === null ? t("learning.few") : String(count));
 
   function table(caption, heads, rows) {
@@ -37,8 +39,8 @@ export function newRulesView({ t, api }) {
           rules
             .filter((one) => one.mostly_dismissed)
             .map((one) => [
-              el("bdi", {}, one.rule),
-              t.language(one.language),
+              el("bdi", {}, one.language === OTHER ? t.sign(one.rule) : one.rule),
+              language(one.language),
               number(one.dismissed),
               number(one.agreed),
             ]),
@@ -46,7 +48,7 @@ export function newRulesView({ t, api }) {
         table(
           t("learning.added_signs"),
           [t("learning.sign"), t("learning.language"), t("learning.times")],
-          added.map((one) => [t.sign(one.category), t.language(one.language), number(one.count)]),
+          added.map((one) => [t.sign(one.category), language(one.language), number(one.count)]),
         ),
         table(
           t("learning.few_findings"),
@@ -54,7 +56,7 @@ export function newRulesView({ t, api }) {
           languages
             .filter((one) => one.few_findings)
             .map((one) => [
-              t.language(one.language),
+              language(one.language),
               number(one.conversations),
               number(one.decided),
             ]),

@@ -4,7 +4,15 @@
 import { equal, toBase64Url } from "../envelope/bytes.js";
 import { fingerprintWords } from "../phrase/phrase.js";
 import { WORDS } from "../phrase/words.js";
-import { ADMIN, AUDITOR, COUNSELLOR, newcomerHash, personOf, SUPERVISOR } from "../roster/roster.js";
+import {
+  ADMIN,
+  AUDITOR,
+  COUNSELLOR,
+  currentEpoch,
+  newcomerHash,
+  personOf,
+  SUPERVISOR,
+} from "../roster/roster.js";
 import { wordList } from "./card.js";
 import { button, el, field, newProblem, whileBusy } from "./dom.js";
 import { linkOf } from "./invitation.js";
@@ -65,6 +73,18 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
   const mayInvite = () => Boolean(member.roles & (ADMIN | SUPERVISOR));
   const canGrant = () => counsels(member.roles) && Boolean(state.headKeys());
   const isOwn = (staffId) => equal(staffId, member.staffId);
+  /** @type {Map<string, number>} who holds the team key of which epoch */
+  let holding = new Map();
+
+  /** Whether the team key would be lost with this person; the keeper refuses it as well. */
+  function holdsAlone({ staffId }) {
+    const holders = member.roster.people.filter(
+      (one) =>
+        counsels(one.roles) &&
+        holding.get(toBase64Url(one.staffId)) === currentEpoch(member.roster).number,
+    );
+    return holders.length === 1 && equal(holders[0].staffId, staffId);
+  }
 
   /** Runs what a button does; trouble is said in one sentence. */
   async function act(pressed, work, place = problem) {
@@ -183,6 +203,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
   /** Fetches and draws; what did not change keeps its focus. */
   async function look() {
     const { newcomers, holders } = await state.look();
+    holding = holders;
     const told = JSON.stringify([
       newcomers.map((one) => [toBase64Url(one.staffId), one.until, Boolean(one.joined)]),
       [...holders],
@@ -240,6 +261,10 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
               trouble.tell(t("team.roles_none"));
               return;
             }
+            if (!counsels(roles) && holdsAlone(person)) {
+              trouble.tell(t("team.holds_alone"));
+              return;
+            }
             act(
               event.currentTarget,
               async () => {
@@ -259,6 +284,14 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
 
   function askToRemove(person) {
     const trouble = newProblem();
+    if (holdsAlone(person)) {
+      const shut = sheet(
+        t.parts("team.remove_title", { name: el("bdi", {}, person.shownName) }),
+        el("p", {}, t("team.holds_alone")),
+        el("p", { class: "choices" }, button(t("desk.cancel"), () => shut.close())),
+      );
+      return;
+    }
     const dialog = sheet(
       t.parts("team.remove_title", { name: el("bdi", {}, person.shownName) }),
       el("p", {}, t("team.remove_effect")),

@@ -3,6 +3,7 @@
 
 import { ADMIN, RosterError, SUPERVISOR } from "../roster/roster.js";
 import { NoAnswer, Refusal } from "./api.js";
+import { newChannelsView } from "./channels_view.js";
 import { newDesk } from "./desk.js";
 import { askToClose, askToHandOver, showKeys } from "./dialogs.js";
 import { button, el } from "./dom.js";
@@ -58,8 +59,10 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
     onSignOut,
     onKeys: showSheet,
     onTeam: showTeam,
+    onChannels: () => channels.show(),
     onOffice: member.roles & ADMIN ? () => showOffice() : null,
   });
+  const channels = newChannelsView(session, header.showChannels);
   const rewrapping = newRewrapping(session, member, {
     progress: (left) => header.showProgress(left ? t("team.rewrapping", { count: left }) : ""),
     done: (id, epoch) => rows.patch(id, { epoch }),
@@ -438,7 +441,12 @@ export function showWork({ root, t }, session, member, { onLock, onSignOut, onBr
   if (home) {
     showHome();
   }
-  const homeTimer = setInterval(() => home?.look(), LOOK_AGAIN_MS);
+  const lookAround = () => {
+    home?.look();
+    channels.look();
+  };
+  const homeTimer = setInterval(lookAround, LOOK_AGAIN_MS);
+  channels.look();
   session.teamChanged = teamChanged;
   followTeam();
 

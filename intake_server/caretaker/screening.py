@@ -4,8 +4,9 @@ The key to which copies are sealed is made at start, signed, and never leaves th
 here is written anywhere. What comes out is sealed to the conversation's `npk`, which only the team
 opens, and signed by the caretaker.
 
-Answers to optional questions are marked as such inside the copy. What is found about them has one
-size, whatever was answered: the database must not count the answers.
+Answers to optional questions are marked as such inside the copy. What is found about them has the
+size that what is found about a short text has: the database must neither count the answers nor
+tell that there are any.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ Rules = Callable[[str, str], Screening]
 AnswerRules = Callable[[str], Screening]
 """Says what answers to optional questions amount to; never raises for a text."""
 
-ANSWERS_SIZE: Final = 2048  # bytes of a finding about answers: the bucket that holds all of them
+LEAST_SIZE: Final = 2048  # bytes of any finding: the bucket that holds those about all the answers
 
 
 class Screener:
@@ -94,8 +95,7 @@ class Screener:
             format=Format.FINDINGS,
             body=_body(found),
         )
-        size = ANSWERS_SIZE if copy.is_answers else 0
-        return seal_envelope(content, Kind.NOTE, npk, self._signer, at_least=size)
+        return seal_envelope(content, Kind.NOTE, npk, self._signer, at_least=LEAST_SIZE)
 
 
 def _body(found: Screening) -> bytes:

@@ -6,6 +6,7 @@ servers.
 
 import asyncio
 import contextlib
+import os
 import sys
 import zoneinfo
 from collections.abc import AsyncIterator, Sequence
@@ -14,9 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelHealth
+from intake_server.channel_health import (
+    CANARY_SILENT,
+    FOR_STAFF,
+    ChannelState,
+    told_to_staff,
+)
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.canary import Canaries
@@ -27,21 +35,25 @@ from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
+from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening
 from intake_server.courier.sent import SentFile, SentFileError
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Work
 from intake_server.health import serve_health
+from intake_server.lent_sockets import lent_to
+from intake_server.organisation import PRESETS
 from intake_server.organisation_work import OrganisationView
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.screening_link import ScreeningLink
 from intake_server.seed import SeedError, own_seed
 from intake_server.settings import Settings
-from triage.retention import Policy
+from triage.retention import Policy, Rule
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
-from vault.keeper_protocol import KeeperRefusal, NoRoot, Peer, Refused, socket_name
+from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
+from vault.private_files import mode_in
 
 ANNOUNCE_EVERY: Final = 10.0  # seconds; a keeper that was started again does not know us
 STUCK: Final = 60.0  # seconds without storing anything after which that is an alarm
@@ -70,8 +82,12 @@ class Courier:
             "age_seconds": int(now - self.started),
             "alarms": alarms,
             "waiting": sum(state.waiting for state in states.values()),
-            "channels": [self._shown(name, state) for name, state in states.items()],
+            "channels": [msgspec.to_builtins(one) for one in self.shown()],
         }
+
+    def shown(self) -> list[ChannelState]:
+        """Each channel in counts, ages and constant words."""
+        return [self._shown(name, channel.health()) for name, channel in self.channels.items()]
 
     def alarms(self) -> list[str]:
         """Constant words for all that a person must look at."""
@@ -88,20 +104,20 @@ class Courier:
             alarms.append("reply_not_verified")
         return sorted(alarms)
 
-    def _shown(self, name: str, state: ChannelHealth) -> dict[str, object]:
-        """One channel in counts, ages and constant words."""
-        return {
-            "name": name,
-            "connected": state.connected,
-            "last_inbound_seconds": self.inbound.age_of_last(name),
-            "last_delivery_seconds": self.outbound.age_of_last(name),
-            "kept": state.waiting,
-            "queue": self.outbound.queue.get(name, 0),
-            "refused": {reason.value: count for reason, count in state.refused.items()},
-            "limited_seconds": int(state.limited_seconds),
-            "alarms": sorted(state.alarms),
-            "why": next((one.why for one in self.joining if one.name == name), ""),
-        }
+    def _shown(self, name: str, state: ChannelHealth) -> ChannelState:
+        silent = [CANARY_SILENT] if self.canaries.is_silent(name) else []
+        return ChannelState(
+            name=name,
+            connected=state.connected,
+            last_inbound_seconds=self.inbound.age_of_last(name),
+            last_delivery_seconds=self.outbound.age_of_last(name),
+            kept=state.waiting,
+            queue=self.outbound.queue.get(name, 0),
+            refused={reason.value: count for reason, count in state.refused.items()},
+            limited_seconds=int(state.limited_seconds),
+            alarms=tuple(sorted([*state.alarms, *silent])),
+            why=next((one.why for one in self.joining if one.name == name), ""),
+        )
 
 
 @contextlib.asynccontextmanager
@@ -132,8 +148,13 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        policy = await _policy(settings, roster, work.database)
-        making = Making(settings, policy, keys, clock, log, answers.nobody_read)
+        own_file, policy = has_own_policy(settings), retention_policy(settings)
+        view = OrganisationView(settings, policy, keeper, own_file=own_file)
+        promised = Promised(view, roster, work.database)
+        # An admin may choose the longest at any time; nobody's address may be dropped before.
+        longest = policy if own_file else Policy((Rule("longest", PRESETS["counselling"]),))
+        lent = lent_to(os.environ, os.getpid())
+        making = Making(settings, longest, keys, clock, log, answers.nobody_read, lent)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
@@ -141,7 +162,9 @@ async def serving(
         guided = _guided(settings, clock)
         offer = "" if guided is None else guided.words["offer"]
         speech = Speech(answers, settings.channels.vanish_days, log, offer)
-        inbound = Inbound(keeper, roster, work, keys, policy, screening, speech, clock, log, guided)
+        inbound = Inbound(
+            keeper, roster, work, keys, promised, screening, speech, clock, log, guided
+        )
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
@@ -169,6 +192,11 @@ async def serving(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
         )
         stack.callback(health.close)
+        # Read by the desk, which has another user: who may is said by the folder's group.
+        told = await serve_health(
+            data.run_dir / FOR_STAFF, lambda: told_to_staff(courier.shown()), mode_in(data.run_dir)
+        )
+        stack.callback(told.close)
         yield courier
 
 
@@ -178,17 +206,6 @@ def _guided(settings: Settings, clock: Clock) -> Guided | None:
         return None
     language, words = read_words(settings.page.language)
     return Guided(words, clock.monotonic, language)
-
-
-async def _policy(settings: Settings, roster: RosterView, database: Database) -> Policy:
-    """What new conversations are promised: the file's, or an admin's choice as of this start."""
-    policy, own_file = retention_policy(settings), has_own_policy(settings)
-    view = OrganisationView(settings, policy, own_file=own_file)
-    try:
-        known = await roster.current()
-    except NoRoot:
-        return policy
-    return (await view.current(database, known.entries, known.roster.fingerprint)).policy
 
 
 def _keys(path: Path) -> OwnKeys:

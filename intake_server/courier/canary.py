@@ -15,13 +15,13 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.canary import Voice
 from bots.channel import Channel, ChannelCannotStart, ChannelUnavailable, Incoming
+from intake_server.channel_health import CANARY_SILENT
 from intake_server.clock import Clock
 from intake_server.courier.own_keys import OwnKeys
 
 SILENT: Final = 180.0  # seconds after which one that has not arrived is an alarm
 TRY_AGAIN: Final = 30.0  # seconds after one that could not be sent
 LOOK_EVERY: Final = 5.0
-ALARM: Final = "canary_silent"
 _FIRST: Final = "canary"
 _PARTS: Final = 3
 
@@ -62,22 +62,28 @@ class Canaries:
 
     def alarms(self) -> list[str]:
         """Return the alarm's word for each channel on which one is missing for too long."""
-        now = self.clock.monotonic()
-        return [
-            f"{name}_{ALARM}"
-            for name, state in self._states.items()
-            if state.missing_since is not None and now - state.missing_since > SILENT
-        ]
+        return [f"{name}_{CANARY_SILENT}" for name in self._states if self.is_silent(name)]
+
+    def is_silent(self, channel: str) -> bool:
+        """Say whether a channel's canary is missing for too long."""
+        state = self._states.get(channel)
+        if state is None or state.missing_since is None:
+            return False
+        return self.clock.monotonic() - state.missing_since > SILENT
 
     async def run(self) -> None:
         """Send when it is time; runs as long as the process."""
         try:
             while True:
-                await asyncio.gather(*(self._look(name) for name in self.voices))
+                await self.look()
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             for voice in self.voices.values():
                 await voice.close()
+
+    async def look(self) -> None:
+        """Send on each channel where it is time."""
+        await asyncio.gather(*(self._look(name) for name in self.voices))
 
     async def _look(self, name: str) -> None:
         now = self.clock.monotonic()

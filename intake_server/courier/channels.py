@@ -7,7 +7,7 @@ from one backup.
 
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +23,7 @@ from bots.loopback import Loopback
 from intake_server.clock import Clock
 from intake_server.courier.joining import Joining
 from intake_server.courier.own_keys import OwnKeys
+from intake_server.lent_sockets import LOCAL, SIGNAL_WEBHOOK, Lent, borrowed
 from intake_server.settings import Settings
 from triage.retention import URGENCIES, Policy, promise_for
 
@@ -35,7 +36,6 @@ SIGNAL: Final = "signal"
 INVITE_FILE: Final = "invite.txt"
 DELTACHAT_CANARY: Final = "deltachat-canary"
 MATRIX_CANARY: Final = "matrix-canary"
-LOCAL: Final = "127.0.0.1"
 IDENTITY_FILE: Final = "identity.backup"
 _PRIVATE: Final = stat.S_IRWXU
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -47,7 +47,10 @@ class FolderRefused(ChannelCannotStart):
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What channels are made with. `nobody_read`: what is said to who writes unencrypted."""
+    """What channels are made with.
+
+    `nobody_read`: what is said to who writes unencrypted. `lent`: sockets that others hold open.
+    """
 
     settings: Settings
     policy: Policy
@@ -55,6 +58,7 @@ class Making:
     clock: Clock
     log: FilteringBoundLogger
     nobody_read: str
+    lent: Lent = field(default_factory=dict)
 
 
 def channels_of(it: Making) -> list[Joining]:
@@ -179,6 +183,9 @@ def _webhook(it: Making) -> "Webhook | None":
     port = it.settings.channels.signal.webhook_port
     if not port:
         return None
+    if SIGNAL_WEBHOOK in it.lent:
+        ours = _lent_webhook(it.lent[SIGNAL_WEBHOOK], port)
+        return Webhook(ours, webhook_path(it.keys), is_lent=False)
     try:
         listener = socket.create_server((LOCAL, port))
     except OSError as error:
@@ -187,6 +194,23 @@ def _webhook(it: Making) -> "Webhook | None":
             "what listens there, or choose another port in both places."
         ) from None
     return Webhook(listener, webhook_path(it.keys), is_lent=False)
+
+
+def _lent_webhook(file: int, port: int) -> socket.socket:
+    """The socket that is held open for us, where it is the one that the settings mean."""
+    try:
+        listener = borrowed(file)
+    except OSError:
+        raise ChannelCannotStart(
+            "the socket that is held open for Signal's webhook is none. Start Havenline anew."
+        ) from None
+    if listener.getsockname() != (LOCAL, port):
+        listener.close()
+        raise ChannelCannotStart(
+            f"the socket that is held open for Signal's webhook is not {LOCAL}, port {port} "
+            "(channels.signal.webhook_port). Write the same port into the socket unit."
+        )
+    return listener
 
 
 def webhook_path(keys: OwnKeys) -> str:

@@ -37,6 +37,7 @@ from bots.channel import (
     Incoming,
 )
 from bots.signal.journal import Journal
+from intake_server.channel_health import GAP_SUSPECTED
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
 from intake_server.courier.own_keys import OwnKeys
@@ -52,7 +53,6 @@ STANDING: Final = 60.0  # seconds that an alarm, or somebody's waiting, must las
 PING_EVERY: Final = 900  # seconds between two signs that somebody new waits
 REMIND_EVERY: Final = 3_600  # the same while nobody new does
 ALARM_EVERY: Final = 1_800
-GAP: Final = "gap_suspected"
 GAP_EVERY: Final = 6 * 3_600
 _TRIES: Final = 10  # wrong codes while one is open; after them none is taken for a while
 _DEAF_SECONDS: Final = 15 * 60.0
@@ -196,7 +196,7 @@ class Duty:
         alarmed = [await self._alarm(one, told[one.record]) for one in members if news]
         if any(alarmed):
             self._known |= news
-        has_gap = any(alarm.endswith(GAP) for alarm in self._since)
+        has_gap = any(alarm.endswith(GAP_SUSPECTED) for alarm in self._since)
         for one in members:
             await self._ping(one, told[one.record], newest)
             if has_gap:

@@ -32,12 +32,13 @@ from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
 from intake_server.courier.parts import readable, split, texts_of
+from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Speech
 from intake_server.courier.work import Arrived, Sealed, Work
 from intake_server.roster_view import RosterView
 from triage.guided import answers_text
-from triage.retention import Policy, promise_for
+from triage.retention import promise_for
 from vault.addresses import Address as SealedAddress
 from vault.conversations import NewConversation
 from vault.envelope import (
@@ -81,7 +82,7 @@ class Inbound:
     roster: RosterView
     work: Work
     keys: OwnKeys
-    policy: Policy
+    promised: Promised
     screening: Screening | None
     speech: Speech
     clock: Clock
@@ -167,7 +168,7 @@ class Inbound:
     async def _first(self, channel: Channel, message: "_Message") -> None:
         team = (await self.roster.current()).roster.epoch
         keys, conversation_id = new_conversation_keys(), random_bytes(ID_SIZE)
-        promise = promise_for(self.policy, channel.name)
+        promise = promise_for(await self.promised.policy(), channel.name)
         address = Address(conversation_id, channel.name, message.incoming.address, "")
         wrap = TeamWrap(conversation_id, team.number, keys, None)
         made = await self.keeper.create(

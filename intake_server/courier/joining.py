@@ -22,9 +22,9 @@ from bots.channel import (
     Remains,
     Sent,
 )
+from intake_server.channel_health import CANNOT_START
 
 TRY_AGAIN: Final = 30.0  # seconds until a channel that could not start is tried again
-CANNOT_START: Final = "cannot_start"
 _UNKNOWN: Final = (
     "it failed in a way that nobody has thought of. The courier's log names the place in the code."
 )

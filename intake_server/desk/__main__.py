@@ -20,6 +20,8 @@ from intake_server.desk.api import Api, Desk
 from intake_server.desk.attachment_work import AttachmentWork
 from intake_server.desk.attachments_api import AttachmentsApi
 from intake_server.desk.bodies import LONGEST_BODY
+from intake_server.desk.channels_api import ChannelsApi
+from intake_server.desk.counting import Counting
 from intake_server.desk.countries import load_countries
 from intake_server.desk.events import Events
 from intake_server.desk.feed import Feed
@@ -35,6 +37,7 @@ from intake_server.desk.team_api import TeamApi
 from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
+from intake_server.known_rules import known_rules
 from intake_server.organisation_work import OrganisationView
 from intake_server.pages import QuietServer, StringsError, load_static
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
@@ -90,10 +93,18 @@ async def serving(
                 Api(work, keeper, members, strangers, desk),
                 TeamApi(TeamWork(keeper, team, database, clock), keeper, team, members, strangers),
                 OfficeApi(
-                    OfficeWork(settings, _organisation(settings), keeper, database, clock),
+                    OfficeWork(
+                        settings, _organisation(settings, keeper), keeper, team, database, clock
+                    ),
                     load_countries(),
                 ),
-                IndicatorsApi(database, clock, settings.safeguarding),
+                IndicatorsApi(
+                    Counting(known_rules(settings), database, clock),
+                    database,
+                    clock,
+                    settings.safeguarding,
+                ),
+                ChannelsApi(run_dir, is_any_on=settings.channels.is_any_on),
                 AttachmentsApi(AttachmentWork(database, settings.attachments, clock)),
             ),
             Events(feed, members, clock.monotonic, log),
@@ -114,9 +125,9 @@ async def serving(
         yield Served(port, routes, sessions, work)
 
 
-def _organisation(settings: Settings) -> OrganisationView:
+def _organisation(settings: Settings, keeper: DeskKeeper) -> OrganisationView:
     own_file = has_own_policy(settings)
-    return OrganisationView(settings, retention_policy(settings), own_file=own_file)
+    return OrganisationView(settings, retention_policy(settings), keeper, own_file=own_file)
 
 
 def _page(settings: Settings) -> Page:

@@ -14,6 +14,7 @@ from intake_server.desk.bodies import read_body, to_text, to_text_or_none
 from intake_server.desk.members import Member, Members
 from intake_server.desk.pace import Pace
 from intake_server.desk.refusals import MalformedRequest, TooBusy, calm
+from intake_server.desk.steps import Queue
 from intake_server.desk.work import Work
 from intake_server.roster_view import Known
 from vault.conversations import Claim, QueueRow
@@ -21,6 +22,7 @@ from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference
 from vault.messages import StoredMessage
 from vault.outbox import Standing
+from vault.queue_head import Head
 from vault.sealing import Malformed
 
 Answer = dict[str, object]
@@ -121,15 +123,22 @@ class Api:
         return {}
 
     async def queue(self, member: Member, raw: bytes) -> Answer:
-        """Who is there: everybody, or those that are named."""
+        """Who is there: everybody, the first of them, a page of them, or those that are named."""
         asked = read(raw, bodies.Queue)
-        found = await self._work.queue(asked.conversations)
-        return {
+        found = await self._queue(member, asked)
+        return _counts(found.head) | {
             "rows": [_row(row) for row in found.rows],
             "number": found.number,
             "staff": _shown_names(member.known),
             "screening": self._desk.screening,
         }
+
+    async def _queue(self, member: Member, asked: bodies.Queue) -> Queue:
+        if asked.first is not None:
+            return await self._work.queue_head(member.staff_id, asked.first)
+        if asked.after is not None:
+            return await self._work.queue_page(asked.after)
+        return await self._work.queue(asked.conversations)
 
     async def claim(self, member: Member, raw: bytes) -> Answer:
         """Claim a conversation."""
@@ -206,6 +215,14 @@ def _shown_names(known: Known) -> Mapping[str, str]:
 
 def _claim(claim: Claim) -> Answer:
     return {"won": claim.won, "holder": to_text_or_none(claim.holder)}
+
+
+def _counts(head: Head | None) -> Answer:
+    """The numbers that come with the head of the queue."""
+    if head is None:
+        return {}
+    waiting = [[each.urgency, each.count, each.since] for each in head.waiting]
+    return {"counts": {"open": head.open, "queue": head.queue, "waiting": waiting}}
 
 
 def _row(row: QueueRow) -> Answer:

@@ -44,6 +44,12 @@ class Id(Sized):
     least = most = ID_SIZE
 
 
+class IdOrNone(Sized):
+    """An id, or nothing, before all of them."""
+
+    most = ID_SIZE
+
+
 class Tag(Sized):
     """A login tag."""
 
@@ -70,6 +76,7 @@ class Blob(Sized):
 
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Few = Annotated[int, msgspec.Meta(ge=1, le=_MOST_ROWS)]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
 Ids = Annotated[list[Id], msgspec.Meta(max_length=_MOST_ROWS)]
 
@@ -126,9 +133,11 @@ class After(Body, frozen=True):
 
 
 class Queue(Body, frozen=True):
-    """The whole queue, or only some rows of it."""
+    """The whole queue, or of it: its head, a page behind an id (empty: the first), or some rows."""
 
     conversations: Ids | None = None
+    first: Few | None = None
+    after: IdOrNone | None = None
 
 
 class Of(Body, frozen=True):

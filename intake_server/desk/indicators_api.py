@@ -2,7 +2,7 @@
 
 What a counsellor decided about a finding stands sealed in the conversation. Here its rule, its
 language and the decision arrive apart from that, later, in no order and without saying where, and
-are counted (docs/decisions/0015).
+are counted with those of the same week (docs/decisions/0015 and 0025).
 """
 
 from typing import Annotated
@@ -13,6 +13,7 @@ from intake_server import learning_work
 from intake_server.clock import Clock
 from intake_server.desk.api import Answer, read
 from intake_server.desk.bodies import Body, Nothing
+from intake_server.desk.counting import Counting
 from intake_server.desk.members import Member
 from intake_server.desk.refusals import MalformedRequest, calm
 from intake_server.settings import SafeguardingSettings
@@ -41,21 +42,26 @@ class IndicatorsApi:
     """One method for each request."""
 
     def __init__(
-        self, database: Database, clock: Clock, safeguarding: SafeguardingSettings
+        self,
+        counting: Counting,
+        database: Database,
+        clock: Clock,
+        safeguarding: SafeguardingSettings,
     ) -> None:
+        self._counting = counting
         self._database = database
         self._clock = clock
         self._safeguarding = safeguarding
 
     async def count(self, _member: Member, raw: bytes) -> Answer:
-        """Count decisions. Who made them is not kept."""
+        """Count decisions about rules that run here. Who made them is not kept."""
         asked = read(raw, Decisions)
         try:
             decisions = [Decision(one.rule, one.language, one.verdict) for one in asked.decisions]
         except NotCountable:
             raise MalformedRequest from None
         with calm():
-            await learning_work.count(self._database, decisions, self._clock.unix())
+            await self._counting.take(decisions)
         return {}
 
     async def report(self, _member: Member, raw: bytes) -> Answer:

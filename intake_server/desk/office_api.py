@@ -62,10 +62,12 @@ class OfficeApi:
         """What holds, what may be chosen, and who changed it before."""
         read(raw, Nothing)
         about = await self._work.about(member.known)
-        versions = await self._work.versions(member.known)
+        pin, versions = await self._work.versions(member.known)
         settings = self._work.settings
         return {
-            "number": max((one.number for one in versions), default=0),
+            "number": pin.number or max((one.number for one in versions), default=0),
+            "pinned": to_text(pin.digest),
+            "missing": about.is_missing,
             "details": _shown(about),
             "reachable": is_reachable(settings),
             "own_policy": has_own_policy(settings),
@@ -84,8 +86,8 @@ class OfficeApi:
     async def save(self, member: Member, raw: bytes) -> Answer:
         """Keep the next version of the details."""
         asked = read(raw, bodies.Save)
-        await self._work.save(member.staff_id, member.known, asked)
-        return {"number": asked.number}
+        answer = await self._work.save(member.staff_id, member.known, asked)
+        return {"number": asked.number, "answer": to_text(answer)}
 
     async def copy(self, member: Member, raw: bytes) -> Answer:
         """What every backup made now holds of a conversation."""

@@ -22,12 +22,15 @@ class SlotReference(Sized):
     least = most = REFERENCE_SIZE
 
 
-class Save(Body, frozen=True):
-    """The next version of the details, signed in the admin's browser."""
+class Save(Proved, frozen=True):
+    """The next version of the details, signed in the admin's browser; the keeper pins it.
+
+    `signed` is the signature over the version; the three of the proof are for the keeper.
+    """
 
     number: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     body: SignedText
-    signature: Signature
+    signed: Signature
 
 
 class CopyOf(Body, frozen=True):

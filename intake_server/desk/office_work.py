@@ -22,8 +22,10 @@ from intake_server.roster_view import Known
 from intake_server.settings import Settings
 from vault import organisation
 from vault.engine import Database
+from vault.keeper_answers import PinnedDetails
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference, Refused
+from vault.keeper_team import TeamKeeper
 from vault.messages import StoredMessage
 from vault.organisation import Saved
 from vault.roster import Role
@@ -58,6 +60,7 @@ class OfficeWork:
     settings: Settings
     view: OrganisationView
     keeper: DeskKeeper
+    team: TeamKeeper
     database: Database
     clock: Clock
 
@@ -73,20 +76,32 @@ class OfficeWork:
             standing = await self.keeper.standing()
         return facts_of(self.settings, about, standing, self.clock.unix())
 
-    async def versions(self, known: Known) -> list[Saved]:
-        """The newest versions that admins signed, the newest first; raises Unavailable."""
+    async def versions(self, known: Known) -> tuple[PinnedDetails, list[Saved]]:
+        """The keeper's pin, and the versions that admins signed up to it, the newest first.
+
+        Raises Unavailable.
+        """
         is_true = _signed_by_admins(known)
         with calm():
-            return await self.database.read(
-                lambda c: organisation.versions(c, is_true, MOST_VERSIONS)
+            pin = await self.keeper.details()
+            found = await self.database.read(
+                lambda c: (
+                    organisation.versions(c, is_true, MOST_VERSIONS, pin.number)
+                    if pin.number
+                    else organisation.versions(c, is_true, MOST_VERSIONS)
+                )
             )
+        return pin, found
 
-    async def save(self, member: bytes, known: Known, asked: Save) -> None:
-        """Keep the next version; the same again is the same.
+    async def save(self, member: bytes, known: Known, asked: Save) -> bytes:
+        """Have the keeper pin the next version, and keep it; the same again is the same.
+
+        Its sealed answer. Pinned first: of two admins who save at once one is told, and a row that
+        is not there yet is shown by nobody.
 
         Raises MalformedRequest, RefusedByKeeper, SomebodySaved, Unavailable.
         """
-        saved = Saved(asked.number, member, asked.body, asked.signature)
+        saved = Saved(asked.number, member, asked.body, asked.signed)
         person = known.roster.people[member]
         keys = {member: frozenset({person.sign_key})} if Role.ADMIN in person.roles else {}
         if not organisation.is_signed(saved, known.roster.fingerprint, keys):
@@ -97,11 +112,16 @@ class OfficeWork:
             raise MalformedRequest from None
         if abs(made - self.clock.unix()) > SKEW_SECONDS:
             raise MalformedRequest
+        digest = organisation.hash_of(known.roster.fingerprint, saved)
         with calm():
-            is_true = _signed_by_admins(known)
-            is_new = await self.database.write(lambda c: organisation.add(c, saved, is_true))
-        if not is_new and saved not in await self.versions(known):
-            raise SomebodySaved
+            try:
+                answer = await self.team.pin_details(member, saved.number, digest, asked.proof)
+            except Refused:
+                if (await self.keeper.details()).number >= saved.number:
+                    raise SomebodySaved from None
+                raise
+            await self.database.write(lambda c: organisation.put(c, saved))
+        return answer
 
     # --- write to yourself ----------------------------------------------------------------
 

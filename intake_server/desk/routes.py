@@ -25,6 +25,7 @@ from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
 from intake_server.desk.attachments_api import LONGEST_CHUNKS, AttachmentsApi
 from intake_server.desk.bodies import LONGEST_BODY, read_token
+from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.events import Events
 from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
@@ -85,12 +86,13 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: daily work, what concerns the team, the office, the rules, and attachments."""
+    """What answers: daily work, the team, the office, rules, messengers and attachments."""
 
     desk: Api
     team: TeamApi
     office: OfficeApi
     indicators: IndicatorsApi
+    channels: ChannelsApi
     attachments: AttachmentsApi
 
 
@@ -163,6 +165,7 @@ class Routes:
             Route("indicators/count", _COUNSELLOR, _known(rules.count)),
             Route("indicators/report", _INVITING, _known(rules.report)),
             Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
+            Route("channels", _MEETING, _known(requests.channels.shown)),
         )
         shown = Route("page", Need.NOTHING, self._shell)
         file = Route("static", Need.NOTHING, self._file)

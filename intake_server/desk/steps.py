@@ -13,7 +13,8 @@ from typing import Final
 from intake_server.desk.bodies import Close, Note, Reply
 from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone
 from triage.conversation import State
-from vault import attachments, changes, conversations, drafts, messages, outbox
+from triage.queue import QueueRules
+from vault import attachments, changes, conversations, drafts, messages, outbox, queue_head
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
 from vault.engine import Connection
@@ -27,8 +28,10 @@ from vault.messages import (
     StoredMessage,
 )
 from vault.outbox import OutboxItem, Standing
+from vault.queue_head import Head
 
 WEB: Final = "web"
+_RULES: Final = QueueRules()  # browser/desk/order.js has the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Queue:
 
     rows: list[QueueRow] = field(repr=False)
     number: int
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,17 @@ def queue(c: Connection, only: Collection[bytes] | None) -> Queue:
         found = (conversations.get(c, one) for one in set(only))
         rows = [_row(c, one) for one in found if one is not None and one.state is not State.CLOSED]
     return Queue(rows, changes.newest(c))
+
+
+def head(c: Connection, staff: bytes, most: int, now: int) -> Queue:
+    """The first of those who wait, in the order in which the desk shows them, and all numbers."""
+    found = queue_head.head(c, staff, most, now, _RULES)
+    return Queue(found.rows, changes.newest(c), found)
+
+
+def page(c: Connection, after: bytes) -> Queue:
+    """Further rows, in order of id."""
+    return Queue(queue_head.page(c, after), changes.newest(c))
 
 
 def _row(c: Connection, one: Conversation) -> QueueRow:

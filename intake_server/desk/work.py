@@ -109,6 +109,17 @@ class Work:
         with calm():
             return await self.database.read(lambda c: steps.queue(c, only))
 
+    async def queue_head(self, staff: bytes, most: int) -> Queue:
+        """The first who wait, as one member sees them, and all numbers; raises Unavailable."""
+        now = self.clock.unix()
+        with calm():
+            return await self.database.read(lambda c: steps.head(c, staff, most, now))
+
+    async def queue_page(self, after: bytes) -> Queue:
+        """Further rows behind an id; raises Unavailable."""
+        with calm():
+            return await self.database.read(lambda c: steps.page(c, after))
+
     async def newest_change(self) -> int:
         """The number of the newest change; raises DatabaseFailed."""
         return await self.database.read(changes.newest)

@@ -114,6 +114,18 @@ class Chain:
                 newest[each.staff_id] = max(each.epoch, newest.get(each.staff_id, 0))
         return newest
 
+    def keeps_a_holder(self, roster: Roster) -> bool:
+        """Whether somebody still opens today's team key under `roster`, if anybody does now.
+
+        A member on paper counts: they are named only once their sheets were read back.
+        """
+        now = self.roster
+        if now is None:
+            return True
+        head = [each for each in self._grants if each.epoch == now.epoch.number]
+        held = [each for each in head if not each.is_early and _is_members(each, now)]
+        return not held or any(_is_members(each, roster) for each in held)
+
     def ends_with(self, entry: bytes) -> bool:
         """Whether this is the last entry: a request that is repeated gets the same answer."""
         return self._entries[-1:] == (entry,)

@@ -37,7 +37,11 @@ async def append(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 
 
 def _extended(keeper: Keeper, entry: bytes, signer: bytes) -> Roster:
-    """The roster with this entry; raises Refused unless it holds and the asker signed it."""
+    """The roster with this entry; raises Refused unless it holds and the asker signed it.
+
+    No entry may take the team key from the last who can open it: nobody could give it to anybody
+    any more, and everything stored would be lost.
+    """
     try:
         roster = keeper.chain.verified_with(entry)
         is_signers = read_entry(entry).signer_id == signer
@@ -45,6 +49,8 @@ def _extended(keeper: Keeper, entry: bytes, signer: bytes) -> Roster:
         raise Refused("the chain does not hold with this entry") from None
     if not is_signers:
         raise Refused("somebody else signed this entry")
+    if not keeper.chain.keeps_a_holder(roster):
+        raise Refused("nobody else holds the team key")
     return roster
 
 

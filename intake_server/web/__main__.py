@@ -111,7 +111,7 @@ async def serving(
         threads = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="form"))
 
         own_file = has_own_policy(settings)
-        view = OrganisationView(settings, retention_policy(settings), own_file=own_file)
+        view = OrganisationView(settings, retention_policy(settings), keeper, own_file=own_file)
         opening = Opening(settings, view, keeper, database, site, clock, log)
         keys = KeySource(keeper, link, clock.monotonic, log, opening.look)
         work = _work(settings, keeper, database, keys, opening, link, clock, log)

@@ -285,7 +285,7 @@ class _Turn:
         return await self.conversation(token.phrase, fields, notice=pages.t("g09.taken_back"))
 
     async def stop_asking(self) -> Page:
-        """It is not safe to write: tell the team that, and show the phrase and the way out."""
+        """It is not safe to write: tell the team that, and show the way out."""
         token = self.kept()
         if token is None:
             return self.type_again()
@@ -298,7 +298,7 @@ class _Turn:
     def unsafe(self, token: FormToken, *, told: bool) -> Page:
         screen = unsafe_screen(self.pages.language, told=told)
         kept = self.path.tokens.returned(token.phrase)
-        return self.pages.guided(kept, screen, self.fields, token.phrase)
+        return self.pages.guided(kept, screen, self.fields)
 
     def not_asked(self) -> Page:
         """What is shown where a step of the questions failed: no answer is lost by it."""

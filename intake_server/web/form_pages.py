@@ -139,13 +139,8 @@ class FormPages:
             has_answered=opened.has_answers,
         )
 
-    def guided(
-        self, token: str, screen: GuidedScreen, fields: Fields, phrase: Phrase | None = None
-    ) -> Page:
-        """A screen of the optional questions; what was being written is carried along.
-
-        `phrase` only where it must be shown.
-        """
+    def guided(self, token: str, screen: GuidedScreen, fields: Fields) -> Page:
+        """A screen of the optional questions; what was being written is carried along."""
         return Page(
             state="guided",
             token=token,
@@ -153,8 +148,6 @@ class FormPages:
             rest=fields.rest,
             danger=fields.danger,
             guided=screen,
-            words=() if phrase is None else words(phrase),
-            digits="" if phrase is None else " ".join(digits(phrase)),
         )
 
     def trouble(self, token: str, fields: Fields, problem: str, retry: str) -> Page:

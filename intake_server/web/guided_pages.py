@@ -81,12 +81,14 @@ def review_screen(language: Language, answers: Answers, problem: str = "") -> Gu
 
 
 def unsafe_screen(language: Language, *, told: bool) -> GuidedScreen:
-    """Stop here: the way out, and the phrase, folded away from whoever stands near.
+    """Stop here: the way out. `told`: whether the team was.
 
-    `told`: whether the team was.
+    The phrase was on the page that confirmed storing and is on no later one: whoever stands at an
+    open page could have it shown.
     """
-    note = language.text("g08.team_knows" if told else "g08.team_unaware")
-    return GuidedScreen(kind="unsafe", title=language.text("g08.stop_here"), notes=(note,))
+    told_team = "g08.team_knows" if told else "g08.team_unaware"
+    notes = tuple(language.text(key) for key in (told_team, "g08.words_kept"))
+    return GuidedScreen(kind="unsafe", title=language.text("g08.stop_here"), notes=notes)
 
 
 def answers_so_far(text: str) -> dict[str, Answer]:

@@ -79,7 +79,7 @@ class Routes:
         self._own_hosts = own_hosts
         self._clock = clock
         self._log = log
-        self._start: dict[str, tuple[object, StartPage]] = {}
+        self._start: dict[tuple[str, bool], tuple[object, StartPage]] = {}
         self._reading = Places(PLACES, PLACE_SECONDS)
         self._answering = Places(PLACES, ANSWER_SECONDS)
         self._carrying = Places(CARRIED, ANSWER_SECONDS)
@@ -206,10 +206,9 @@ class Routes:
             return self._without_text(state, language, language.text("s05.page_unproven"))
         except KeeperDown:
             return self._without_text("trouble", language, self._cannot_take(language))
-        if not self._form.opening.is_open or self._came_from_outside(request):
-            return _html(self._site.render(Page(state="closed", returning=True), language))
+        is_open = self._form.opening.is_open and not self._came_from_outside(request)
         token = self._form.tokens.first(self._form.opening.promise, known.start_key)
-        page = self._start_page(known, language, len(token))
+        page = self._start_page(known, language, len(token), is_open=is_open)
         headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
         if not pages.accepts(request, "gzip"):
             return _html(page.filled(token), headers=headers)
@@ -223,21 +222,24 @@ class Routes:
         is_for_here = self._site.trial or self._site.nobody_reads
         return is_for_here and not is_loopback(request.host)
 
-    def _start_page(self, known: PublicKeys, language: Language, token_size: int) -> StartPage:
+    def _start_page(
+        self, known: PublicKeys, language: Language, token_size: int, *, is_open: bool
+    ) -> StartPage:
         """The page for these keys, rendered once."""
         now = self._clock.now()
         today = self._site.dates(language).local_day(now)
         promise = self._form.opening.promise
         site = (self._site.version, promise, self._site.standing(now), today)
         mark = (known, self._api.keys.screening, site)
-        kept = self._start.get(language.code)
+        place = (language.code, is_open)
+        kept = self._start.get(place)
         if kept is not None and kept[0] == mark:
             return kept[1]
         part = api.public_part(known, self._api.keys, promise)
         period = self._site.dates(language).period(promise.inactivity_hours)
         duty = self._site.duty(language, now)
-        page = self._site.start(language, period, duty, part, token_size)
-        self._start[language.code] = (mark, page)
+        page = self._site.start(language, period, duty, part, token_size, is_open=is_open)
+        self._start[place] = (mark, page)
         return page
 
     def _without_text(self, state: str, language: Language, problem: str) -> web.Response:

@@ -192,11 +192,18 @@ class Site:
         duty: DutyWords,
         config: Mapping[str, object],
         token_size: int,
+        *,
+        is_open: bool,
     ) -> StartPage:
-        """The first page while the hotline is open; `config` is what the browser's code needs."""
+        """The first page; `config` is what the browser's code needs.
+
+        Where it is not open to new people it has no place for a first message, and all that those
+        need who have a phrase.
+        """
         whole: dict[str, object] = {
             **config,
             "open": True,
+            "takes_new": is_open,
             "language": language.code,
             "strings": {key: language.strings[key] for key in self._texts},
             "exit_url": self.exit_url,
@@ -216,8 +223,9 @@ class Site:
             },
         }
         page = Page(
-            state="opening",
+            state="opening" if is_open else "closed",
             start=True,
+            returning=not is_open,
             token=_TOKEN_PLACE,
             config=script_json(whole),
             period=period,

@@ -93,6 +93,13 @@ async def test_who_cannot_write_safely_gets_phrase_and_exit_and_no_more_question
         )
         await phone.page.click("#guided a.main")
         await phone.page.wait_for_url(house.exit_url)
+    async with a_phone(chromium, house.stack) as phone:
+        await phone.come_back(" ".join(words))
+        await phone.page.click("#guided-offer")
+        await says(phone, "say_no")
+        await expect(phone.page.locator("#guided-told")).to_have_text(on_page("g08.team_knows"))
+        await expect(phone.page.locator("#guided")).to_contain_text(on_page("g08.words_kept"))
+        await expect(phone.page.locator("#guided details")).to_have_count(0)
     assert (looks.sideways, looks.way_out, looks.accessibility) == ([], [], [])
 
 
@@ -113,5 +120,7 @@ async def test_pages_that_run_no_code_look_as_well(house, chromium):
         await expect(phone.page.locator("#new-answer")).to_have_text(on_page("g09.answers_sent"))
         await phone.page.click("#guided-offer")
         await says(phone, "say_no")
-        assert await phone.words()
+        await expect(phone.page.locator("#guided")).to_contain_text(on_page("g08.words_kept"))
+        await expect(phone.page.locator("#phrase-words")).to_have_count(0)
+        await looks.take(phone.page, "stop here, forms", CLIENT_WIDTHS, way_out=True)
     assert (looks.sideways, looks.way_out, looks.accessibility) == ([], [], [])

@@ -1,10 +1,13 @@
 """Every screen: nothing scrolls sideways, the way out is in sight, and nobody is shut out."""
 
+import json
+
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.conftest import a_client
 from tests.browser.looks import CLIENT_WIDTHS, DESK_WIDTHS, Looks
-from tests.browser.phone import Phone, a_phone
+from tests.browser.phone import PATIENCE_MS, Phone, a_phone
 from tests.browser.wording import desk as t
 from tests.flows.people import to_text
 from vault import phrase as phrases
@@ -188,3 +191,37 @@ async def test_the_measure_sees_what_it_looks_for(phone):
     assert len(looks.sideways) == 2
     assert len(looks.way_out) == 2
     assert any("color-contrast" in one for one in looks.accessibility)
+
+
+async def test_how_the_messengers_are_is_said_on_every_width(desk):
+    """The courier's answer is put in its place: what it says itself is tested without a browser."""
+    well = {"last_in": 5, "last_out": 120, "limited": 0, "kept": 0, "queue": 0}
+    channels = [
+        {"name": "signal", "standing": "late", "gap": True, "watched": True, **well, "kept": 3},
+        {"name": "matrix", "standing": "limited", "gap": False, "watched": False, **well}
+        | {"limited": 15, "last_in": None},
+        {"name": "deltachat", "standing": "away", "gap": False, "watched": False, **well},
+    ]
+    told = json.dumps({"known": True, "channels": channels})
+    looks = Looks()
+    await desk.page.route("**/api/channels", lambda route: route.fulfill(body=told))
+    try:
+        await desk.lock()
+        await desk.unlock()
+        for name in ("signal", "deltachat"):
+            standing = {"signal": "late", "deltachat": "away"}[name]
+            said = t(f"channels.trouble_{standing}", channel=t(f"channel.{name}"))
+            banner = desk.page.locator(".banner.late:not([hidden])")
+            await expect(banner).to_contain_text(said, timeout=PATIENCE_MS)
+        await looks.take(desk.page, "messengers: on top", DESK_WIDTHS)
+        await desk.button("channels.title").click()
+        await expect(desk.page.locator("dialog .channels > li")).to_have_count(3)
+        await looks.take(desk.page, "messengers", DESK_WIDTHS)
+        await desk.page.keyboard.press("Escape")
+    finally:
+        await desk.page.unroute("**/api/channels")
+        await desk.lock()
+        await desk.unlock()
+    await expect(desk.button("channels.title")).to_be_visible()  # the true answer: all is well
+    await expect(desk.page.locator(".banner:not([hidden])")).to_have_count(0)
+    faultless(looks)

@@ -72,7 +72,8 @@ async def test_web_opens_nothing_with_all_that_it_may_ask(town, web):
     assert {Kind.TEAM_WRAP, Kind.CLIENT_WRAP, Kind.ADDRESS, Kind.STAFF_WRAP} <= set(truth.inner)
     learned = await web.try_everything(but={Verb.CREATE})
     assert learned.tried > 300
-    counts = {Verb.STANDING}  # how many counsellors, and when the mirror was made
+    # How many counsellors, when the mirror was made, and the hash of what everybody may read.
+    counts = {Verb.STANDING, Verb.DETAILS}
     assert learned.verbs == counts | {Verb.HELLO, Verb.NONCE, Verb.ROSTER, Verb.SLOT_KEYS}
     assert truth.held_by(learned.all()) == set()
     await town.still_stands()

@@ -91,7 +91,7 @@ def opens_no_message(town, boxes):
 async def test_desk_opens_nothing_while_nobody_signs_in(town, desk):
     truth = town.truth()
     learned = await desk.try_everything(but={Verb.SIGN_IN})
-    assert learned.verbs == FOR_EVERYBODY | {Verb.SIGN_IN_SALT, Verb.STANDING}
+    assert learned.verbs == FOR_EVERYBODY | {Verb.SIGN_IN_SALT, Verb.STANDING, Verb.DETAILS}
     assert learned.tried > 1000
     for conversation, outer in town.rows.ask("select id, outer_team from conversations"):
         reference = town.rows.reference(conversation).packed

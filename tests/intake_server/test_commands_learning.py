@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
-from intake_server import learning_work
 from intake_server.cli import main
 from intake_server.settings import DataSettings
+from vault import indicator_counters
 from vault.engine import Database
 from vault.indicator_counters import Decision
 from vault.schema import migrate
@@ -35,8 +35,9 @@ def counted(tmp_path):
 
     async def count():
         database = await Database.open(url)
-        decisions = [*[DISMISSED] * 8, *[AGREED] * 3, *[ADDED] * 11]
-        await learning_work.count(database, decisions, int(datetime.now(UTC).timestamp()))
+        decisions = {DISMISSED: 8, AGREED: 3, ADDED: 11}
+        now = int(datetime.now(UTC).timestamp())
+        await database.write(lambda c: indicator_counters.count(c, decisions, now))
         await database.close()
 
     asyncio.run(count())

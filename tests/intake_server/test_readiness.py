@@ -24,6 +24,7 @@ DAY = 86_400
 WHOLE = Facts(
     now=NOW,
     is_trial=False,
+    is_lost=False,
     holders=2,
     on_paper=False,
     data_contact=True,
@@ -44,6 +45,7 @@ REQUIRED = {
     "limits": {"must_tell": False},
     "hours": {"hours": False},
     "shelter": {"sheltered": False},
+    "saved": {"is_lost": True},
 }
 ADVISED = {
     "signposts": {"signposts": 0},
@@ -127,6 +129,7 @@ def test_facts_come_from_settings_details_and_keeper():
     assert facts == Facts(
         now=NOW,
         is_trial=False,
+        is_lost=False,
         holders=3,
         on_paper=True,
         data_contact=True,

@@ -39,7 +39,7 @@ printf '#!/opt/havenline/bin/python -P\nfrom intake_server.cli import main\nmain
 chmod +x "$new/opt/havenline/bin/havenline"
 
 units=$root/deploy/systemd
-cp -r "$units"/*.service "$units"/*.timer "$units"/*.target "$units"/*.d "$new/etc/systemd/system/"
+cp -r "$units"/*.service "$units"/*.socket "$units"/*.timer "$units"/*.target "$units"/*.d "$new/etc/systemd/system/"
 mkdir -p "$new/etc/havenline"
 cat "$units/havenline.toml" "$place/more.toml" > "$new/etc/havenline/havenline.toml"
 mkdir -p "$new/usr/lib/sysusers.d" "$new/usr/lib/tmpfiles.d"

@@ -81,4 +81,44 @@ done
 havenline status
 echo "= status after the restore $?"
 havenline check
+
+for user in desk web; do
+  setpriv --reuid havenline-$user --regid havenline-$user --groups \
+    "$([ $user = desk ] && echo havenline-channels || echo havenline-web)" --no-new-privs \
+    /opt/havenline/bin/python - $user <<'EOF'
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    try:
+        s.connect("/run/havenline/courier/channels.sock")
+        print("=", sys.argv[1], "sees the messengers", s.recv(99).decode().strip())
+    except PermissionError:
+        print("=", sys.argv[1], "does not see the messengers")
+EOF
+done
+
+# Signal's webhook: asked while the courier is dead, answered by the next one.
+systemctl stop havenline-courier
+cat >> /etc/havenline/havenline.toml <<'EOF'
+[channels.signal]
+enabled = true
+number = "+4915550001111"
+webhook_port = 8091
+EOF
+systemctl start havenline-signal-webhook.socket
+systemctl start havenline-courier
+/opt/havenline/bin/python - <<'EOF'
+import os, pathlib, signal, subprocess, urllib.error, urllib.request
+def main_pid():
+    ask = ["systemctl", "show", "--property=MainPID", "--value", "havenline-courier"]
+    return int(subprocess.check_output(ask))
+def answer():
+    try:
+        urllib.request.urlopen("http://127.0.0.1:8091/wrong", b"{}", timeout=60)
+    except urllib.error.HTTPError as error:
+        return error.code
+print("= webhook", answer())
+before = main_pid()
+os.kill(before, signal.SIGKILL)
+print("= webhook across a restart", answer(), "anew", main_pid() != before)
+EOF
 journalctl --no-pager --output=cat --unit='havenline-*' | tail -n 60

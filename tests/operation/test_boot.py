@@ -56,6 +56,8 @@ def test_the_units_start_keep_apart_and_come_back():
     assert "restored while running" not in said
     assert "database havenline-caretaker havenline-database 660" in said
     assert "seed havenline-courier havenline-courier 600" in said
+    assert {'desk sees the messengers {"channels":[]}', "web does not see the messengers"} <= said
+    assert {"webhook 404", "webhook across a restart 404 anew True"} <= said
 
 
 def booted(script: Path) -> set[str]:

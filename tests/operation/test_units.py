@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from intake_server.commands_add_signal import WEBHOOK_PORT as DEFAULT_PORT
+from intake_server.lent_sockets import LOCAL, SIGNAL_WEBHOOK
 from intake_server.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +137,30 @@ def test_everything_starts_with_the_machine():
 
 def _lines(name: str) -> list[str]:
     return [line for line in (UNITS / name).read_text().splitlines() if line[:1] not in ("", "#")]
+
+
+def test_the_socket_for_signal_is_of_this_machine_and_of_the_port_that_the_manual_names():
+    name = "havenline-signal-webhook.socket"
+    settings = dict(settings_in(UNITS / name))
+    host, _, port = settings["ListenStream"].partition(":")
+    assert (host, settings["Service"]) == (LOCAL, "havenline-courier.service")
+    assert settings["FileDescriptorName"] == SIGNAL_WEBHOOK
+    assert settings["WantedBy"] == settings["PartOf"] == "havenline.target"
+    assert int(port) == DEFAULT_PORT
+    assert name in (ROOT / "docs/channels-signal.md").read_text()
+
+
+@pytest.mark.proof
+def test_systemd_understands_every_unit(root):
+    units = sorted(str(file) for file in (root / "etc/systemd/system").glob("havenline-*.*"))
+    files = [one for one in units if not one.endswith(".d")]
+    said = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", f"--root={root}", *files],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # Not that the machine's own targets are missing there: only what it cannot read.
+    doubts = re.compile("ignoring|nknown")
+    assert [line for line in said.stderr.splitlines() if doubts.search(line)] == []

@@ -24,11 +24,7 @@ from vault.schema import migrate
 
 TEMPLATE = "havenline_template"
 SHARED = "havenline_shared"
-FAST = """
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-"""
+NEEDED = 1 << 30  # bytes free in memory for the files of a server
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -142,8 +138,15 @@ def _name(name: str) -> sql.Identifier:
     return sql.Identifier(name)
 
 
+def short_lived() -> Path:
+    """A folder for a server's files: in memory where there is room, because it must sync."""
+    memory = Path("/dev/shm")  # a folder of its own is made in it
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > NEEDED
+    return Path(tempfile.mkdtemp(prefix="hlpg", dir=memory if has_room else None))
+
+
 @contextmanager
-def running(folder: Path, more: str = FAST) -> Iterator[Server]:
+def running(folder: Path, more: str = "") -> Iterator[Server]:
     """Start a server whose files lie in `folder`, and stop it at once in the end."""
     data = folder / "data"
     shutil.chown(folder, "postgres") if os.geteuid() == 0 else None
@@ -203,7 +206,7 @@ def postgres() -> Iterator[Server]:
         server.prepare()
         yield server
         return
-    folder = Path(tempfile.mkdtemp(prefix="hlpg"))
+    folder = short_lived()
     try:
         with running(folder) as server:
             server.prepare()

@@ -1,14 +1,12 @@
 """Nothing that a statement carries reaches PostgreSQL's log, however talkative the server is."""
 
 import shutil
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.postgres.server import FAST, SHARED, TALKATIVE, running
+from tests.postgres.server import SHARED, TALKATIVE, running, short_lived
 from tests.vault.rows import (
     NOW,
     an_id,
@@ -46,9 +44,9 @@ OTHER = CANARY + b"-00001"
 @pytest.fixture(scope="module")
 def talkative():
     """A server of its own that logs every statement, every parameter and every error in full."""
-    folder = Path(tempfile.mkdtemp(prefix="hlpg"))
+    folder = short_lived()
     try:
-        with running(folder, FAST + TALKATIVE) as server:
+        with running(folder, TALKATIVE) as server:
             server.prepare()
             yield server
     finally:

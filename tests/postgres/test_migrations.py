@@ -128,6 +128,7 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
             zip(("month", "rule", "language", "verdict", "count"), COUNT, strict=True)
         )
     },
+    "0004": {},  # indices alone
     "0005": {"attachments": ATTACHMENT, "attachment_chunks": CHUNK},
 }
 

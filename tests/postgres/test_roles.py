@@ -1,11 +1,13 @@
 """Each process may do in PostgreSQL what it needs, and nothing else."""
 
+import shutil
 from contextlib import closing
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from tests.postgres.server import psql, running, short_lived
 from tests.vault.rows import first_contact, new_conversation
 from vault import postgres_roles, tables
 from vault.engine import Database, DatabaseFailed
@@ -164,17 +166,104 @@ async def test_a_process_with_more_rights_than_it_needs_is_refused(postgres, url
     "named",
     [
         "postgresql://havenline:secret-7c1@/havenline",
-        "postgresql:///havenline?password=secret-7c1",
-        "postgresql:///havenline?options=-c%20log_statement%3Dsecret-7c1",
         "postgresql+asyncpg://secret-7c1/havenline",
         "postgresql://secret-7c1",
         "postgresql://h:secret-7c1/havenline",
+        "postgresql:///havenline?sslmode=secret-7c1&sslmode=secret-7c1",
     ],
 )
 async def test_a_url_that_is_refused_is_not_repeated(named):
     with pytest.raises(DatabaseFailed, match="cannot be read") as caught:
         await Database.open(named, "web")
     assert "secret-7c1" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("password=secret-7c1", "not known here"),
+        ("sslpassword=secret-7c1", "PGPASSFILE"),
+        ("options=-c%20log_statement%3Dsecret-7c1", "not known here"),
+        ("user=secret-7c1", "not known here"),
+        ("dbname=secret-7c1", "not known here"),
+        ("service=secret-7c1", "not known here"),
+        ("hostaddr=192.0.2.7", "not known here"),
+        ("secret-7c1=x", "not known here"),
+        ("port=secret-7c1", "from 1 to 65535"),
+        ("port=-5432", "from 1 to 65535"),
+        ("port=0", "from 1 to 65535"),
+        ("port=65536", "from 1 to 65535"),
+        ("port=%D9%A5", "from 1 to 65535"),
+        ("port=" + "9" * 5000, "from 1 to 65535"),
+    ],
+)
+def test_options_that_are_refused_are_not_repeated(query, told):
+    with pytest.raises(DatabaseFailed, match=told) as caught:
+        server_of(f"postgresql:///havenline?{query}")
+    assert "secret-7c1" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "query"),
+    [
+        ("db.example.org", ""),
+        ("db.example.org", "sslmode=require"),
+        ("db.example.org", "sslmode=verify-ca&sslrootcert=/etc/ca.pem"),
+        ("192.0.2.7", "sslmode=prefer"),
+        ("[2001:db8::1]", ""),
+        ("", "host=db.example.org"),
+        ("", "host=localhost,db.example.org"),
+        ("", "host=localhost.example.org&sslmode=disable"),
+    ],
+)
+def test_another_machine_is_reached_with_its_name_checked_or_not_at_all(host, query):
+    with pytest.raises(DatabaseFailed, match="sslmode=verify-full") as caught:
+        server_of(f"postgresql://{host}/havenline?{query}")
+    assert "example" not in str(caught.value)
+    checked = "&".join([*(one for one in query.split("&") if "ssl" not in one), "sslmode="])
+    server = server_of(f"postgresql://{host}/havenline?{checked}verify-full")
+    assert server.more == {"sslmode": "verify-full"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///havenline",
+        "postgresql:///havenline?host=/run/postgresql&port=5433",
+        "postgresql://localhost/havenline",
+        "postgresql://127.0.0.1:5432/havenline",
+        "postgresql://[::1]/havenline",
+    ],
+)
+def test_this_machine_needs_no_tls(url):
+    assert server_of(url).database == "havenline"
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_server_that_could_lose_what_it_confirmed_is_not_written_to(setting):
+    folder = short_lived()
+    try:
+        with running(folder, f"{setting} = off\n") as server:
+            psql(server.superuser, postgres_roles.script("havenline", "havenline"))
+            for process in ("web", None):
+                with pytest.raises(DatabaseFailed, match=f"set {setting} = on in postgresql.conf"):
+                    connect(server_of(server.url("havenline")), process)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_session_cannot_be_made_to_lose_commits(postgres, url):
+    """The role's own setting does not count: each connection asks for its commits to be synced."""
+    database, role = sql.Identifier(server_of(url).database), sql.Identifier("havenline-web")
+    name = sql.SQL("ALTER ROLE {} IN DATABASE {} ").format(role, database)
+    with postgres.as_superuser() as raw:
+        raw.execute(name + sql.SQL("SET synchronous_commit = off"))
+    try:
+        with closing(connect(server_of(url), "web")) as raw:
+            assert raw.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    finally:
+        with postgres.as_superuser() as raw:
+            raw.execute(name + sql.SQL("RESET synchronous_commit"))
 
 
 async def test_a_server_that_lets_nobody_in_is_said_in_one_sentence(postgres, tmp_path):

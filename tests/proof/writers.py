@@ -2,12 +2,14 @@
 
 Each process is forked, has a writer and a reader connection of its own, writes AT_ONCE things at
 a time, and reads now and then; one more does nothing but checkpoints. Ends with an error where
-anybody is refused.
+anybody is refused. Prints the longest time that anybody waited.
 """
 
 import asyncio
 import os
+import struct
 import sys
+import time
 
 from tests.vault.rows import first_contact, new_conversation
 from vault import conversations
@@ -16,16 +18,21 @@ from vault.engine import Database
 READ_EVERY = 10
 
 
-async def write(url: str, at_once: int, writes: int) -> None:
+async def write(url: str, at_once: int, writes: int, told: int) -> None:
     database = await Database.open(url, readers=1)
+    longest = 0.0
 
     async def one() -> None:
+        nonlocal longest
         for number in range(writes):
+            began = time.perf_counter()
             await database.write(first_contact(new_conversation()))
+            longest = max(longest, time.perf_counter() - began)
             if number % READ_EVERY == 0:
                 await database.read(lambda c: conversations.references(c, b"", 100))
 
     await asyncio.gather(*(one() for _ in range(at_once)))
+    os.write(told, struct.pack("d", longest))
     await database.close()
 
 
@@ -61,7 +68,9 @@ def main(url: str, processes: int, at_once: int, writes: int) -> int:
         asyncio.run(checkpoints(url, reading))
         os._exit(0)
     os.close(reading)
-    children = [forked(write(url, at_once, writes)) for _ in range(processes)]
+    heard, told = os.pipe()
+    children = [forked(write(url, at_once, writes, told)) for _ in range(processes)]
+    os.close(told)
     failed = 0
     while children:
         os.write(telling, b".")  # the pipe is long enough for one every 20 ms
@@ -75,7 +84,10 @@ def main(url: str, processes: int, at_once: int, writes: int) -> int:
             os.sched_yield()
             asyncio.run(asyncio.sleep(0.02))
     os.close(telling)
+    with os.fdopen(heard, "rb") as pipe:
+        longest = max((each for (each,) in struct.iter_unpack("d", pipe.read())), default=0.0)
     _, status = os.waitpid(checker, 0)
+    sys.stdout.write(f"the longest wait {longest:.2f} s\n")
     return failed + (status != 0)
 
 

@@ -76,7 +76,7 @@ def test_opening_a_connection_writes_nothing(path):
 async def test_files_are_for_this_account_alone(path, database):
     await database.write(first_contact(new_conversation()))
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
-    assert len(modes) == 3
+    assert len(modes) == 4
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 

@@ -135,7 +135,7 @@ def test_no_verb_of_one_peer_is_anothers_but_what_the_page_lists():
     shared = {verb for verb, rule in RULES.items() if len(rule.peers) > 1}
     everybody = {Verb.HELLO, Verb.ROSTER, Verb.NONCE, Verb.SLOT_KEYS}
     assert {verb for verb in shared if RULES[verb].peers == set(Peer)} == everybody
-    assert shared - everybody == {Verb.LIVE, Verb.ALL_LIVE, Verb.STANDING}
+    assert shared - everybody == {Verb.LIVE, Verb.ALL_LIVE, Verb.STANDING, Verb.DETAILS}
     for verb, rule in RULES.items():
         if len(rule.peers) == 1:
             (peer,) = rule.peers
@@ -200,7 +200,7 @@ def test_a_proof_holds_for_its_verb_and_arguments_alone(verb):
 def test_proofs_are_asked_for_by_these_verbs():
     assert {verb.name for verb in PROVEN} == {
         *("OPEN_CLIENT_WRAP", "ERASE", "CHANGE_DUE", "CLIENT_WROTE", "OPEN_TEAM_WRAP"),
-        *("REPLIED", "CLOSE", "REWRAP", "HOLD", "APPEND", "PUT_GRANT"),
+        *("REPLIED", "CLOSE", "REWRAP", "HOLD", "APPEND", "PUT_GRANT", "PIN_DETAILS"),
         *("INVITE", "JOIN", "TEAM", "WITHDRAW", "OWN_GRANTS", "RECOVER"),
     }
 

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from tests.vault.rows import an_id
 from vault import organisation as org
 from vault import tables
+from vault.keeper_answers import PinnedDetails
 from vault.roster import (
     EntryType,
     Founding,
@@ -87,27 +88,37 @@ def test_the_newest_that_an_admin_signed_counts(c):
         assert not is_true(forged)
     assert is_true(kim)  # she has left since
     assert org.versions(c, is_true) == []
-    assert org.add(c, ana, is_true)
-    top = org.top(c)
+    org.put(c, ana)
     for number in range(2, 300):
         junk = {"number": number, "signer": ana.signer, "body": b"{}", "signature": bytes(64)}
         c.execute(insert(tables.organisation), junk)
-    assert org.top(c) != top
     assert org.versions(c, is_true) == [ana]
-    assert org.add(c, kim, is_true), "rows that nobody signed keep no admin from saving"
+    org.put(c, kim)  # rows that nobody signed keep no admin from saving
     assert org.versions(c, is_true, 5) == [kim, ana]
-    assert org.top(c) == (2, kim.signature)
+    assert org.versions(c, is_true, 5, newest=1) == [ana]
 
 
-def test_versions_follow_each_other_and_stay(c):
-    def anybody(_saved):
-        return True
+def pin_of(saved, fingerprint):
+    return PinnedDetails(saved.number, org.hash_of(fingerprint, saved))
 
-    first, second = (org.Saved(n, b"s" * 16, b"{}", b"g" * 64) for n in (1, 2))
-    assert org.top(c) == (0, b"")
-    assert not org.add(c, second, anybody)
-    assert org.add(c, first, anybody)
-    assert not org.add(c, replace(first, body=b'{"other":1}'), anybody)
-    assert org.add(c, second, anybody)
-    assert org.versions(c, anybody, 9) == [second, first]
-    assert org.versions(c, anybody) == [second]
+
+def test_only_the_version_that_the_keeper_has_pinned_is_the_newest(c):
+    keys, people, entries = a_team()
+    fingerprint = verify_chain(entries).fingerprint
+    ana = people["ana"].staff_id
+    first, second, third = (
+        org.signed(fingerprint, n, b'{"n":%d}' % n, ana, keys["ana"]) for n in (1, 2, 3)
+    )
+    kims = org.signed(fingerprint, 2, b'{"trap":1}', people["kim"].staff_id, keys["kim"])
+    pin = pin_of(second, fingerprint)
+    for one in (first, third):  # the newest is deleted, or a later one was never pinned
+        org.put(c, one)
+        assert org.pinned(c, pin, fingerprint) is None
+    org.put(c, kims)  # somebody who was an admin once
+    assert org.pinned(c, pin, fingerprint) is None
+    for other in (replace(second, body=b"{}"), replace(second, signature=bytes(64))):
+        org.put(c, other)
+        assert org.pinned(c, pin, fingerprint) is None
+    org.put(c, second)
+    assert org.pinned(c, pin, fingerprint) == second
+    assert org.pinned(c, pin, bytes(32)) is None

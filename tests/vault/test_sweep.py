@@ -144,10 +144,11 @@ def test_batches_are_short_and_complete(number, parts):
     assert all(len(batch) <= sweep.BATCH for batch in cut)
 
 
-async def test_nothing_but_the_database_and_its_log_lies_in_the_folder(path, database):
+async def test_the_database_its_log_and_its_line_and_nothing_else_lie_in_the_folder(path, database):
     await fill(database, 5)
     await database.vacuum()
     await database.checkpoint()
     names = {each.name.removeprefix(path.name) for each in files_of(path)}
     assert names == {"", "-wal", "-shm"}
-    assert set(path.parent.iterdir()) == set(files_of(path))
+    assert set(path.parent.iterdir()) == {*files_of(path), path.with_name("writers")}
+    assert path.with_name("writers").stat().st_size == 16

@@ -137,8 +137,13 @@ async def test_what_cannot_be_screened_stands_at_one_with_a_finding_that_says_so
 
 
 async def test_answers_become_findings_and_their_size_says_nothing(real, link):
+    """The same size as what is found about a short text: it tells of no answers either."""
     client, made = await real.write_in()
     sizes = set()
+    for text in ("Hello", "1234 !!", "They have my passport.", TEXT):
+        copy = copy_for(client, text)
+        screened = await link.screen_text(made.reference.packed, copy, real.caretaker_keys.public)
+        sizes.add(len(screened.finding))
     for text in ("1", "1 papers=yes", EVERYTHING):
         copy = copy_for(client, text, is_answers=True)
         screened = await link.screen_text(made.reference.packed, copy, real.caretaker_keys.public)

@@ -85,6 +85,29 @@ async def test_some_rows_of_the_queue(place, ana, client):
     assert [row["conversation"] for row in answer["rows"]] == names[2:]
 
 
+async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana):
+    await place.client()
+    calm = await place.client("When are you there?")
+    urgent = await place.client("He is at the door", danger=True)
+    whole = {row["conversation"]: row for row in await ana.queue()}
+    head = await ana.ask("/api/queue", {"first": 1})
+    assert head["rows"] == [whole[to_text(urgent.conversation)]]
+    counts = head["counts"]
+    assert (counts["open"], counts["queue"]) == (3, 3)
+    assert [(urgency, count) for urgency, count, _ in counts["waiting"]] == [(3, 1), (1, 2)]
+    await ana.claim(calm.conversation)
+    held = await ana.ask("/api/queue", {"first": 1})
+    named = [to_text(urgent.conversation), to_text(calm.conversation)]
+    assert [row["conversation"] for row in held["rows"]] == named
+    page = await ana.ask("/api/queue", {"after": ""})
+    ids = [row["conversation"] for row in page["rows"]]
+    assert set(ids) == set(whole)
+    assert "counts" not in page
+    rest = await ana.ask("/api/queue", {"after": ids[0]})
+    assert [row["conversation"] for row in rest["rows"]] == ids[1:]
+    assert (await ana.ask("/api/queue", {"after": ids[-1]}))["rows"] == []
+
+
 async def test_opening_shows_what_was_written_and_marks_it_read(place, ana, client):
     assert (await client.poll())["state"] == "received"
     opened = await ana.open(client.conversation)

@@ -4,14 +4,15 @@ import re
 
 import msgspec
 import pytest
+from sqlalchemy import delete
 
 from intake_server.desk.bodies import to_text
 from intake_server.settings import WebSettings
 from tests.flows import people
 from tests.intake_server.desk.place import Place
 from tests.intake_server.keeper.world import Member
-from vault import organisation, wraps
-from vault.keeper_protocol import Verb
+from vault import organisation, tables, wraps
+from vault.keeper_protocol import Verb, u32
 from vault.roster import RECOVERY_NAME, EntryType, Role, person_payload
 from vault.sealing import Secret, new_box_keys
 
@@ -24,23 +25,28 @@ FULL = {
 PUBLIC = "https://talk.example.org"
 
 
-def version(place, person, number, *, signer=None, mode="real", **details):
-    """A version as a browser sends it."""
+async def version(place, person, number, *, signer=None, mode="real", **details):
+    """A version as a browser sends it, with a proof for the keeper."""
     made = place.clock.unix()
     body = msgspec.json.encode({"schema": 1, "made": made, "mode": mode} | details)
     fingerprint = person.chain.fingerprint
     keys = (signer or person).own.sign
     saved = organisation.signed(fingerprint, number, body, person.staff_id, keys)
+    nonce = people.to_bytes((await place.ask("/api/nonce", {}, person.session))[1]["nonce"])
+    signed = [person.staff_id, u32(number), organisation.hash_of(fingerprint, saved)]
     return {
         "number": number,
         "body": to_text(saved.body),
-        "signature": to_text(saved.signature),
+        "signed": to_text(saved.signature),
+        **people.proof_fields(person.own.sign, nonce, Verb.PIN_DETAILS, signed, new_box_keys()),
     }
 
 
 async def save(place, person, number, **more):
-    asked = version(place, person, number, **more)
-    return await place.ask("/api/office/save", asked, person.session)
+    asked = await version(place, person, number, **more)
+    status, answer = await place.ask("/api/office/save", asked, person.session)
+    answer.pop("answer", None)  # sealed to the browser
+    return status, answer
 
 
 async def ready(place, person):
@@ -87,21 +93,84 @@ async def test_nobody_else_can_change_them(place, ana):
     kim = await place.colleague("Kim", Role.COUNSELLOR)
     assert (await save(place, kim, 1))[0] == 403
     assert await save(place, ana, 1, signer=kim) == (403, {"error": "refused"})
-    assert (await save(place, ana, 2)) == (410, {"error": "moved_on"})
     assert (await save(place, ana, 1, retention="for ever"))[0] == 400
-    asked = version(place, ana, 1)
+    asked = await version(place, ana, 1)
     assert (await place.ask("/api/office/save", asked, ana.session))[0] == 200
-    assert (await place.ask("/api/office/save", asked, ana.session))[0] == 200
-    assert (await save(place, ana, 1, organisation="Another"))[0] == 410
+    again = await fresh_proof(place, ana, asked)
+    assert (await place.ask("/api/office/save", again, ana.session))[0] == 200
+    assert await save(place, ana, 1, organisation="Another") == (410, {"error": "moved_on"})
+    assert await save(place, ana, 3) == (403, {"error": "refused"})
+
+
+async def fresh_proof(place, person, asked):
+    """The same request once more: a proof is used once."""
+    nonce = people.to_bytes((await place.ask("/api/nonce", {}, person.session))[1]["nonce"])
+    saved = organisation.Saved(
+        asked["number"],
+        person.staff_id,
+        people.to_bytes(asked["body"]),
+        people.to_bytes(asked["signed"]),
+    )
+    digest = organisation.hash_of(person.chain.fingerprint, saved)
+    signed = [person.staff_id, u32(asked["number"]), digest]
+    proof = people.proof_fields(person.own.sign, nonce, Verb.PIN_DETAILS, signed, new_box_keys())
+    return asked | proof
 
 
 async def test_a_row_that_no_admin_signed_is_passed_over(place, ana):
     await save(place, ana, 1, mode="trial", **FULL)
     forged = organisation.Saved(2, ana.staff_id, b'{"schema":1,"made":1,"mode":"real"}', bytes(64))
-    await place.write(lambda c: organisation.add(c, forged, lambda one: one.number == 1))
+    await place.write(lambda c: organisation.put(c, forged))
     state, text = await page(place)
     assert state == "opening"
     assert FULL["data_contact"] in text
+
+
+async def drop(place, number):
+    at = tables.organisation.c.number == number
+    await place.write(lambda c: c.execute(delete(tables.organisation).where(at)))
+
+
+async def test_an_older_version_never_takes_the_place_of_the_newest(place, ana):
+    """Whoever writes rows deletes the newest: the page closes, and says so to admins."""
+    await save(place, ana, 1, mode="trial", **(FULL | {"data_contact": "older"}))
+    await save(place, ana, 2, mode="trial", **FULL)
+    await page(place)
+    await drop(place, 2)
+    assert FULL["data_contact"] in (await page(place))[1], "what was seen stays while it is known"
+    await place.close()
+    await place.open()
+    await place.let_in(ana)
+    state, text = await page(place)
+    assert state == "closed"
+    assert "older" not in text
+    answer, lines = await ready(place, ana)
+    assert (answer["open"], lines["saved"]) == (False, "missing")
+    details = (await place.ask("/api/office/details", {}, ana.session))[1]
+    assert (details["number"], details["missing"]) == (2, True)
+    assert details["details"]["data_contact"] != "older"
+    assert await save(place, ana, 3, mode="trial", **FULL) == (200, {"number": 3})
+    assert (await page(place))[0] == "opening"
+    assert "saved" not in (await ready(place, ana))[1]
+
+
+async def test_who_was_an_admin_once_cannot_sign_another(place, ana):
+    kim = await place.colleague("Kim", Role.ADMIN)
+    assert await save(place, kim, 1, mode="trial", **FULL) == (200, {"number": 1})
+    assert await save(place, ana, 2, mode="trial", **FULL) == (200, {"number": 2})
+    trap = msgspec.json.encode({"schema": 1, "made": 1, "mode": "trial", "data_contact": "trap"})
+    await place.dismiss(kim)
+    for number in (2, 3):
+        signed = organisation.signed(
+            ana.chain.fingerprint, number, trap, kim.staff_id, kim.own.sign
+        )
+        await place.write(lambda c, signed=signed: organisation.put(c, signed))
+    await place.close()
+    await place.open()
+    await place.let_in(ana)
+    state, text = await page(place)
+    assert state == "closed"
+    assert "trap" not in text
 
 
 @pytest.mark.parametrize("host", ["abcd.onion", "hotline.example:443", "[::2]", "[", ""])
@@ -191,6 +260,14 @@ async def open_copy(place, ana, copy):
     fields = people.proof_fields(ana.own.sign, nonce, Verb.OPEN_TEAM_WRAP, signed, new_box_keys())
     asked = {"reference": copy["reference"], "epoch": epoch, "outer": copy["outer"], **fields}
     return await place.ask("/api/story/open", asked, ana.session)
+
+
+def test_a_browser_pins_the_same_hash():
+    """What `browser/desk/organisation.js` has pinned; its own test holds the other half."""
+    saved = organisation.Saved(7, b"s" * 16, b'{"a":1}', b"\x09" * 64)
+    assert organisation.hash_of(b"f" * 32, saved).hex() == (
+        "c6165fa9b9ab0b6f63ca1af6d22e662376a6ec58663cd202607a38f5c8e42344"
+    )
 
 
 def test_a_browser_signs_the_same_bytes():

@@ -184,7 +184,8 @@ async def test_a_reply_key_of_low_order_is_refused(hotline):
 
 
 async def test_removal_ends_signing_in_and_forgets_the_record(hotline):
-    boss = await hotline.hire("Bea", Role.ADMIN)
+    boss = await hotline.hire("Bea", Role.ADMIN | Role.COUNSELLOR)
+    await hotline.put_grant(hotline.first, boss, 1, hotline.team_seeds[0])
     await hotline.append(EntryType.REMOVAL, removal_payload(hotline.first.staff_id), signer=boss)
     with pytest.raises(Refused):
         await hotline.sign_in(hotline.first)

@@ -1,12 +1,21 @@
 """A second person: invited, joined, let in; and what nobody becomes by any other way."""
 
+from dataclasses import replace
+
 import pytest
 
 from intake_server.keeper.newcomers import INVITATION_LIFE, MOST, WAITING_LIFE
 from tests.intake_server.keeper.world import Member
 from vault.keeper_protocol import BadRequest, Verb
 from vault.keeper_requests import make_proof, open_answer
-from vault.roster import EntryType, Role, person_payload, sign_entry
+from vault.roster import (
+    RECOVERY_NAME,
+    EntryType,
+    Role,
+    person_payload,
+    removal_payload,
+    sign_entry,
+)
 from vault.sealing import Secret, new_box_keys, pack, random_bytes, sign_keys, unpack
 from vault.slot_records import RecordKind
 from vault.wraps import open_grant, open_staff_wrap
@@ -280,6 +289,44 @@ async def test_new_keys_for_a_member_free_the_old_slot_and_grants(hotline, refus
     await hotline.put_grant(hotline.first, again, 1, hotline.team_seeds[0])
     hotline.clock.turn(60)
     assert await hotline.sign_in(again, outer=new_wrap)
+
+
+# --- the last who can read ------------------------------------------------------------------
+
+
+async def test_nobody_takes_the_team_key_from_the_last_who_holds_it(hotline, refused):
+    first = hotline.first
+    bea = await hotline.hire("Bea", Role.ADMIN | COUNSELLOR)  # let in, without the key so far
+    steps = [
+        (EntryType.REMOVAL, removal_payload(first.staff_id)),
+        (EntryType.PERSON, person_payload(first.person(Role.ADMIN))),
+        (EntryType.PERSON, person_payload(new_keys_of(first).person(Role.ADMIN | COUNSELLOR))),
+    ]
+    for kind, payload in steps:
+        with refused:
+            await hotline.append(kind, payload, signer=bea)
+    await hotline.put_grant(first, bea, 1, hotline.team_seeds[0])
+    kind, payload = steps[0]
+    await hotline.append(kind, payload, signer=bea)
+    assert first.staff_id in (await hotline.roster()).removed
+
+
+async def test_sheets_that_were_read_back_hold_the_team_key(hotline, refused):
+    first = hotline.first
+    kim = await hotline.hire("Kim", Role.ADMIN)
+    paper = Member("On paper")
+    named = replace(paper.person(COUNSELLOR | Role.ADMIN), name=RECOVERY_NAME)
+    await hotline.append(EntryType.PERSON, person_payload(named))
+    with refused:  # named, and not given the key yet
+        await hotline.append(EntryType.REMOVAL, removal_payload(first.staff_id), signer=kim)
+    await hotline.put_grant(first, paper, 1, hotline.team_seeds[0])
+    await hotline.append(EntryType.REMOVAL, removal_payload(first.staff_id), signer=kim)
+    with refused:
+        await hotline.append(EntryType.REMOVAL, removal_payload(paper.staff_id), signer=kim)
+
+
+def new_keys_of(member):
+    return Member(member.name, staff_id=member.staff_id)
 
 
 # --- grants of epochs -----------------------------------------------------------------------

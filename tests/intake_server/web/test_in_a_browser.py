@@ -1,8 +1,11 @@
 """The form path in a real browser, with JavaScript switched off for the page."""
 
+import msgspec
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import async_playwright
+
+from intake_server.settings import WebSettings
 
 pytestmark = pytest.mark.browser
 
@@ -134,3 +137,58 @@ async def test_the_first_link_of_the_page_leaves(chromium, hotline):
     assert await focused.get_attribute("id") == "leave-first"
     assert (await focused.bounding_box())["x"] >= 0
     await page.close()
+
+
+async def written_with_code(page, url):
+    """Write a first message with the page's code; its words."""
+    await page.goto(url)
+    await page.locator("#write > summary").click()
+    await page.locator("#text").fill("They keep my passport.")
+    await page.locator("#send").click()
+    await page.locator("#phrase-words li").nth(7).wait_for()
+    return " ".join(await page.locator("#phrase-words li").all_text_contents())
+
+
+async def test_a_page_closed_to_new_people_opens_with_code_for_who_has_words(chromium, hotline):
+    """Who comes back takes the way on which the server reads nothing, as on an open page."""
+    context = await chromium.new_context(viewport={"width": 360, "height": 740})
+    page = await context.new_page()
+    words = await written_with_code(page, hotline.url)
+    public = WebSettings(port=0, public_url="https://talk.example.org")
+    hotline.settings = msgspec.structs.replace(hotline.settings, web=public)
+    await hotline.restart()
+    await page.goto(hotline.url)
+    assert await page.locator("#closed").is_visible()
+    assert await page.locator("#write").count() == 0
+    asked = []
+    page.on("request", lambda request: asked.append((request.method, request.url)))
+    await page.locator("#return-form button").click()
+    await page.locator("#phrase-text").fill("zebra " * 7 + "zebra")
+    await page.locator("#open").click()
+    await page.locator("#back-problem").wait_for()
+    assert not await page.locator("#new").is_visible(), "nothing new can be written here"
+    await page.locator("#phrase-text").fill(words)
+    await page.locator("#open").click()
+    await page.locator("#rows li").wait_for()
+    assert "They keep my passport." in await page.locator("#rows").inner_text()
+    await page.locator("#erase > summary").click()
+    await page.locator("#erase-all").click()
+    await page.locator("#receipt-title").wait_for()
+    assert ("POST", f"{hotline.url}/") not in asked, "no form was sent"
+    assert not any(words in url for _, url in asked)
+    await context.close()
+
+
+async def test_a_page_closed_to_new_people_opens_without_code(chromium, hotline):
+    public = WebSettings(port=0, public_url="https://talk.example.org")
+    hotline.settings = msgspec.structs.replace(hotline.settings, web=public)
+    await hotline.restart()
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(hotline.url)
+    assert await page.locator("#closed").is_visible()
+    assert not await page.locator("#opening").is_visible()
+    await page.locator("#return-form button").click()
+    assert await page.locator("#phrase-text").is_visible()
+    assert await page.locator("#write").count() == 0
+    await context.close()

@@ -1,0 +1,136 @@
+"""How each messenger channel is: what the courier tells operators, and less of it the desk.
+
+Counts, ages and constant words; nothing of anybody who writes. The desk is told ages in steps of
+five minutes, hours and days, so that nobody there can tell from a channel's age who wrote when.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+FOR_STAFF: Final = "channels.sock"
+CANARY_SILENT: Final = "canary_silent"
+CANNOT_START: Final = "cannot_start"
+GAP_SUSPECTED: Final = "gap_suspected"
+_MINUTE: Final = 60
+_STEP: Final = 5 * _MINUTE
+_HOUR: Final = 3_600
+_DAY: Final = 86_400
+_EXPLAINED: Final = frozenset({CANARY_SILENT, CANNOT_START, GAP_SUSPECTED})
+
+
+class ChannelState(msgspec.Struct, frozen=True):
+    """One channel, as the courier's health tells an operator of it.
+
+    Ages are None where there was nothing since the courier started. `kept`: what arrived and could
+    not be stored yet; `queue`: replies that wait. `why`: what a person must do before it can start.
+    """
+
+    name: str
+    connected: bool
+    last_inbound_seconds: int | None
+    last_delivery_seconds: int | None
+    kept: int
+    queue: int
+    refused: dict[str, int]
+    limited_seconds: int
+    alarms: tuple[str, ...]
+    why: str = ""
+
+
+@unique
+class Standing(StrEnum):
+    """How a channel is in one word, the worst that is true of it."""
+
+    WELL = "well"
+    LATE = "late"  # its canary does not come: it looks well, and nothing may arrive
+    AWAY = "away"
+    LIMITED = "limited"
+    NOT_STARTED = "not_started"
+
+
+class ShownChannel(msgspec.Struct, frozen=True):
+    """One channel, as staff see it; ages and `limited` in rounded minutes.
+
+    `gap`: messages may have been lost while nobody listened. `watched`: something else stands that
+    an operator must look at.
+    """
+
+    name: str
+    standing: Standing
+    last_in: int | None
+    last_out: int | None
+    limited: int
+    kept: int
+    queue: int
+    gap: bool
+    watched: bool
+
+
+def shown_to_staff(state: ChannelState) -> ShownChannel:
+    """Return what staff may know of a channel."""
+    return ShownChannel(
+        name=state.name,
+        standing=_standing(state),
+        last_in=_rounded(state.last_inbound_seconds),
+        last_out=_rounded(state.last_delivery_seconds),
+        limited=_rounded(state.limited_seconds) or 0 if state.limited_seconds else 0,
+        kept=state.kept,
+        queue=state.queue,
+        gap=GAP_SUSPECTED in state.alarms,
+        watched=bool(set(state.alarms) - _EXPLAINED),
+    )
+
+
+def _standing(state: ChannelState) -> Standing:
+    if CANNOT_START in state.alarms:
+        return Standing.NOT_STARTED
+    if CANARY_SILENT in state.alarms:
+        return Standing.LATE
+    if not state.connected:
+        return Standing.AWAY
+    return Standing.LIMITED if state.limited_seconds else Standing.WELL
+
+
+def _rounded(seconds: int | None) -> int | None:
+    """Minutes, rounded up to whole five, hours or days."""
+    if seconds is None:
+        return None
+    step = _STEP if seconds < _HOUR else _HOUR if seconds < _DAY else _DAY
+    return max(step, -(-seconds // step) * step) // _MINUTE
+
+
+def told_to_staff(states: Iterable[ChannelState]) -> dict[str, object]:
+    """What the courier's socket for the desk answers."""
+    return {"channels": [msgspec.to_builtins(shown_to_staff(state)) for state in states]}
+
+
+class _Health(msgspec.Struct, frozen=True):
+    channels: tuple[ChannelState, ...]
+
+
+class _Told(msgspec.Struct, frozen=True):
+    channels: tuple[ShownChannel, ...]
+
+
+async def read_states(path: Path, patience: float) -> tuple[ChannelState, ...]:
+    """Ask the courier's health socket. Raises OSError (TimeoutError is one) or ValueError."""
+    return msgspec.json.decode(await _line(path, patience), type=_Health).channels
+
+
+async def read_shown(path: Path, patience: float) -> tuple[ShownChannel, ...]:
+    """Ask the courier's socket for the desk. Raises as `read_states`."""
+    return msgspec.json.decode(await _line(path, patience), type=_Told).channels
+
+
+async def _line(path: Path, patience: float) -> bytes:
+    async with asyncio.timeout(patience):
+        reader, writer = await asyncio.open_unix_connection(path)
+        try:
+            return await reader.readline()
+        finally:
+            writer.close()
