@@ -112,6 +112,7 @@ export function readOpened(proof, answer) {
  * @param {Uint8Array} sealed.messageId @param {Uint8Array} sealed.envelope
  * @param {Uint8Array | null} sealed.outboxItem for a messenger
  * @param {string[]} [sealed.attached] ids of attachments that the envelope names
+ * @param {string} sealed.channel which messenger
  * @param {number} seen @param {boolean} anyway
  * @returns {Promise<{number: number, due: number}>}
  */
@@ -130,6 +131,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
     message: toBase64Url(sealed.messageId),
     envelope: toBase64Url(sealed.envelope),
     outbox_request: outbox.length ? toBase64Url(outbox) : null,
+    channel: outbox.length ? sealed.channel : null,
     seen,
     anyway,
     attached: sealed.attached ?? [],

@@ -41,6 +41,7 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @property {boolean} isAttachments
  * @property {import("../envelope/attachments.js").Described[] | null} attachments null: none, not
  *   readable, or of nobody who is known
+ * @property {boolean} fromCourier a messenger's message, sealed by the courier
  * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
  */
@@ -107,6 +108,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     language: "",
     isAttachments: false,
     attachments: null,
+    fromCourier: false,
     replaced: false,
     first: 0,
     last: 0,
@@ -143,6 +145,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
       isAnswers,
+      fromCourier: envelope.origin === FROM_COURIER,
       answers: isAnswers ? readAnswers(envelope.text) : null,
       language: isAnswers ? envelope.name : "",
       isAttachments,

@@ -37,7 +37,7 @@ MAY = {
 CHANGED = {
     "web": {"attachments", "conversations", "changes", "meta"},
     "desk": {"attachments", "conversations", "meta", "indicator_counts"},
-    "courier": {"attachments", "conversations", "changes", "meta", "outbox"},
+    "courier": {"attachments", "conversations", "changes", "meta", "outbox", "addresses"},
     "caretaker": {"changes", "meta"},
 }
 STATEMENTS = {"r": "SELECT * FROM {}", "i": "INSERT INTO {} DEFAULT VALUES", "d": "DELETE FROM {}"}
