@@ -64,7 +64,6 @@ BODIES = {
     "/api/office/save": office_bodies.Save,
     "/api/story/copy": office_bodies.CopyOf,
     "/api/story/open": office_bodies.CopyOpen,
-    "/api/channels": bodies.Nothing,
     "/api/attach": attachments_api.Attach,
     "/api/attached": attachments_api.Attached,
     "/api/indicators/count": indicators_api.Decisions,
