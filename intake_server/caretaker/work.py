@@ -91,9 +91,5 @@ def _delete_freed(c: Connection, freed: Sequence[Reference]) -> Deleted:
 
 def _same(c: Connection, freed: Sequence[Reference]) -> list[bytes]:
     """Those that still name the slot that was freed."""
-    rows = [(one, conversations.get(c, one.id)) for one in freed]
-    return [
-        one.id
-        for one, row in rows
-        if row is not None and (row.slot, row.tag) == (one.slot, one.tag)
-    ]
+    there = {one.id: one for one in conversations.references_of(c, [each.id for each in freed])}
+    return [one.id for one in freed if there.get(one.id) == one]

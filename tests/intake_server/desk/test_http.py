@@ -48,6 +48,7 @@ BODIES = {
     "/api/recover": team_bodies.Recover,
     "/api/roster": team_bodies.RosterAfter,
     "/api/counts": bodies.Nothing,
+    "/api/channels": bodies.Nothing,
     "/api/team": team_bodies.Team,
     "/api/team/invite": team_bodies.Invite,
     "/api/team/withdraw": team_bodies.Person,
@@ -63,7 +64,6 @@ BODIES = {
     "/api/office/save": office_bodies.Save,
     "/api/story/copy": office_bodies.CopyOf,
     "/api/story/open": office_bodies.CopyOpen,
-    "/api/channels": bodies.Nothing,
     "/api/attach": attachments_api.Attach,
     "/api/attached": attachments_api.Attached,
     "/api/indicators/count": indicators_api.Decisions,
@@ -95,6 +95,8 @@ def good(kind):
             built[field.name] = [to_text(bytes(of_bytes.least))]
         elif bool in options:
             built[field.name] = False
+        elif field.name == "channel":
+            built[field.name] = "signal"
         elif field.name == "conversations":
             built[field.name] = [to_text(bytes(16))]
         else:
