@@ -1,12 +1,26 @@
 """Attachments: how they are sealed, and how they are stored, limited and deleted."""
 
 import hashlib
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vault.rows import HOUR, NOW, a_chunk, an_id, from_client, new_conversation
+from intake_server.caretaker.work import Work
+from tests.vault.rows import (
+    HOUR,
+    NOW,
+    a_chunk,
+    an_id,
+    first_contact,
+    from_client,
+    new_conversation,
+)
 from tests.vectors.reading import read, unhex
 from vault import attachments, conversations, messages
 from vault.attachment_format import (
@@ -25,6 +39,7 @@ from vault.attachment_format import (
 from vault.attachments import Arriving, Limits, NoRoom, NotAChunk, NotWhole
 from vault.messages import UnknownConversation
 from vault.sealing import CannotOpen, Secret
+from vault.sqlite_file import Role, connect
 
 OWNER, MESSAGE = b"c" * 16, b"m" * 16
 PLENTY = Limits(160, 1_600)
@@ -258,3 +273,49 @@ def test_chunks_go_in_pieces_and_the_rest_with_the_conversation(c, of):
     gone = conversations.delete(c, [of])
     assert (gone.attachments, gone.attachment_chunks) == (2, 0)
     assert conversations.delete(c, [other.id]).attachment_chunks == 1
+
+
+# --- kill -9 --------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+KILLED = Path(__file__).with_name("killed_upload.py")
+
+
+def test_kill_9_in_mid_upload_leaves_no_message_with_half_an_attachment(path, url):
+    ended = subprocess.run(
+        [sys.executable, str(KILLED), url, "30"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    acknowledged = {bytes.fromhex(line) for line in ended.stdout.split()}
+    assert len(acknowledged) >= 30
+    with closing(connect(path, Role.READER)) as connection:
+        found = connection.execute(
+            "SELECT a.id, a.message, count(*) FROM attachments a"
+            " JOIN attachment_chunks k ON k.attachment = a.id GROUP BY a.id"
+        ).fetchall()
+        known = {row[0] for row in connection.execute("SELECT id FROM messages")}
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    whole = {one for one, message, count in found if message is not None and count == 8}
+    half = {one for one, message, _ in found if message is None}
+    assert acknowledged <= whole
+    assert whole | half == {one for one, *_ in found}
+    assert {message for _, message, _ in found if message is not None} <= known
+    assert half, "no kill fell into an upload: the test shows nothing"
+
+
+async def test_the_sweep_takes_what_a_kill_left(database):
+    new = new_conversation()
+    await database.write(first_contact(new))
+    half = some(new.id, 4, total=8)
+    await database.write(lambda c: attachments.arrive(c, half, PLENTY, NOW))
+    work = Work(database)
+    await work.delete_stale_attachments(NOW + HOUR)
+    count = attachments.tables.attachment_chunks.select()
+    assert len(await database.read(lambda c: c.execute(count).all())) == 4
+    await work.delete_stale_attachments(NOW + 3 * HOUR)
+    assert await database.read(lambda c: c.execute(count).all()) == []

@@ -40,11 +40,14 @@ def downgrade():
 SQL = "SELECT name, sql FROM sqlite_schema WHERE tbl_name <> 'alembic_version' ORDER BY name"
 
 
+# SQLite writes a column that was added later behind the one before it, on the same line.
+BETWEEN = re.compile(r",?\s*\n|,\s+(?=\w+ (?:INTEGER|BIGINT|BLOB|VARCHAR))")
+
+
 def sql_of(connection):
     """Each table and index in its own words, with their order and spaces left out."""
     return {
-        name: sorted(part.strip() for part in re.split(r",?\s*\n", sql or ""))
-        for name, sql in connection
+        name: sorted(part.strip() for part in BETWEEN.split(sql or "")) for name, sql in connection
     }
 
 
