@@ -10,7 +10,9 @@ People speak to it over a Unix socket, one JSON object a line:
 | `{"leave": "kim"}` | the same; from then on this address does not exist |
 | `{"as": "kim", "shout": "hello"}` | the same; an unencrypted message, which is refused |
 
-`id` and `attachments` may be missing, and `say` where there are attachments. A listener also
+`id` and `attachments` may be missing, and `say` where there are attachments. `"after": "1"` says
+that the message was sent after that one, which may still be on its way: it is waited for, but not
+for long. A listener also
 hears `{"deleted": id}`, `{"timer": seconds}` and `{"forgotten": true}`. Everything is forgotten
 when the process ends.
 """
@@ -40,6 +42,7 @@ from bots.refusals import Refusals
 
 FIRST_PAUSE = 0.1  # seconds before a message that could not be stored is handed over again
 LONGEST_PAUSE = 5.0
+PATIENCE = 1.0  # seconds that a message waits for one that was sent before it
 _KEPT_PER_PERSON = 200
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
@@ -72,6 +75,9 @@ class Loopback:
         self._gone: set[str] = set()
         self._arriving: defaultdict[str, deque[tuple[Incoming, asyncio.Future[None]]]]
         self._arriving = defaultdict(deque)
+        self._came: defaultdict[str, deque[str]]  # names of what came last
+        self._came = defaultdict(lambda: deque(maxlen=_KEPT_PER_PERSON))
+        self._early: dict[tuple[str, str], list[tuple[Incoming, asyncio.Future[None]]]] = {}
         self._carriers: dict[str, asyncio.Task[None]] = {}
         self._mailboxes: defaultdict[str, deque[Line]]
         self._mailboxes = defaultdict(lambda: deque(maxlen=_KEPT_PER_PERSON))
@@ -131,7 +137,7 @@ class Loopback:
         """Say whether the network is up and how much waits for the handler."""
         return ChannelHealth(
             connected=self._up.is_set(),
-            waiting=sum(len(queue) for queue in self._arriving.values()),
+            waiting=sum(map(len, [*self._arriving.values(), *self._early.values()])),
             refused=self._refusals.counts(),
             alarms=self._refusals.alarms(self._now()),
         )
@@ -163,13 +169,20 @@ class Loopback:
         attachments: tuple[Attachment, ...] = (),
         transport_id: str | None = None,
         identity_changed: bool = False,
+        after: str | None = None,
     ) -> asyncio.Future[None]:
-        """Say something to the hotline; the answer is done when the hotline has stored it."""
+        """Say something to the hotline; the answer is done when the hotline has stored it.
+
+        `after` names what was said before it and may come later.
+        """
         name = transport_id or f"in-{next(self._numbers)}"
         incoming = Incoming(address, name, text, attachments, self._now(), identity_changed)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._arriving[address].append((incoming, stored))
-        self._carry(address)
+        if after is None or after in self._came[address]:
+            self._arrived(address, incoming, stored)
+        else:
+            self._early.setdefault((address, after), []).append((incoming, stored))
+            asyncio.get_running_loop().call_later(PATIENCE, self._release, address, after)
         return stored
 
     def shout(self, address: str) -> None:
@@ -209,6 +222,18 @@ class Loopback:
     def _tell(self, address: str, line: Line) -> None:
         for queue in self._listeners[address]:
             queue.put_nowait(line)
+
+    def _arrived(self, address: str, incoming: Incoming, stored: asyncio.Future[None]) -> None:
+        """Put it behind what came before it, and behind it what has waited for it."""
+        self._arriving[address].append((incoming, stored))
+        self._came[address].append(incoming.transport_id)
+        self._release(address, incoming.transport_id)
+        self._carry(address)
+
+    def _release(self, address: str, after: str) -> None:
+        """End the waiting for one message: it came, or it was waited for long enough."""
+        for incoming, stored in self._early.pop((address, after), []):
+            self._arrived(address, incoming, stored)
 
     def _carry(self, address: str) -> None:
         """Have one task, and only one, hand over what this address said."""
@@ -298,10 +323,12 @@ class _Visit:
 
     async def _say(self, address: str, line: Line) -> None:
         text, name, kinds = line.get("say"), line.get("id"), line.get("attachments", [])
+        after = line.get("after")
         known = {kind.value: kind for kind in Attachment}
         if (
             not isinstance(text, str | None)
             or not isinstance(name, str | None)
+            or not isinstance(after, str | None)
             or not isinstance(kinds, list)
             or not all(kind in known for kind in kinds)
             or (text is None and not kinds)
@@ -309,7 +336,9 @@ class _Visit:
             self._write({"error": 'write "say" as a text, or "attachments" as a list of kinds'})
             return
         attachments = tuple(known[kind] for kind in kinds)
-        await self._loopback.say(address, text, attachments=attachments, transport_id=name)
+        await self._loopback.say(
+            address, text, attachments=attachments, transport_id=name, after=after
+        )
         self._write({"acknowledged": name})
 
     async def _pass_on(self, queue: asyncio.Queue[Line]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from vault import tables
+from vault.rounding import HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,37 @@ class Address:
     outer: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A channel by which the client can be answered; `until` in seconds, None: not known."""
+
+    channel: str
+    until: int | None
+
+
 _t: Final = tables.addresses.c
 _COLUMNS: Final = (_t.conversation, _t.channel, _t.slot, _t.tag, _t.outer_address)
 _OF: Final = select(*_COLUMNS).where(_t.conversation == bindparam("of")).order_by(_t.channel)
+_EVERY: Final = select(*_COLUMNS)
 _DROP: Final = delete(tables.addresses).where(
     _t.conversation == bindparam("of"), _t.channel == bindparam("over")
 )
 _INSERT: Final = insert(tables.addresses)
+_REACHES: Final = (
+    select(_t.channel, _t.until_hour)
+    .where(_t.conversation == bindparam("of"))
+    .order_by(func.coalesce(_t.until_hour, 0).desc(), _t.channel)
+)
+_UNTIL: Final = (
+    update(tables.addresses)
+    .where(_t.conversation == bindparam("of"), _t.channel == bindparam("over"))
+    .values(until_hour=bindparam("hour"))
+)
+_RESEAL: Final = (
+    update(tables.addresses)
+    .where(_t.slot == bindparam("at"), _t.tag == bindparam("named"))
+    .values(outer_address=bindparam("outer"))
+)
 
 
 def put(
@@ -48,9 +73,30 @@ def put(
     )
 
 
+def set_until(c: Connection, conversation: bytes, channel: str, until: int) -> None:
+    """Note until when (seconds) the keeper keeps an address; rounded down to the hour."""
+    c.execute(_UNTIL, {"of": conversation, "over": channel, "hour": until // HOUR})
+
+
+def reseal(c: Connection, slot: int, tag: bytes, outer: bytes) -> None:
+    """Keep the address of this very slot in another sealing."""
+    c.execute(_RESEAL, {"at": slot, "named": tag, "outer": outer})
+
+
+def reaches(c: Connection, conversation: bytes) -> list[Reach]:
+    """By which channels the client can be answered, the one last written from first."""
+    rows = c.execute(_REACHES, {"of": conversation})
+    return [Reach(one.channel, one.until_hour and one.until_hour * HOUR) for one in rows]
+
+
 def of(c: Connection, conversation: bytes) -> list[Address]:
     """The addresses of a conversation."""
     return [Address(*row) for row in c.execute(_OF, {"of": conversation})]
+
+
+def every(c: Connection) -> list[Address]:
+    """All addresses, for the courier to notice which go."""
+    return [Address(*row) for row in c.execute(_EVERY)]
 
 
 def drop(c: Connection, conversation: bytes, channel: str) -> None:

@@ -386,6 +386,12 @@ def references(c: Connection, after: bytes = b"", limit: int = 1000) -> list[Ref
     return [Reference(row.id, row.slot, row.tag) for row in rows]
 
 
+def references_of(c: Connection, ids: Collection[bytes]) -> list[Reference]:
+    """The references of those of `ids` that are in the database."""
+    found = c.execute(select(_t.id, _t.slot, _t.tag).where(_t.id.in_(ids)))
+    return [Reference(row.id, row.slot, row.tag) for row in found]
+
+
 def existing(c: Connection, ids: Collection[bytes]) -> set[bytes]:
     """Those of `ids` that are in the database."""
     return set(c.scalars(select(_t.id).where(_t.id.in_(ids))))

@@ -291,6 +291,11 @@ class CourierKeeper(PeerClient):
         (inner,) = await self._link.ask(Verb.OPEN_ADDRESS, address.packed, outer)
         return inner
 
+    async def seal_address(self, address: Reference, inner: bytes) -> bytes:
+        """The outer layer around an address's new contents."""
+        (outer,) = await self._link.ask(Verb.SEAL_ADDRESS, address.packed, inner)
+        return outer
+
     async def unwrap_outbox(self, reference: Reference, message_id: bytes, outer: bytes) -> bytes:
         """The inner outbox item."""
         (inner,) = await self._link.ask(Verb.UNWRAP_OUTBOX, reference.packed, message_id, outer)
@@ -306,10 +311,10 @@ class CourierKeeper(PeerClient):
         what, owner = await self._link.ask(Verb.START_OVER, address.packed)
         return AddressErased(number_of(what) == 1, owner)
 
-    async def client_wrote(self, address: Reference) -> int:
-        """Move both dates for a message; the conversation's new date."""
-        (due,) = await self._link.ask(Verb.COURIER_CLIENT_WROTE, address.packed)
-        return number_of(due)
+    async def client_wrote(self, address: Reference) -> tuple[int, int]:
+        """Move both dates for a message; the conversation's new one, and the address's."""
+        due, until = await self._link.ask(Verb.COURIER_CLIENT_WROTE, address.packed)
+        return number_of(due), number_of(until)
 
     async def change_due(self, address: Reference, due: int) -> int:
         """Forget the conversation at another time (seconds)."""

@@ -44,6 +44,7 @@ LIVING_SIZE: Final = FREED_SIZE + 4
 FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
 MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
+JOIN_CODE_DIGITS: Final = 10
 MAX_LIVING: Final = 1_500
 MIRROR_PART_SIZE: Final = 60_000
 
@@ -102,6 +103,7 @@ class Verb(IntEnum):
     UNWRAP_OUTBOX = 0x23
     COURIER_ERASE = 0x24
     START_OVER = 0x28
+    SEAL_ADDRESS = 0x29
     COURIER_CLIENT_WROTE = 0x25
     COURIER_CHANGE_DUE = 0x26
     COURIER_ANNOUNCE = 0x27
@@ -135,6 +137,8 @@ class Verb(IntEnum):
     STATUS = 0x51
     CLOCK_IS_RIGHT = 0x52
     ADOPT = 0x53
+    MAKE_JOIN_CODE = 0x60
+    REDEEM_JOIN_CODE = 0x61
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72
@@ -290,11 +294,18 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         ),
         Verb.FIND_ADDRESS: Rule(_COURIER, (KEY,), (REFERENCE, REFERENCE, ID, KEY, KEY, U64)),
         Verb.OPEN_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
+        Verb.SEAL_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
         Verb.UNWRAP_OUTBOX: Rule(_COURIER, (REFERENCE, ID, BLOB), (BLOB,)),
         Verb.COURIER_ERASE: Rule(_COURIER, (REFERENCE,), (U8, ID)),
         Verb.START_OVER: Rule(_COURIER, (REFERENCE,), (U8, ID)),
-        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64,)),
+        Verb.COURIER_CLIENT_WROTE: Rule(_COURIER, (REFERENCE,), (U64, U64)),
         Verb.COURIER_CHANGE_DUE: Rule(_COURIER, (REFERENCE, U64), (U64,)),
+        Verb.MAKE_JOIN_CODE: Rule(_COURIER, (REFERENCE,), (exactly(JOIN_CODE_DIGITS),)),
+        Verb.REDEEM_JOIN_CODE: Rule(
+            _COURIER,
+            (exactly(JOIN_CODE_DIGITS), KEY, U16),
+            (REFERENCE, REFERENCE, ID, KEY, KEY, U64, U64),
+        ),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),
         Verb.CARETAKER_ANNOUNCE: Rule(_CARETAKER, (KEY,), ()),
         Verb.FORGET_DUE: Rule(_CARETAKER, (U32,), (items(FREED_SIZE, MAX_FREED), U8)),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, u
 
 from triage.conversation import State
 from vault import tables
-from vault.rounding import hour_of, minute_after, minute_of
+from vault.rounding import MINUTE, hour_of, minute_after, minute_of
 
 OutboxState = Literal["waiting", "sent", "failed", "returned"]
 
@@ -52,11 +52,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What became of one reply; `reason` is a code, or None."""
+    """What became of one reply; `reason` is a code, or None.
+
+    `again`: when a reply that waits is tried again (seconds), None where it is at once or never.
+    """
 
     message: bytes
     state: OutboxState
     reason: str | None
+    again: int | None = None
 
 
 _CODE: Final = re.compile(r"[a-z_]{1,32}")
@@ -85,8 +89,18 @@ _RETRY: Final = (
     .where(*_this)
     .values(reason=bindparam("why"), tries=_t.tries + 1, retry_minute=bindparam("minute"))
 )
+_POSTPONE: Final = (
+    update(tables.outbox)
+    .where(*_this)
+    .values(reason=bindparam("why"), retry_minute=bindparam("minute"))
+)
+_HURRY: Final = (
+    update(tables.outbox)
+    .where(_t.conversation == bindparam("of"), _t.state == "waiting", _t.reason == bindparam("why"))
+    .values(reason=None, retry_minute=None)
+)
 _OF: Final = (
-    select(_t.message, _t.state, _t.reason)
+    select(_t.message, _t.state, _t.reason, _t.retry_minute)
     .where(_t.conversation == bindparam("of"))
     .order_by(_t.row)
 )
@@ -156,6 +170,21 @@ def failed(c: Connection, message: bytes, reason: str, retry_at: int | None) -> 
     return c.execute(_RETRY, values).rowcount > 0
 
 
+def postpone(c: Connection, message: bytes, reason: str, until: int) -> bool:
+    """Note that it is not tried before `until` (seconds), through no failure of sending.
+
+    False where the reply does not wait.
+    """
+    _check(reason)
+    values = {"this": message, "why": reason, "minute": minute_after(until)}
+    return c.execute(_POSTPONE, values).rowcount > 0
+
+
+def hurry(c: Connection, conversation: bytes, reason: str) -> int:
+    """Have tried at once what was postponed for `reason`; how many replies that were."""
+    return c.execute(_HURRY, {"of": conversation, "why": reason}).rowcount
+
+
 def back_to_draft(c: Connection, message: bytes, reason: str, now: int) -> bool:
     """Note that it will not be sent as it stands and that the client waits again.
 
@@ -171,7 +200,11 @@ def back_to_draft(c: Connection, message: bytes, reason: str, now: int) -> bool:
 
 def state_of(c: Connection, conversation: bytes) -> list[Standing]:
     """What became of each reply of a conversation, oldest first."""
-    return [Standing(*row) for row in c.execute(_OF, {"of": conversation})]
+    rows = c.execute(_OF, {"of": conversation})
+    return [
+        Standing(one.message, one.state, one.reason, one.retry_minute and one.retry_minute * MINUTE)
+        for one in rows
+    ]
 
 
 def _check(reason: str) -> None:

@@ -75,6 +75,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "messages": _FIRST,
             "drafts": (*_FIRST, "DELETE"),
             "outbox": _FIRST,
+            "addresses": ("SELECT (conversation, channel, until_hour)",),
             "staff": (*_FIRST, "DELETE"),
             "organisation": (*_FIRST, "DELETE"),
             "indicator_counts": (*_FIRST, "DELETE", "UPDATE (count)"),
@@ -90,7 +91,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
                 "UPDATE (state, reason, tries, retry_minute, outer_item)",
             ),
             "inbox": (*_FIRST, "DELETE"),
-            "addresses": (*_FIRST, "DELETE"),
+            "addresses": (*_FIRST, "DELETE", "UPDATE (until_hour, outer_address)"),
             "organisation": ("SELECT",),
         },
         "caretaker": {

@@ -110,7 +110,10 @@ class Slots:
         self._counts = {kind: pair.kinds.count(kind) for kind in RecordKind}
         self._free = array("I", (n for n, kind in enumerate(pair.kinds) if kind == 0))
         self._index = SlotIndex(len(pair.kinds))
+        # By conversation, the first of its addresses; by address, the next one; one more than the
+        # slot each, 0 for none.
         self._address_of = array("I", bytes(4 * len(pair.kinds)))
+        self._next_of = array("I", bytes(4 * len(pair.kinds)))
         self._truth: dict[int, bytes] = {}  # after a refused write: what stands, whatever is there
         self._unsettled: dict[int, bytes] = {}  # of these, what must be written again
         self._is_header_unsettled = False
@@ -203,10 +206,13 @@ class Slots:
         """The record that lives in this slot; None where it is free or there is no such slot."""
         return read_record(self._image(slot)) if 0 <= slot < self.records else None
 
-    def address_slot(self, conversation_slot: int) -> int | None:
-        """The slot of this conversation's address, if it has one."""
-        linked = self._address_of[conversation_slot]
-        return linked - 1 if linked else None
+    def address_slots(self, conversation_slot: int) -> list[int]:
+        """The slots of this conversation's addresses."""
+        found, linked = [], self._address_of[conversation_slot]
+        while linked:
+            found.append(linked - 1)
+            linked = self._next_of[linked - 1]
+        return found
 
     async def scan(
         self, kinds: Iterable[RecordKind], start: int = 0
@@ -403,8 +409,9 @@ class Slots:
             return self._busy[slot]
         if not 0 <= slot < self.records:
             return None
-        if self._kinds[slot] == RecordKind.CONVERSATION and self._address_of[slot]:
-            return self._busy.get(self._address_of[slot] - 1)
+        if self._kinds[slot] == RecordKind.CONVERSATION:
+            writes = map(self._busy.get, self.address_slots(slot))
+            return next(filter(None, writes), None)
         if self._kinds[slot] == RecordKind.ADDRESS:
             address = read_record(self._image(slot))
             if isinstance(address, Address):
@@ -451,14 +458,21 @@ class Slots:
     def _link(self, slot: int, image: bytes) -> None:
         if image[0] == RecordKind.ADDRESS:
             at = int.from_bytes(image[ADDRESS_SLOT_AT : ADDRESS_SLOT_AT + 4], "big")
-            if at < self.records:
+            if at < self.records and slot not in self.address_slots(at):
+                self._next_of[slot] = self._address_of[at]
                 self._address_of[at] = slot + 1
 
     def _unlink(self, slot: int, image: bytes) -> None:
         if image[0] == RecordKind.ADDRESS:
             at = int.from_bytes(image[ADDRESS_SLOT_AT : ADDRESS_SLOT_AT + 4], "big")
-            if at < self.records and self._address_of[at] == slot + 1:
-                self._address_of[at] = 0
+            linked = self.address_slots(at) if at < self.records else []
+            if slot in linked:
+                place = linked.index(slot)
+                if place:
+                    self._next_of[linked[place - 1]] = self._next_of[slot]
+                else:
+                    self._address_of[at] = self._next_of[slot]
+                self._next_of[slot] = 0
 
     def _add_keys(self, slot: int, image: bytes) -> None:
         for key, tag in _keys(image):

@@ -45,7 +45,7 @@ from vault.columns import (
 )
 from vault.operation_tables import Change, IndicatorCount, Meta, Organisation, Staff
 
-SCHEMA: Final = "0004"
+SCHEMA: Final = "0005"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -417,6 +417,15 @@ class Address(Base):
         limits="4 to 32768 bytes",
         purpose="to answer the client",
         retention="may be forgotten before the conversation, never after it",
+    )
+    until_hour: Mapped[int | None] = column(
+        "the hour in which the address is due to be forgotten, rounded down",
+        HOUR,
+        ORDER,
+        Risk.MEDIUM,
+        nullable=True,
+        purpose="to tell staff until when the client can be answered",
+        retention="goes with the address",
     )
 
 

@@ -159,6 +159,8 @@ function watchBack(page, later) {
       page.fetchWords();
       later().catch(() => undefined); // tried again when the form is sent
       byId("phrase-text").focus();
+    } else if (!page.takesNew && document.body.dataset.state === "opening") {
+      page.toStart(); // there is nothing else in that section
     }
   });
 }

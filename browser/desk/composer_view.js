@@ -2,6 +2,7 @@
 // the moment it is drawn; it is never given to another conversation.
 
 import { button, el } from "./dom.js";
+import { endsSoon } from "./reach.js";
 import { markLabel, markSign } from "./signs.js";
 import { isFromElsewhere } from "./similar.js";
 import { tooLongBy } from "./text.js";
@@ -10,6 +11,7 @@ const PROBLEMS = {
   claim_lost: "trouble.not_done",
   moved_on: "trouble.not_done",
   gone: "trouble.not_done",
+  no_way: "answer.no_way",
   busy: "trouble.budget_plain",
   unavailable: "trouble.keeper_away",
   signed_out: "signin.signed_out",
@@ -119,6 +121,8 @@ export function newComposerView({ t, now }, desk, talk, { onRead, onClaim }) {
     const newer = composer.newer();
     return (
       {
+        no_way: () => [t("answer.no_way")],
+        idle: () => [noticeOfEnd()],
         not_held: () => [t("answer.not_held"), " ", button(t("talk.claim"), onClaim)],
         lost: () => [
           t("answer.lost", { name: composer.other().name, time: t.clock(composer.other().timeMs) }),
@@ -149,6 +153,16 @@ export function newComposerView({ t, now }, desk, talk, { onRead, onClaim }) {
         held: () => [button(t("answer.undo"), undo, "undo"), el("kbd", {}, "Z")],
       }[at]?.() ?? [composer.problem() ? t(PROBLEMS[composer.problem()] ?? "trouble.not_done") : ""]
     );
+  }
+
+  /** In the last day of a messenger address: what to tell the client. */
+  function noticeOfEnd() {
+    const way = talk.way();
+    if (!endsSoon(way, now() / 1000)) {
+      return composer.problem() ? t(PROBLEMS[composer.problem()] ?? "trouble.not_done") : "";
+    }
+    const channel = t.channel(way.channel);
+    return t("answer.ends_soon", { channel, time: t.moment(way.until * 1000, now()) });
   }
 
   const checkWords = {
@@ -190,7 +204,7 @@ export function newComposerView({ t, now }, desk, talk, { onRead, onClaim }) {
     if (text.value !== composer.text()) {
       text.value = composer.text(); // sent, or a draft that came back
     }
-    text.readOnly = composer.isBusy();
+    text.readOnly = composer.isBusy() || at === "no_way";
     const name = talk.name;
     title.replaceChildren(
       ...t.parts(name ? "answer.title" : "answer.title_no_name", {
@@ -206,6 +220,7 @@ export function newComposerView({ t, now }, desk, talk, { onRead, onClaim }) {
       composer.newer()?.number,
       composer.other()?.name,
       over,
+      talk.way()?.until,
     ].join();
     if (wanted !== drawn) {
       drawn = wanted;

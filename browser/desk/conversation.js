@@ -143,9 +143,9 @@ export function newConversation(
     holds(isThis && envelope.text === text && sealed.conversation === key, WrongConversation);
   }
 
-  function outboxItem(messageId, text) {
+  function outboxItem(messageId, text, channel) {
     const epoch = epochNow();
-    const item = { conversationId: id, messageId, epoch, channel: row.channel, text };
+    const item = { conversationId: id, messageId, epoch, channel, text };
     const { founding } = member.roster;
     return sealOutboxItem(founding.courierBoxKey, item, member.team.get(epoch).sign);
   }
@@ -160,14 +160,15 @@ export function newConversation(
     /**
      * A reply, signed and sealed now. The same text of which it is not known that it arrived is
      * the same reply.
-     * @param {string} text @returns {object} for askReply
+     * @param {string} text @param {string} [channel] by which it goes: the one last written from
+     * @returns {object} for askReply
      */
-    reply(text) {
+    reply(text, channel = row.channel) {
       if (pending?.text !== text) {
         const sealed = write(TEAM_TO_CLIENT, FORMAT_MESSAGE, MESSAGE, messages.public, text);
-        const forCourier = row.channel === "web" ? null : outboxItem(sealed.messageId, text);
+        const forCourier = row.channel === "web" ? null : outboxItem(sealed.messageId, text, channel);
         const { reference } = row;
-        pending = { text, conversation: key, reference, ...sealed, outboxItem: forCourier };
+        pending = { text, channel, conversation: key, reference, ...sealed, outboxItem: forCourier };
       }
       check(pending, text);
       return pending;

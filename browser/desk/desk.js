@@ -9,6 +9,7 @@ import { newDrafts } from "./drafts.js";
 import { keyOf } from "./judgements.js";
 import { askClose } from "./keeper.js";
 import { isWordOf } from "./mark.js";
+import { isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
@@ -21,6 +22,7 @@ import { forgetMember } from "./sign_in.js";
  * @property {object} composer of newComposer
  * @property {number} due seconds @property {string} name the client chose; "" where none
  * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
+ * @property {() => import("./reach.js").Reach | null | undefined} way as `wayTo` says
  * @property {string | null} noteText what stands in the field for notes
  */
 
@@ -57,6 +59,13 @@ export function newDesk(session, member, told) {
     } else if (talk.composer.other()?.id !== holder) {
       talk.composer.heldBy({ id: holder, name: rows.nameOf(holder), timeMs: now() });
     }
+  }
+
+  /** By which messenger the client is reached now; the composer closes with the last way. */
+  function tellReach(talk, reaches) {
+    const { row } = talk.conversation;
+    talk.way = () => wayTo(row, reaches, talk.due);
+    talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
   /**
@@ -101,6 +110,7 @@ export function newDesk(session, member, told) {
     talks.set(id, talk);
     talk.name = conversation.thread.clientName();
     answer.outbox.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    tellReach(talk, answer.reaches);
     talk.composer.restore(draft);
     talk.isDraftBack = Boolean(draft);
     drafts.know(id, draft);
@@ -126,6 +136,7 @@ export function newDesk(session, member, told) {
     }
     talk.name = thread.clientName();
     answer.outbox?.forEach(({ message, ...standing }) => talk.outbox.set(message, standing));
+    tellReach(talk, answer.reaches);
     if (talk.conversation.hasArrived() && !talk.composer.isBusy()) {
       arrived(id, talk);
     }
@@ -179,7 +190,8 @@ export function newDesk(session, member, told) {
     const talk = talks.get(id);
     told.changed(id);
     try {
-      const stored = await sendReply(api, member, taken, pause);
+      const way = { ...taken, channel: talk.way()?.channel };
+      const stored = await sendReply(api, member, way, pause);
       talk.due = stored.due;
       arrived(id, talk);
       rows.patch(id, { waiting_since: null, due: stored.due });

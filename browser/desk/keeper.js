@@ -111,6 +111,7 @@ export function readOpened(proof, answer) {
  * @param {string} sealed.conversation @param {string} sealed.reference
  * @param {Uint8Array} sealed.messageId @param {Uint8Array} sealed.envelope
  * @param {Uint8Array | null} sealed.outboxItem for a messenger
+ * @param {string} sealed.channel which messenger
  * @param {number} seen @param {boolean} anyway
  * @returns {Promise<{number: number, due: number}>}
  */
@@ -129,6 +130,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
     message: toBase64Url(sealed.messageId),
     envelope: toBase64Url(sealed.envelope),
     outbox_request: outbox.length ? toBase64Url(outbox) : null,
+    channel: outbox.length ? sealed.channel : null,
     seen,
     anyway,
     ...proof.fields,

@@ -2,6 +2,7 @@
 // not be opened.
 
 import { answersView } from "./answers_view.js";
+import { eventsOf } from "./channel_events.js";
 import { el } from "./dom.js";
 import { piecesOf } from "./spans.js";
 
@@ -20,6 +21,18 @@ const REASONS = {
   not_encrypted: "state.failed_plain",
   too_long: "state.failed_long",
   refused: "state.failed_refused",
+};
+// What a counsellor can do about it; where nothing stands, the text can be copied and sent again.
+const REMEDIES = {
+  uncertain: "remedy.uncertain",
+  not_verified: "remedy.tell",
+  no_address: "remedy.write_again",
+  no_channel: "remedy.tell",
+  forgotten: "remedy.write_again",
+  gone: "remedy.write_again",
+  identity_changed: "remedy.identity",
+  not_encrypted: "remedy.write_again",
+  too_long: "remedy.shorter",
 };
 
 /**
@@ -41,6 +54,10 @@ export function numberedFindings(thread) {
   return numbered;
 }
 
+const WAITS = { safe_hours: "state.safe_hours" };
+
+const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : outbox.reason);
+
 /** @param {object} session @param {object} desk @param {object} given @returns a maker of lines */
 export function newLineView({ t, now }, desk, { onCopy }) {
   /** What became of one's answer. */
@@ -49,11 +66,15 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       return t("state.delivered");
     }
     const outbox = talk.outbox.get(line.id);
+    if (outbox?.state === "waiting" && outbox.again) {
+      const time = t.moment(outbox.again * 1000, now());
+      const why = WAITS[outbox.reason] ?? "state.again";
+      return t(why, { time });
+    }
     if (!outbox || outbox.state in OUTBOX) {
       return t(OUTBOX[outbox?.state] ?? "state.pending");
     }
-    const reason = outbox.state === "returned" ? "earlier_epoch" : outbox.reason;
-    return t("state.failed", { reason: t(REASONS[reason] ?? "state.failed_refused") });
+    return t("state.failed", { reason: t(REASONS[reasonOf(outbox)] ?? "state.failed_refused") });
   }
 
   function meta(talk, line) {
@@ -85,13 +106,20 @@ export function newLineView({ t, now }, desk, { onCopy }) {
     );
   }
 
+  const inWords = (values) =>
+    values.channel ? { ...values, channel: t.channel(values.channel) } : values;
+
   function failedActions(talk, line) {
     const outbox = talk.outbox.get(line.id);
     const isFailed = outbox && !(outbox.state in OUTBOX);
-    return (
-      isFailed &&
-      el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft"))
-    );
+    if (!isFailed) {
+      return [];
+    }
+    const remedy = REMEDIES[reasonOf(outbox)];
+    return [
+      remedy && el("p", { class: "warning" }, t(remedy)),
+      el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft")),
+    ];
   }
 
   function message(talk, line, numbered) {
@@ -100,6 +128,7 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       : t(line.ours ? "verify.team_unverified" : "verify.unverified");
     // What the team did not sign is never shown as the team's words.
     const isShown = line.verified || !line.ours;
+    const events = eventsOf(line);
     return el(
       "li",
       {
@@ -109,9 +138,13 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       el("p", { class: "meta" }, meta(talk, line)),
       line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
       warning && el("p", { class: "warning" }, warning),
-      isShown && !line.isAnswers && el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
+      ...events.map(({ id, values }) => el("p", { class: "warning" }, t(id, inWords(values)))),
+      isShown &&
+        !line.isAnswers &&
+        events.length === 0 &&
+        el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
       line.isAnswers && answersView(line, t),
-      line.ours && failedActions(talk, line),
+      ...(line.ours ? failedActions(talk, line) : []),
     );
   }
 

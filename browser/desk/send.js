@@ -8,18 +8,19 @@ import { askReply } from "./keeper.js";
 
 const AGAIN_AFTER_MS = 1_500;
 /** The server refused before storing: nobody has the reply, its number is free again. */
-const NOT_STORED = ["claim_lost", "moved_on", "gone", "refused", "forbidden", "malformed", "busy"];
+const NOT_STORED = ["claim_lost", "moved_on", "gone", "no_way", "refused", "forbidden", "malformed", "busy"];
 
 /**
  * @param {object} api @param {import("./keeper.js").Member} member
- * @param {{conversation: object, text: string, anyway: boolean}} taken by a composer
+ * @param {{conversation: object, text: string, anyway: boolean, channel?: string}} taken by a
+ *   composer; `channel` is the messenger by which it goes
  * @param {(ms: number) => Promise<void>} pause
  * @returns {Promise<{number: number, due: number}>}
  * @throws {Refusal} it was not stored; {NoAnswer} nobody knows
  */
 export async function sendReply(api, member, taken, pause) {
-  const { conversation, text, anyway } = taken;
-  const sealed = conversation.reply(text);
+  const { conversation, text, anyway, channel } = taken;
+  const sealed = conversation.reply(text, channel);
   const seen = conversation.thread.last();
   for (let attempt = 1; ; attempt += 1) {
     try {

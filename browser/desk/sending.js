@@ -8,7 +8,8 @@
 // 3.  For 700 ms after it was shown, pressing does nothing: the reflex after a switch is dead.
 // 4.  A newer message of the client, a lost claim, and the check of the mark stand in the way of
 //     pressing, each until it is answered.
-// 5.  While the answer is held or on its way its text cannot change.
+// 5.  Nothing can be written that would reach nobody: that is said before, not after sending.
+// 6.  While the answer is held or on its way its text cannot change.
 //
 // Times are milliseconds and handed in.
 
@@ -20,7 +21,7 @@ export const AWAY_MS = 10 * 60_000;
 
 /** @typedef {"similar" | "return" | "pasted"} Check why the word of the mark is asked for */
 /**
- * @typedef {"not_held" | "lost" | "sending" | "held" | "moved_on" | "check" | "settling" | "idle" |
+ * @typedef {"not_held" | "lost" | "no_way" | "sending" | "held" | "moved_on" | "check" | "settling" | "idle" |
  *   "ready"} Standing
  */
 
@@ -36,6 +37,8 @@ export function newComposer({ conversation, isWord, isSimilar }) {
   let hiddenAt = null;
   let isAway = false;
   let holder = "nobody";
+  /** @type {(now: number) => boolean} whether what is sent would reach the client */
+  let isReached = () => true;
   let other = null;
   let newer = null;
   let anyway = false;
@@ -69,6 +72,9 @@ export function newComposer({ conversation, isWord, isSimilar }) {
     }
     if (!isOwn()) {
       return other && !isEmpty(text) ? "lost" : "not_held";
+    }
+    if (!isReached(now)) {
+      return "no_way";
     }
     if (isEmpty(text)) {
       return "idle";
@@ -166,6 +172,11 @@ export function newComposer({ conversation, isWord, isSimilar }) {
     read() {
       newer = null;
       anyway = false;
+    },
+
+    /** @param {(now: number) => boolean} is asked at every look, with milliseconds */
+    reachedWhile(is) {
+      isReached = is;
     },
 
     /** @param {"own" | "nobody" | {name: string, timeMs: number}} who holds it */

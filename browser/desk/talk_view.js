@@ -3,6 +3,7 @@
 
 import { button, el } from "./dom.js";
 import { newComposerView } from "./composer_view.js";
+import { isOpen } from "./reach.js";
 import { newLineView, numberedFindings } from "./line_view.js";
 import { markSign, urgencySign } from "./signs.js";
 
@@ -13,7 +14,7 @@ const RECENT = 30;
  * @param {object} given what its buttons do: onClaim, onRelease, onHandOver, onClose, onBack, onSide
  */
 export function newTalkView(session, desk, talk, given) {
-  const { t, rows } = session;
+  const { t, rows, now } = session;
   const { conversation, composer } = talk;
   const { key, mark, thread } = conversation;
   let shown = "";
@@ -94,8 +95,11 @@ export function newTalkView(session, desk, talk, given) {
         t.channel(row.channel),
         t("talk.writes_language", { language: t.language(row.language) }),
         t(erased, { date: t.day(talk.due * 1000) }),
+        wayNow(),
         held,
-      ].join(" · "),
+      ]
+        .filter(Boolean)
+        .join(" · "),
     );
     claim.hidden = holder !== null;
     release.hidden = !isOwn;
@@ -108,9 +112,24 @@ export function newTalkView(session, desk, talk, given) {
     );
   }
 
+  /** Until when an answer arrives; nothing where the client reads it on the page. */
+  function wayNow() {
+    const way = talk.way();
+    if (way === undefined) {
+      return "";
+    }
+    return isOpen(way, now() / 1000)
+      ? t("talk.reached_until", {
+          channel: t.channel(way.channel),
+          time: t.moment(way.until * 1000, now()),
+        })
+      : t("talk.not_reached");
+  }
+
   function drawLines() {
     const numbered = numberedFindings(thread);
-    const outbox = [...talk.outbox.values()].map(({ state }) => state).join();
+    const standing = ({ state, reason, again }) => `${state} ${reason} ${again}`;
+    const outbox = [...talk.outbox.values()].map(standing).join();
     const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all].join();
     if (wanted === shown) {
       return;

@@ -36,6 +36,7 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @property {string} text @property {string} name @property {number} timeMs
  * @property {boolean} isAnswers to optional questions; `language` is the one they were asked in
  * @property {Map<string, string> | null} answers null: none, or not readable
+ * @property {boolean} fromCourier a messenger's message, sealed by the courier
  * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
  */
@@ -100,6 +101,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     isAnswers: false,
     answers: null,
     language: "",
+    fromCourier: false,
     replaced: false,
     first: 0,
     last: 0,
@@ -135,6 +137,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
       isAnswers,
+      fromCourier: envelope.origin === FROM_COURIER,
       answers: isAnswers ? readAnswers(envelope.text) : null,
       language: isAnswers ? envelope.name : "",
     };

@@ -72,10 +72,5 @@ class Work:
 
 
 def _delete_freed(c: Connection, freed: Sequence[Reference]) -> Deleted:
-    rows = [(one, conversations.get(c, one.id)) for one in freed]
-    same = [
-        one.id
-        for one, row in rows
-        if row is not None and (row.slot, row.tag) == (one.slot, one.tag)
-    ]
-    return sweep.delete_forgotten(c, same)
+    there = {one.id: one for one in conversations.references_of(c, [each.id for each in freed])}
+    return sweep.delete_forgotten(c, [one.id for one in freed if there.get(one.id) == one])

@@ -33,6 +33,7 @@ from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
+from intake_server.courier.leaving import Leaving
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.promised import Promised
@@ -52,6 +53,7 @@ from intake_server.settings import Settings
 from triage.retention import Policy, Rule
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
+from vault.keeper_joins import JoinKeeper
 from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
 from vault.private_files import mode_in
 
@@ -148,13 +150,9 @@ async def serving(
             await stack.enter_async_context(beside(screening.run()))
 
         answers = _answers(settings)
-        own_file, policy = has_own_policy(settings), retention_policy(settings)
-        view = OrganisationView(settings, policy, keeper, own_file=own_file)
-        promised = Promised(view, roster, work.database)
-        # An admin may choose the longest at any time; nobody's address may be dropped before.
-        longest = policy if own_file else Policy((Rule("longest", PRESETS["counselling"]),))
+        promised = _promised(settings, keeper, roster, work.database)
         lent = lent_to(os.environ, os.getpid())
-        making = Making(settings, longest, keys, clock, log, answers.nobody_read, lent)
+        making = Making(settings, _longest(settings), keys, clock, log, answers.nobody_read, lent)
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
@@ -163,9 +161,21 @@ async def serving(
         offer = "" if guided is None else guided.words["offer"]
         speech = Speech(answers, settings.channels.vanish_days, log, offer)
         inbound = Inbound(
-            keeper, roster, work, keys, promised, screening, speech, clock, log, guided
+            keeper,
+            JoinKeeper(link),
+            roster,
+            work,
+            keys,
+            promised,
+            screening,
+            speech,
+            clock,
+            log,
+            guided,
+            settings.page.time_zone,
         )
-        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log)
+        zone = zoneinfo.ZoneInfo(settings.page.time_zone)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
         for one in joining:
@@ -177,7 +187,7 @@ async def serving(
             courier.alarms,
             work.unclaimed_since,
             settings.page.hours,
-            zoneinfo.ZoneInfo(settings.page.time_zone),
+            zone,
             clock,
             log,
         )
@@ -186,7 +196,13 @@ async def serving(
         stack.push_async_callback(outbound.stop)
         announcing = _announcing(courier, keeper, keys)
         await stack.enter_async_context(
-            beside(outbound.run(), announcing, duty.run(), canaries.run())
+            beside(
+                outbound.run(),
+                announcing,
+                duty.run(),
+                canaries.run(),
+                Leaving(keeper, work, keys, channels, log).run(),
+            )
         )
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
@@ -198,6 +214,23 @@ async def serving(
         )
         stack.callback(told.close)
         yield courier
+
+
+def _promised(
+    settings: Settings, keeper: CourierKeeper, roster: RosterView, database: Database
+) -> Promised:
+    own_file, policy = has_own_policy(settings), retention_policy(settings)
+    return Promised(OrganisationView(settings, policy, keeper, own_file=own_file), roster, database)
+
+
+def _longest(settings: Settings) -> Policy:
+    """What a channel may have to remember an address for.
+
+    An admin may choose the longest preset at any time; nobody's address may be dropped before.
+    """
+    if has_own_policy(settings):
+        return retention_policy(settings)
+    return Policy((Rule("longest", PRESETS["counselling"]),))
 
 
 def _guided(settings: Settings, clock: Clock) -> Guided | None:

@@ -27,14 +27,24 @@ class Answers:
     `acknowledgement` answers the first message; `{days}` in it becomes the days that it is kept.
     `text_only` answers what cannot be opened, `erase_number` the wish to erase everything (with
     the number that must be repeated as `{number}`), `erased` confirms it in one neutral word.
-    `nobody_read` answers what came unencrypted or to a group. `enrolled`, `duty_ping`,
-    `duty_gap` and `duty_alarm` go to staff alone (`intake_server.courier.duty`).
+    `hours_set` (with `{hours}` and `{zone}`), `hours_off` and `hours_how` answer the wish that
+    messages come at certain hours only. `join_code` (with the code as `{code}`), `joined`,
+    `join_wrong` and `join_known` answer who joins another chat. `nobody_read` answers what came
+    unencrypted or to a group. `enrolled`, `duty_ping`, `duty_gap` and `duty_alarm` go to staff
+    alone (`intake_server.courier.duty`).
     """
 
     acknowledgement: str
     text_only: str
     erase_number: str
     erased: str
+    hours_set: str
+    hours_off: str
+    hours_how: str
+    join_code: str
+    joined: str
+    join_wrong: str
+    join_known: str
     nobody_read: str
     enrolled: str
     duty_ping: str

@@ -13,7 +13,10 @@ Theory of operation
 6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
 7.  A client erases everything by a command and a number (`intake_server.courier.commands`): the
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
-8.  Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
+8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
+    only where it has none of its own.
+9.  Whoever has written before chooses when answers may come (`courier.hours`).
+10. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
     no messages; what the client passes on at the end is one. Any other message ends them.
 """
 
@@ -28,8 +31,10 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
+from intake_server.courier.codes import AskCode, Join, read_request, sign_of
 from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
+from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
 from intake_server.courier.parts import readable, split, texts_of
 from intake_server.courier.promised import Promised
@@ -40,6 +45,7 @@ from intake_server.roster_view import RosterView
 from triage.guided import answers_text
 from triage.retention import promise_for
 from vault.addresses import Address as SealedAddress
+from vault.addresses import Reach
 from vault.conversations import NewConversation
 from vault.envelope import (
     MAX_NUMBER,
@@ -53,9 +59,11 @@ from vault.envelope import (
 )
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import CourierKeeper
-from vault.keeper_protocol import Reference, Refused
+from vault.keeper_joins import JoinKeeper
+from vault.keeper_protocol import Busy, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
+from vault.rounding import HOUR
 from vault.sealing import ID_SIZE, Kind, random_bytes
 from vault.wraps import (
     Address,
@@ -79,6 +87,7 @@ class Inbound:
     """The handler of all channels."""
 
     keeper: CourierKeeper
+    joins: JoinKeeper
     roster: RosterView
     work: Work
     keys: OwnKeys
@@ -88,6 +97,7 @@ class Inbound:
     clock: Clock
     log: FilteringBoundLogger
     guided: Guided | None = None
+    zone: str = "UTC"  # in which clients choose hours
     commands: Commands = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
@@ -131,6 +141,12 @@ class Inbound:
         command = self.commands.read(tag, incoming.text or "")
         if command is not None:
             await self._obey(command, channel, incoming, tag)
+            return
+        request = read_request(incoming.text or "")
+        if request is not None and await self._joins(channel, incoming, tag, request):
+            return
+        wish = read_wish(incoming.text or "")
+        if wish is not None and await self._choose_hours(channel, incoming, tag, wish):
             return
         if await self._asked(channel, incoming, tag, transport):
             return
@@ -209,16 +225,18 @@ class Inbound:
             made.outer_address,
         )
         arrived = self._sealed(message, conversation_id, keys.messages.public)
-        await self.work.store_first(new, at, arrived)
+        until = self.clock.unix() + promise.address_hours * HOUR
+        await self.work.store_first(new, at, until, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
         self.speech.welcome(
             channel, message.incoming.address, promise, text_only=_is_unreadable(message.incoming)
         )
 
     async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
-        due = await self.keeper.client_wrote(found.address)
+        due, until = await self.keeper.client_wrote(found.address)
         arrived = self._sealed(message, found.conversation_id, found.cpk)
-        await self.work.store_further(found.conversation_id, due, arrived)
+        reach = Reach(channel.name, until)
+        await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
         if _is_unreadable(message.incoming):
             self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)
@@ -297,6 +315,87 @@ class Inbound:
             if self.guided is not None:
                 self.guided.forget(tag)
             self.speech.part(channel, incoming.address)
+
+    async def _choose_hours(
+        self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
+    ) -> bool:
+        """Keep when answers may come; False where nobody knows this address yet."""
+        found = await self._found(tag)
+        row = None if found is None else await self._row(found)
+        if found is None or row is None:
+            return False
+        answers = self.speech.answers
+        if wish.is_question:
+            self.speech.say(channel, incoming.address, answers.hours_how)
+            return True
+        place = Address(found.conversation_id, channel.name, incoming.address, wish.kept)
+        inner = seal_address(self.keys.box.public, place)
+        outer = await self.keeper.seal_address(found.address, inner)
+        transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
+        told = _Message(incoming, tag, transport, [wish.sign])
+        arrived = self._sealed(told, found.conversation_id, found.cpk)
+        await self.work.hours_changed(found.conversation_id, replace(row, outer=outer), arrived)
+        self._writers.of(found.conversation_id).written += len(arrived.sealed)
+        said = answers.hours_off if wish.hours is None else answers.hours_set
+        said = said.replace("{hours}", wish.kept).replace("{zone}", self.zone)
+        self.speech.say(channel, incoming.address, said)
+        return True
+
+    async def _row(self, found: FoundAddress) -> SealedAddress | None:
+        return await self.work.address_at(found.conversation_id, found.address)
+
+    # --- joining another chat -------------------------------------------------------------
+
+    async def _joins(
+        self, channel: Channel, incoming: Incoming, tag: bytes, request: AskCode | Join
+    ) -> bool:
+        """Do what is asked about joining; False where it is a message after all."""
+        found, answers = await self._found(tag), self.speech.answers
+        if isinstance(request, AskCode):
+            if found is None:
+                return False
+            code = await self.joins.make_code(found.address)
+            said = answers.join_code.replace("{code}", code)
+        elif found is not None and await self._row(found) is not None:
+            said = answers.join_known
+        elif found is None and not request.code:
+            return False
+        else:
+            said = await self._join(channel, incoming, tag, request, found)
+        self.speech.say(channel, incoming.address, said)
+        return True
+
+    async def _join(
+        self,
+        channel: Channel,
+        incoming: Incoming,
+        tag: bytes,
+        request: Join,
+        found: FoundAddress | None,
+    ) -> str:
+        """Join this chat to the conversation of a code, or end what a crash left half joined.
+
+        What to say about it.
+        """
+        promise = promise_for(await self.promised.policy(), channel.name)
+        if found is None:
+            try:
+                found = (await self.joins.redeem(request.code, tag, promise.address_hours)).found
+            except (Refused, Busy):
+                return self.speech.answers.join_wrong
+        place = Address(found.conversation_id, channel.name, incoming.address, "")
+        inner = seal_address(self.keys.box.public, place)
+        outer = await self.keeper.seal_address(found.address, inner)
+        at = found.address
+        sealed = SealedAddress(found.conversation_id, channel.name, at.slot, at.tag, outer)
+        transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
+        told = _Message(incoming, tag, transport, [sign_of(channel.name)])
+        arrived = self._sealed(told, found.conversation_id, found.cpk)
+        until = self.clock.unix() + promise.address_hours * HOUR
+        await self.work.joined(sealed, until, arrived)
+        self._writers.of(found.conversation_id).written += len(arrived.sealed)
+        self.speech.set_timer(channel, incoming.address, promise)
+        return self.speech.answers.joined
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:
         with contextlib.suppress(Refused):

@@ -12,7 +12,10 @@ Theory of operation
     (`Channel.sends_once`), and elsewhere a person decides.
 4.  It goes to the address of that conversation, opened by the keeper, and to no other.
 5.  Replies of one conversation go one after the other, in the order of their writing.
-6.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
+6.  Outside the client's safe hours nothing is sent, whoever wrote it and however urgent it is: it
+    waits, and its row says until when. The hours stand beside the address, under its seal, so that
+    no row can change them.
+7.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
     lives. Why a reply waits or failed stands in its row for the desk to show.
 """
 
@@ -22,6 +25,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from enum import StrEnum, unique
 from typing import Final
 
@@ -31,8 +35,9 @@ from bots.channel import Channel, ChannelRefused, ChannelUnavailable
 from intake_server.clock import Clock
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.sent import SendState, SentFile
-from intake_server.courier.work import Work
+from intake_server.courier.work import SAFE_HOURS, Work
 from intake_server.roster_view import RosterView
+from triage.safe_hours import opens_at, read_hours
 from vault.engine import DatabaseFailed
 from vault.keeper_client import CourierKeeper
 from vault.keeper_protocol import Reference, Refused
@@ -40,6 +45,7 @@ from vault.outbox import Waiting
 from vault.roster import Roster
 from vault.sealing import CannotOpen
 from vault.wraps import (
+    Address,
     OpenedOutboxItem,
     is_outbox_item_verified,
     open_address,
@@ -66,6 +72,7 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     NO_CHANNEL = "no_channel"
     FORGOTTEN = "forgotten"
+    SAFE_HOURS = SAFE_HOURS  # waits until the client's next safe hour
 
 
 class NotSent(Exception):
@@ -88,6 +95,7 @@ class Outbound:
     sent: SentFile
     clock: Clock
     log: FilteringBoundLogger
+    zone: tzinfo  # of safe hours
     forged: int = 0  # replies that nobody of the team had signed
     queue: Counter[str] = field(default_factory=Counter)  # what waits, by channel
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last took something
@@ -174,7 +182,11 @@ class Outbound:
         except NotSent as not_sent:
             await self._give_up(item, not_sent.reason)
             return
-        await self._hand_over(item, channel, address, text)
+        until = opening_of(address, self.clock.unix(), self.zone)
+        if until is not None:
+            await self.work.postponed(item, Reason.SAFE_HOURS, until)
+            return
+        await self._hand_over(item, channel, address.address, text)
 
     async def _give_up(self, item: Waiting, reason: Reason) -> None:
         if reason is Reason.EARLIER_EPOCH:
@@ -212,7 +224,7 @@ class Outbound:
             return Reason.FORGOTTEN
         return Reason.NOT_VERIFIED
 
-    async def _address(self, item: Waiting) -> str:
+    async def _address(self, item: Waiting) -> Address:
         """Where the conversation's client is reached; raises `NotSent`."""
         row = await self.work.address_of(item)
         if row is None:
@@ -224,9 +236,9 @@ class Outbound:
             raise NotSent(Reason.NO_ADDRESS) from None
         if address.channel != item.channel:
             raise NotSent(Reason.NO_ADDRESS)
-        return address.address
+        return address
 
-    # --- rules 3 and 6 --------------------------------------------------------------------
+    # --- rules 3 and 7 --------------------------------------------------------------------
 
     async def _hand_over(self, item: Waiting, channel: Channel, address: str, text: str) -> None:
         await self._pace(item.conversation)
@@ -267,6 +279,12 @@ def _is_signed(opened: OpenedOutboxItem, roster: Roster) -> bool:
     """Whether the team signed it, under the epoch it names."""
     epoch = roster.epoch_numbered(opened.item.epoch)
     return epoch is not None and is_outbox_item_verified(opened, epoch.sign_key)
+
+
+def opening_of(address: Address, now: int, zone: tzinfo) -> int | None:
+    """When messages may come to this address again (seconds); None where they may come now."""
+    hours = read_hours(address.safe_hours)
+    return None if hours is None else opens_at(hours, now, zone)
 
 
 def pause_after(tries: int, wanted: float | None) -> float:

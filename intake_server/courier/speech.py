@@ -53,6 +53,11 @@ class Speech:
         if text:
             self._begin(self._say(channel, address, text))
 
+    def set_timer(self, channel: Channel, address: str, promise: Promise) -> None:
+        """Have a chat's messages vanish by themselves, as a first message's answer does."""
+        seconds = timer_seconds(promise, self.vanish_days)
+        self._begin(self._tried(channel, lambda: channel.set_timer(address, seconds)))
+
     def part(self, channel: Channel, address: str) -> None:
         """Confirm that all is erased; then the channel forgets the address too."""
         self._begin(self._part(channel, address))

@@ -9,7 +9,7 @@ from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from triage.conversation import State
 from vault import addresses, changes, conversations, inbox, messages, outbox
-from vault.addresses import Address
+from vault.addresses import Address, Reach
 from vault.conversations import NewConversation, UrgencyBy
 from vault.engine import Connection, Database
 from vault.envelope import finding_id
@@ -18,6 +18,7 @@ from vault.messages import CLIENT_TO_TEAM, MESSAGE, NewMessage, UnknownConversat
 from vault.outbox import Waiting
 
 NOT_SCREENED_URGENCY = 1
+SAFE_HOURS = "safe_hours"  # why a reply waits: the client said when messages may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,23 @@ class Work:
         row = await self.database.read(lambda c: conversations.get(c, conversation_id))
         return row is not None and (row.slot, row.tag) == (reference.slot, reference.tag)
 
-    async def store_first(self, new: NewConversation, address: Address, arrived: Arrived) -> None:
-        """Store a conversation with its address and first message; again changes nothing."""
-        await self.database.write(lambda c: _store_first(c, new, address, arrived))
+    async def store_first(
+        self, new: NewConversation, address: Address, until: int, arrived: Arrived
+    ) -> None:
+        """Store a conversation with its address and first message; again changes nothing.
 
-    async def store_further(self, conversation_id: bytes, due: int, arrived: Arrived) -> None:
-        """Store a further message; raises UnknownConversation."""
+        `until` (seconds): how long the keeper keeps the address.
+        """
+        await self.database.write(lambda c: _store_first(c, new, address, until, arrived))
+
+    async def store_further(
+        self, conversation_id: bytes, due: int, at: Reach, arrived: Arrived
+    ) -> None:
+        """Store a further message, which came over the channel `at`; raises UnknownConversation."""
         now = self.clock.unix()
-        await self.database.write(lambda c: _store_further(c, conversation_id, due, now, arrived))
+        await self.database.write(
+            lambda c: _store_further(c, conversation_id, due, at, now, arrived)
+        )
 
     async def store_finding(
         self, conversation_id: bytes, message_id: bytes, result: Screened
@@ -87,6 +97,32 @@ class Work:
     async def address_dropped(self, conversation_id: bytes, channel: str) -> None:
         """Delete an address that the keeper has just forgotten."""
         await self.database.write(lambda c: addresses.drop(c, conversation_id, channel))
+
+    async def address_at(self, conversation_id: bytes, reference: Reference) -> Address | None:
+        """The sealed address of this very slot."""
+        known = await self.database.read(lambda c: addresses.of(c, conversation_id))
+        return next((one for one in known if Reference(one.slot, one.tag) == reference), None)
+
+    async def hours_changed(
+        self, conversation_id: bytes, address: Address, arrived: Arrived
+    ) -> None:
+        """Keep an address with other safe hours and tell the team; raises UnknownConversation."""
+        now = self.clock.unix()
+        await self.database.write(
+            lambda c: _hours_changed(c, conversation_id, address, arrived, now)
+        )
+
+    async def joined(self, address: Address, until: int, arrived: Arrived) -> None:
+        """Keep a further address of a conversation, and tell the team; raises UnknownConversation.
+
+        `until` (seconds): how long the keeper keeps it.
+        """
+        now = self.clock.unix()
+        await self.database.write(lambda c: _joined(c, address, until, arrived, now))
+
+    async def addresses(self) -> list[Address]:
+        """Every sealed address."""
+        return await self.database.read(addresses.every)
 
     # --- outbox ---------------------------------------------------------------------------
 
@@ -118,28 +154,37 @@ class Work:
         """Note why a reply was not sent, and when it is tried again (None: never)."""
         await self.database.write(lambda c: _failed(c, item, reason, retry_at))
 
+    async def postponed(self, item: Waiting, reason: str, until: int) -> None:
+        """Note that a reply is not tried before `until` (seconds)."""
+        await self.database.write(lambda c: _postponed(c, item, reason, until))
+
     async def returned(self, item: Waiting, reason: str) -> None:
         """Give a reply back to the desk as a draft."""
         now = self.clock.unix()
         await self.database.write(lambda c: _returned(c, item, reason, now))
 
 
-def _store_first(c: Connection, new: NewConversation, address: Address, arrived: Arrived) -> None:
+def _store_first(
+    c: Connection, new: NewConversation, address: Address, until: int, arrived: Arrived
+) -> None:
     if inbox.seen(c, arrived.transport):
         return
     conversations.create(c, new)
     addresses.put(c, new.id, address.channel, address.slot, address.tag, address.outer)
+    addresses.set_until(c, new.id, address.channel, until)
     _store_messages(c, new.id, arrived, new.now)
     changes.note(c, new.id, "new")
 
 
 def _store_further(
-    c: Connection, conversation_id: bytes, due: int, now: int, arrived: Arrived
+    c: Connection, conversation_id: bytes, due: int, at: Reach, now: int, arrived: Arrived
 ) -> None:
     if inbox.seen(c, arrived.transport):
         return
     if not conversations.client_wrote(c, conversation_id, now=now, danger=False, due=due):
         raise UnknownConversation
+    if at.until is not None:
+        addresses.set_until(c, conversation_id, at.channel, at.until)
     _store_messages(c, conversation_id, arrived, now)
     changes.note(c, conversation_id, "message")
 
@@ -194,6 +239,40 @@ def _sent(c: Connection, item: Waiting) -> None:
 def _failed(c: Connection, item: Waiting, reason: str, retry_at: int | None) -> None:
     if outbox.failed(c, item.message, reason, retry_at):
         changes.note(c, item.conversation, "outbox")
+
+
+def _postponed(c: Connection, item: Waiting, reason: str, until: int) -> None:
+    if outbox.postpone(c, item.message, reason, until):
+        changes.note(c, item.conversation, "outbox")
+
+
+def _joined(c: Connection, address: Address, until: int, arrived: Arrived, now: int) -> None:
+    of = address.conversation
+    addresses.put(c, of, address.channel, address.slot, address.tag, address.outer)
+    addresses.set_until(c, of, address.channel, until)
+    _tell(c, of, arrived, now)
+    changes.note(c, of, "message")
+
+
+def _tell(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:
+    """Store what the team shall know; nobody waits for an answer to it."""
+    if inbox.seen(c, arrived.transport):
+        return
+    inbox.note(c, arrived.transport, conversation_id, now)
+    for one in arrived.sealed:
+        told = NewMessage(
+            one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
+        )
+        messages.add(c, told)
+
+
+def _hours_changed(
+    c: Connection, conversation_id: bytes, address: Address, arrived: Arrived, now: int
+) -> None:
+    addresses.reseal(c, address.slot, address.tag, address.outer)
+    _tell(c, conversation_id, arrived, now)
+    outbox.hurry(c, conversation_id, SAFE_HOURS)
+    changes.note(c, conversation_id, "outbox")
 
 
 def _returned(c: Connection, item: Waiting, reason: str, now: int) -> None:

@@ -17,6 +17,7 @@ from intake_server.desk.refusals import MalformedRequest, TooBusy, calm
 from intake_server.desk.steps import Queue
 from intake_server.desk.work import Work
 from intake_server.roster_view import Known
+from vault.addresses import Reach
 from vault.conversations import Claim, QueueRow
 from vault.keeper_client import DeskKeeper
 from vault.keeper_protocol import Reference
@@ -160,6 +161,7 @@ class Api:
             "messages": [_message(one) for one in found.messages],
             "draft": to_text_or_none(found.draft),
             "outbox": [_standing(one) for one in found.outbox],
+            "reaches": [_reach(one) for one in found.reaches],
             "holder": to_text_or_none(found.row.holder),
             "due": found.row.due,
         }
@@ -171,6 +173,7 @@ class Api:
         return {
             "messages": [_message(one) for one in found.messages],
             "outbox": [_standing(one) for one in found.outbox],
+            "reaches": [_reach(one) for one in found.reaches],
         }
 
     async def reply(self, member: Member, raw: bytes) -> Answer:
@@ -253,9 +256,14 @@ def _message(message: StoredMessage) -> Answer:
     }
 
 
+def _reach(reach: Reach) -> Answer:
+    return {"channel": reach.channel, "until": reach.until}
+
+
 def _standing(standing: Standing) -> Answer:
     return {
         "message": to_text(standing.message),
         "state": standing.state,
         "reason": standing.reason,
+        "again": standing.again,
     }

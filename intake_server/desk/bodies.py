@@ -77,6 +77,7 @@ class Blob(Sized):
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Few = Annotated[int, msgspec.Meta(ge=1, le=_MOST_ROWS)]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+Channel = Annotated[str, msgspec.Meta(pattern="^[a-z]{1,16}$")]
 Ids = Annotated[list[Id], msgspec.Meta(max_length=_MOST_ROWS)]
 
 
@@ -160,13 +161,17 @@ class MessagesAfter(Body, frozen=True):
 
 
 class Reply(Proved, frozen=True):
-    """A reply; `seen` is the number of the newest message on the writer's screen."""
+    """A reply; `seen` is the number of the newest message on the writer's screen.
+
+    `channel` is the messenger by which it goes; None: the one where the conversation began.
+    """
 
     conversation: Id
     message: Id
     envelope: Blob
     seen: Number
     outbox_request: Blob | None = None
+    channel: Channel | None = None
     anyway: bool = False
 
 

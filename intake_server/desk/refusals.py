@@ -110,6 +110,13 @@ class MovedOn(NotDone):
         return {"number": self._number}
 
 
+class NoWay(NotDone):
+    """Nothing that is sent would reach the client: the messenger address is gone."""
+
+    code = "no_way"
+    status = HTTPStatus.CONFLICT
+
+
 class Gone(NotDone):
     """The conversation was erased or forgotten."""
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from intake_server.desk.bodies import Close, Note, Reply
-from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone
+from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone, NoWay
 from triage.conversation import State
 from triage.queue import QueueRules
-from vault import changes, conversations, drafts, messages, outbox, queue_head
+from vault import addresses, changes, conversations, drafts, messages, outbox, queue_head
+from vault.addresses import Reach
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
 from vault.engine import Connection
@@ -51,6 +52,7 @@ class Contents:
     messages: list[StoredMessage] = field(repr=False)
     draft: bytes | None = field(repr=False)
     outbox: list[Standing] = field(repr=False)
+    reaches: list[Reach] = field(repr=False)
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -110,6 +112,7 @@ def contents(c: Connection, conversation: bytes, staff: bytes, after: int = 0) -
         messages.of(c, conversation, after),
         drafts.get(c, conversation, staff),
         outbox.state_of(c, conversation),
+        addresses.reaches(c, conversation),
     )
 
 
@@ -181,10 +184,11 @@ def store_note(c: Connection, asked: Note, now: int) -> int:
 def before_reply(c: Connection, asked: Reply, staff: bytes) -> Conversation:
     """The row of a conversation that `staff` may answer now, or has answered with this reply.
 
-    Raises Gone, ClaimLost, MovedOn.
+    Raises Gone, ClaimLost, MovedOn, NoWay.
     """
     row = get(c, asked.conversation)
-    refusal = _why_not(c, row, staff, None if asked.anyway else asked.seen)
+    seen = None if asked.anyway else asked.seen
+    refusal = _why_not(c, row, staff, seen) or _no_way(c, row, asked)
     if refusal is not None and _number_of(c, row.id, asked.message, MESSAGE) is None:
         raise refusal
     return row
@@ -264,6 +268,15 @@ def _why_not(
         if numbers:
             return MovedOn(numbers[-1])
     return None
+
+
+def _no_way(c: Connection, row: Conversation, asked: Reply) -> NoWay | None:
+    """Why nothing would reach the client: no address is kept of the messenger it goes by."""
+    if row.channel == WEB:
+        return None
+    wanted = asked.channel or row.channel
+    is_reached = any(one.channel == wanted for one in addresses.reaches(c, row.id))
+    return None if is_reached else NoWay()
 
 
 def _note_due(c: Connection, conversation: bytes, due: int) -> None:

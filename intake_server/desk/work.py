@@ -199,7 +199,8 @@ class Work:
     async def reply(self, member: bytes, asked: Reply, epoch: int) -> Stored:
         """Store a reply (rule 2), once; `epoch` is the roster's.
 
-        Raises Gone, ClaimLost, MovedOn, RefusedByKeeper, MalformedRequest, TooBusy, Unavailable.
+        Raises Gone, ClaimLost, MovedOn, NoWay, RefusedByKeeper, MalformedRequest, TooBusy,
+        Unavailable.
         """
         with calm():
             check_envelope(MESSAGE, asked.envelope)
@@ -263,7 +264,7 @@ def _outbox_item(
         conversation=row.id,
         slot=row.slot,
         tag=row.tag,
-        channel=row.channel,
+        channel=asked.channel or row.channel,
         outer=replied.outbox_item,
         epoch=epoch,
         now=now,

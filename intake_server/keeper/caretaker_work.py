@@ -15,7 +15,7 @@ from intake_server.keeper.shared_work import (
     forget,
     living,
     reference_to,
-    with_address,
+    with_addresses,
 )
 from vault.keeper_protocol import (
     FROM_FIRST,
@@ -70,7 +70,7 @@ async def forget_due(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Field
         if keeper.slots.is_busy(slot) or not _is_over(keeper, record, keeper.clock.unix()):
             has_more = has_more or keeper.slots.is_busy(slot)
         else:
-            going |= _with_address(keeper, slot, record)
+            going |= _with_addresses(keeper, slot, record)
     await forget(keeper, going)
     return b"".join(_line(slot, record) for slot, record in going.items()), u8(has_more)
 
@@ -82,7 +82,9 @@ async def _choose_due(keeper: Keeper, now: int, limit: int) -> tuple[list[int], 
     async for slot, record in keeper.slots.scan(_CLIENTS):
         if not _is_over(keeper, record, now):
             continue
-        needed = 1 + (isinstance(record, Conversation) and bool(keeper.slots.address_slot(slot)))
+        needed = 1
+        if isinstance(record, Conversation):
+            needed += len(keeper.slots.address_slots(slot))
         if needed > room:
             return chosen, True
         chosen.append(slot)
@@ -100,10 +102,10 @@ def _is_over(keeper: Keeper, record: Record | None, now: int) -> bool:
     return False
 
 
-def _with_address(keeper: Keeper, slot: int, record: Record | None) -> dict[int, Record]:
+def _with_addresses(keeper: Keeper, slot: int, record: Record | None) -> dict[int, Record]:
     """The records that go with this one."""
     if isinstance(record, Conversation):
-        return with_address(keeper, slot, record)
+        return with_addresses(keeper, slot, record)
     return {} if record is None else {slot: record}
 
 
@@ -164,7 +166,7 @@ async def free_orphans(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
     for reference in asked:
         record = living(keeper, reference)
         if _is_orphan(keeper, record) and not keeper.slots.is_busy(reference.slot):
-            going |= _with_address(keeper, reference.slot, record)
+            going |= _with_addresses(keeper, reference.slot, record)
     freed = sum(isinstance(record, Conversation) for record in going.values())
     keeper.seen.orphans_freed.append((keeper.clock.monotonic(), freed))
     await forget(keeper, going)

@@ -1,4 +1,4 @@
-"""What the courier asks for messenger clients (docs/keeper.md, 0x20-0x27)."""
+"""What the courier asks for messenger clients (docs/keeper.md, 0x20-0x29)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from intake_server.keeper.shared_work import (
     reference_to,
     referenced,
     referenced_address,
+    with_addresses,
 )
 from vault.keeper_protocol import Peer, Refused, number_of, u8
 from vault.keeper_requests import NewMessengerConversation
@@ -142,6 +143,14 @@ async def open_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
     return (outer_open(address.s, Kind.ADDRESS, owner, reader, arguments[1]),)
 
 
+async def seal_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """Put the outer layer around an address whose contents changed, such as its safe hours."""
+    _, address, _, _ = await referenced_address(keeper, arguments[0])
+    reader = reader_of("address", address.address_tag)
+    owner = address.conversation_id
+    return (outer_seal(address.s, Kind.ADDRESS, owner, reader, arguments[1]),)
+
+
 async def unwrap_outbox(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     """Take the outer layer off a reply that is to be sent."""
     _, conversation = await referenced(keeper, arguments[0])
@@ -156,7 +165,7 @@ async def erase(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     if conversation.has_phrase:
         await forget(keeper, {address_slot: address})
         return _ADDRESS_GONE, conversation.conversation_id
-    await forget(keeper, {slot: conversation, address_slot: address})
+    await forget(keeper, with_addresses(keeper, slot, conversation))
     return _BOTH_GONE, conversation.conversation_id
 
 
@@ -171,7 +180,7 @@ async def start_over(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Field
         keeper.alarms.raise_(Alarm.ROWS_MISSING)
         await forget(keeper, {address_slot: address})
         return _ADDRESS_GONE, conversation.conversation_id
-    await forget(keeper, {slot: conversation, address_slot: address})
+    await forget(keeper, with_addresses(keeper, slot, conversation))
     return _BOTH_GONE, conversation.conversation_id
 
 
@@ -180,8 +189,9 @@ async def client_wrote(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
     address_slot, address, slot, conversation = await referenced_address(keeper, arguments[0])
     now = keeper.clock.unix()
     changed = after_client_wrote(conversation, now)
-    await keeper.slots.write({slot: changed, address_slot: address_after_message(address, now)})
-    return (date(changed.due),)
+    moved = address_after_message(address, now)
+    await keeper.slots.write({slot: changed, address_slot: moved})
+    return date(changed.due), date(moved.due)
 
 
 async def change_due(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:

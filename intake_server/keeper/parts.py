@@ -10,6 +10,7 @@ from intake_server.keeper.arrival_pace import ArrivalPace
 from intake_server.keeper.chain import Chain
 from intake_server.keeper.clock_watch import ClockWatch
 from intake_server.keeper.forgotten import ForgottenIds
+from intake_server.keeper.join_codes import JoinCodes
 from intake_server.keeper.logs import KeeperLog
 from intake_server.keeper.mirror_state import MirrorState
 from intake_server.keeper.newcomers import Newcomers
@@ -99,6 +100,7 @@ class Keeper:
     openings: HourlyBudget
     rewrappings: Rewrappings
     arrivals: ArrivalPace
+    join_codes: JoinCodes
     forgotten: ForgottenIds = field(default_factory=ForgottenIds)
     start: BoxKeys = field(default_factory=new_box_keys)
     set_up: SetUpState = field(default_factory=SetUpState)
@@ -140,4 +142,5 @@ def join(
         openings=HourlyBudget(clock, OPENINGS_AN_HOUR),
         rewrappings=Rewrappings(slots.records),
         arrivals=ArrivalPace(clock),
+        join_codes=JoinCodes(clock),
     )

@@ -75,10 +75,17 @@ async def referenced(keeper: Keeper, packed: bytes) -> tuple[int, Conversation]:
 async def referenced_address(
     keeper: Keeper, packed: bytes
 ) -> tuple[int, Address, int, Conversation]:
-    """An address and its conversation, both quiet; raises Refused where either does not live."""
+    """An address and its conversation; raises Refused where either does not live.
+
+    Both are quiet, and so is every other address of the conversation.
+    """
     reference = Reference.of(packed)
     await keeper.slots.quiet(reference.slot)
     address = living(keeper, reference)
+    while isinstance(address, Address) and keeper.slots.is_busy(address.conversation_slot):
+        await keeper.slots.quiet(address.conversation_slot)
+        await keeper.slots.quiet(reference.slot)
+        address = living(keeper, reference)
     if not isinstance(address, Address):
         raise Refused("no living address has this reference")
     return reference.slot, address, *conversation_of(keeper, address)
@@ -99,15 +106,13 @@ def living(keeper: Keeper, reference: Reference) -> Record | None:
     return record if record is not None and equal(record.tag, reference.tag) else None
 
 
-def with_address(keeper: Keeper, slot: int, conversation: Conversation) -> dict[int, Record]:
-    """What goes when this conversation goes, by slot: itself and its address."""
+def with_addresses(keeper: Keeper, slot: int, conversation: Conversation) -> dict[int, Record]:
+    """What goes when this conversation goes, by slot: itself and its addresses."""
     going: dict[int, Record] = {slot: conversation}
-    at = keeper.slots.address_slot(slot)
-    address = None if at is None else keeper.slots.get(at)
-    if at is None or not isinstance(address, Address):
-        return going
-    if equal(address.conversation_tag, conversation.tag):
-        going[at] = address
+    for at in keeper.slots.address_slots(slot):
+        address = keeper.slots.get(at)
+        if isinstance(address, Address) and equal(address.conversation_tag, conversation.tag):
+            going[at] = address
     return going
 
 

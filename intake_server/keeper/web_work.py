@@ -24,7 +24,7 @@ from intake_server.keeper.shared_work import (
     forget,
     keep_known,
     reference_to,
-    with_address,
+    with_addresses,
 )
 from vault.keeper_protocol import CLIENT_WRAP_SIZE, PROOF, Peer, Refused, Verb, number_of, u64
 from vault.keeper_requests import NewConversation, Proof, is_proof_of
@@ -147,7 +147,7 @@ async def erase(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     now = u64(keeper.clock.unix())
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, b"erased", now)
     slot = asked.granted()
-    await forget(keeper, with_address(keeper, slot, record))
+    await forget(keeper, with_addresses(keeper, slot, record))
     return reference_to(slot, record), record.conversation_id, answer
 
 

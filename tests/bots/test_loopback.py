@@ -183,3 +183,20 @@ async def test_nonsense_on_the_socket_is_answered_and_harms_nothing(place, line)
     kim.tell(**{"as": "kim", "say": "still here", "id": "2"})
     assert await kim.hear() == {"acknowledged": "2"}
     assert (await arrived.get()).text == "still here"
+
+
+async def test_what_overtook_another_waits_for_it(place):
+    loopback, taken, _ = place
+    second = loopback.say("kim", "two", transport_id="2", after="1")
+    third = loopback.say("kim", "three", transport_id="3", after="2")
+    assert loopback.health().waiting == 2
+    await loopback.say("kim", "one", transport_id="1")
+    await asyncio.gather(second, third)
+    assert [(await taken.get()).text for _ in range(3)] == ["one", "two", "three"]
+
+
+async def test_what_never_comes_is_not_waited_for_for_ever(place, monkeypatch):
+    monkeypatch.setattr("bots.loopback.PATIENCE", 0.01)
+    loopback, taken, _ = place
+    await loopback.say("kim", "two", transport_id="2", after="1")
+    assert (await taken.get()).text == "two"

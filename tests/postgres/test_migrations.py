@@ -128,6 +128,7 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
         )
     },
     "0004": {},  # indices alone
+    "0005": {},  # a column of a table that was there
 }
 
 

@@ -35,7 +35,7 @@ MAY = {
 CHANGED = {
     "web": {"conversations", "changes", "meta"},
     "desk": {"conversations", "meta", "indicator_counts"},
-    "courier": {"conversations", "changes", "meta", "outbox"},
+    "courier": {"conversations", "changes", "meta", "outbox", "addresses"},
     "caretaker": {"changes", "meta"},
 }
 STATEMENTS = {"r": "SELECT * FROM {}", "i": "INSERT INTO {} DEFAULT VALUES", "d": "DELETE FROM {}"}

@@ -34,6 +34,7 @@ MAY_STAND_IN_CLEAR = {
     "retry_minute",
     "created_hour",
     "due_hour",
+    "until_hour",
     "latest_hour",
     "hour",
     "epoch",

@@ -188,13 +188,13 @@ async def test_an_address_and_its_conversation_are_quiet_together(slots):
     record = conversation()
     slot, address_slot = slots.take(RecordKind.CONVERSATION, RecordKind.ADDRESS)
     await slots.write({slot: record, address_slot: address_of(slot, record)})
-    assert slots.address_slot(slot) == address_slot
+    assert slots.address_slots(slot) == [address_slot]
     writing = asyncio.create_task(slots.write({address_slot: None}))
     await asyncio.sleep(0)
     assert slots.is_busy(slot)
     await writing
     assert not slots.is_busy(slot)
-    assert slots.address_slot(slot) is None
+    assert slots.address_slots(slot) == []
 
 
 async def test_a_scan_sees_every_record_of_its_kinds(slots):
@@ -230,3 +230,26 @@ async def test_another_number_of_records_is_refused_with_the_right_one(slots, sh
 async def test_without_files_there_is_nothing_to_open(short_dir):
     with pytest.raises(FileNotFoundError):
         Slots.open(short_dir, RECORDS)
+
+
+async def test_a_conversation_keeps_several_addresses_apart(slots):
+    record = conversation()
+    slot, *places = slots.take(RecordKind.CONVERSATION, *[RecordKind.ADDRESS] * 3)
+    await slots.write({slot: record, **{at: address_of(slot, record) for at in places}})
+    assert set(slots.address_slots(slot)) == set(places)
+    for gone in (places[1], places[0], places[2]):
+        await slots.write({gone: None})
+        places = [at for at in places if at != gone]
+        assert set(slots.address_slots(slot)) == set(places)
+
+
+async def test_several_addresses_are_known_after_reopening(slots, short_dir):
+    record = conversation()
+    slot, *places = slots.take(RecordKind.CONVERSATION, *[RecordKind.ADDRESS] * 3)
+    await slots.write({slot: record, **{at: address_of(slot, record) for at in places}})
+    kept = {at: slots.get(at) for at in places}
+    await slots.write({places[0]: replace(kept[places[0]], due=record.due + 1)})
+    await slots.close()
+    again = Slots.open(short_dir, RECORDS)
+    assert set(again.address_slots(slot)) == set(places)
+    await again.close()

@@ -19,7 +19,7 @@ from intake_server.web.__main__ import serving as web_serving
 from tests.flows import people
 from tests.intake_server.keeper.world import Client as MessengerClient
 from tests.intake_server.keeper.world import HotlineHere, Member
-from vault import changes, conversations, messages, roster, wraps
+from vault import addresses, changes, conversations, messages, roster, wraps
 from vault.conversations import NewConversation
 from vault.schema import migrate
 
@@ -183,7 +183,14 @@ class Place:
             latest=made.latest,
             now=self.clock.unix(),
         )
-        await self.write(lambda c: conversations.create(c, new))
+        address, until = made.address, self.clock.unix() + 48 * 3600
+
+        def work(c):
+            conversations.create(c, new)
+            addresses.put(c, new.id, "signal", address.slot, address.tag, made.outer_address)
+            addresses.set_until(c, new.id, "signal", until)
+
+        await self.write(work)
         return request.conversation_id
 
 

@@ -12,7 +12,7 @@ from intake_server.screening_link import Screened
 from intake_server.web.screening import ToScreen
 from tests.flows.people import Refused
 from tests.intake_server.desk.place import to_bytes, to_text
-from vault import conversations, outbox, wraps
+from vault import addresses, conversations, outbox, wraps
 from vault.envelope import Direction, Envelope, Format, Origin, Text, encode_body, seal_envelope
 from vault.keeper_protocol import Reference
 from vault.sealing import Kind, labelled_hash, random_bytes
@@ -357,7 +357,8 @@ async def test_an_answer_to_a_messenger_waits_in_the_outbox(place, ana):
     named = await ana.ask("/api/queue", {"conversations": [body["conversation"]]})
     assert named["rows"] == [row]
     answer = await ana.ask("/api/messages", {"conversation": body["conversation"], "after": 0})
-    assert answer["outbox"] == [{"message": body["message"], "state": "waiting", "reason": None}]
+    standing = {"message": body["message"], "state": "waiting", "reason": None, "again": None}
+    assert answer["outbox"] == [standing]
     assert [one["number"] for one in answer["messages"]] == [first["number"]]
 
 
@@ -367,6 +368,27 @@ async def test_an_answer_to_a_messenger_needs_something_to_send(place, ana):
     opened = await ana.open(conversation)
     body = await opened.reply_body("We are here.") | {"outbox_request": None}
     assert await refusal(ana.ask("/api/reply", body)) == (400, {"error": "malformed"})
+    assert await place.texts(conversation) == []
+
+
+async def test_the_desk_tells_until_when_a_client_can_be_answered(place, ana, client):
+    conversation = await place.messenger_conversation()
+    answer = await ana.ask("/api/messages", {"conversation": to_text(conversation), "after": 0})
+    (reach,) = answer["reaches"]
+    until = place.clock.unix() + 48 * 3600
+    assert reach["channel"] == "signal"
+    assert until - 3600 < reach["until"] <= until, "never told later than it is"
+    web = {"conversation": to_text(client.conversation), "after": 0}
+    assert (await ana.ask("/api/messages", web))["reaches"] == []
+
+
+async def test_nothing_is_stored_that_nobody_could_be_sent(place, ana):
+    conversation = await place.messenger_conversation()
+    await ana.claim(conversation)
+    opened = await ana.open(conversation)
+    await place.write(lambda c: addresses.drop(c, conversation, "signal"))
+    body = await opened.reply_body("Are you there?")
+    assert await refusal(ana.ask("/api/reply", body)) == (409, {"error": "no_way"})
     assert await place.texts(conversation) == []
 
 

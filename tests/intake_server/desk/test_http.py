@@ -48,6 +48,7 @@ BODIES = {
     "/api/recover": team_bodies.Recover,
     "/api/roster": team_bodies.RosterAfter,
     "/api/counts": bodies.Nothing,
+    "/api/channels": bodies.Nothing,
     "/api/team": team_bodies.Team,
     "/api/team/invite": team_bodies.Invite,
     "/api/team/withdraw": team_bodies.Person,
@@ -90,6 +91,8 @@ def good(kind):
             built[field.name] = to_text(bytes(of_bytes.least))
         elif bool in options:
             built[field.name] = False
+        elif field.name == "channel":
+            built[field.name] = "signal"
         elif field.name == "conversations":
             built[field.name] = [to_text(bytes(16))]
         else:

@@ -133,7 +133,9 @@ async def test_writing_moves_both_dates_and_finding_moves_nothing(hotline):
     asked, made = await hotline.message_in()
     hotline.clock.turn(10 * HOUR)
     assert (await hotline.courier.find_address(asked.address_tag)).due == made.due
-    assert await hotline.courier.client_wrote(made.address) == made.due + 10 * HOUR
+    due, until = await hotline.courier.client_wrote(made.address)
+    assert due == made.due + 10 * HOUR
+    assert until == hotline.now() + 48 * HOUR
     hotline.clock.turn(47 * HOUR)
     assert await hotline.caretaker.forget_due(100) == ([], False), "48 hours from the last message"
     hotline.clock.turn(HOUR)

@@ -1,0 +1,37 @@
+// What a messenger brought besides text. The courier writes each as a sign in brackets, alone in a
+// message of its own (intake_server/courier/parts.py); here it becomes words.
+
+const SIGNS = {
+  "[voice]": "event.voice",
+  "[picture]": "event.picture",
+  "[file]": "event.file",
+  "[unreadable]": "event.unreadable",
+  "[new keys]": "event.new_keys",
+};
+const HOURS = /^\[safe hours (?:off|(\d\d:\d\d)-(\d\d:\d\d))\]$/;
+const JOINED = /^\[joined ([a-z]+)\]$/;
+const ALONE = /^(\[[a-z ]+\])( \[[a-z ]+\])*$/;
+
+const word = (id) => ({ id, values: {} });
+
+/**
+ * @param {{ours: boolean, verified: boolean, fromCourier: boolean, text: string}} line
+ * @returns {{id: string, values: object}[]} words to show in place of the text; none where it is one.
+ *   Only the courier's own word counts: a client who types a sign has typed a text.
+ */
+export function eventsOf(line) {
+  if (line.ours || !line.verified || !line.fromCourier) {
+    return [];
+  }
+  const hours = HOURS.exec(line.text);
+  if (hours) {
+    const [, begin, end] = hours;
+    return [begin ? { id: "event.safe_hours", values: { begin, end } } : word("event.safe_hours_off")];
+  }
+  const joined = JOINED.exec(line.text);
+  if (joined) {
+    return [{ id: "event.joined", values: { channel: joined[1] } }];
+  }
+  const signs = ALONE.test(line.text) ? line.text.match(/\[[a-z ]+\]/g) : [];
+  return signs.every((sign) => sign in SIGNS) ? signs.map((sign) => word(SIGNS[sign])) : [];
+}

@@ -1,0 +1,90 @@
+"""Another chat for a conversation, by a code from the chat it has (docs/keeper.md, 0x60-0x61)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from intake_server.keeper.dates import address_after_message, are_within_rails
+from intake_server.keeper.parts import Keeper
+from intake_server.keeper.shared_work import (
+    Arguments,
+    Fields,
+    date,
+    living,
+    reference_to,
+    referenced_address,
+)
+from vault.keeper_protocol import Busy, Peer, Reference, Refused, number_of
+from vault.sealing import KEY_SIZE, TAG_SIZE, Malformed, Secret, random_bytes
+from vault.slot_index import Key
+from vault.slot_records import Address, Conversation, RecordKind, minutes_up
+
+MOST_ADDRESSES: Final = 4  # of one conversation
+
+
+async def make_code(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """A code for the conversation of this address; only who writes from there is told it."""
+    _, _, slot, conversation = await referenced_address(keeper, arguments[0])
+    return (keeper.join_codes.new(Reference(slot, conversation.tag)).encode(),)
+
+
+async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """A new address for the conversation of a code. Used or wrong, the code is gone.
+
+    An address that has a conversation already keeps it: two are never made one by a guess, and
+    nothing is left behind that its person believes erased.
+    """
+    code, address_tag, hours = arguments[0], arguments[1], number_of(arguments[2])
+    if not are_within_rails(hours):
+        raise Malformed("the address lives too short or too long")
+    seconds = keeper.join_codes.wait()
+    if seconds:
+        raise Busy(seconds)
+    reference = keeper.join_codes.redeem(code.decode("ascii", errors="replace"))
+    if reference is None:
+        raise Refused("there is no such code")
+    (known,) = await keeper.slots.find((Key.ADDRESS, address_tag))
+    while keeper.slots.is_busy(reference.slot):
+        await keeper.slots.quiet(reference.slot)
+        (known,) = await keeper.slots.find((Key.ADDRESS, address_tag))
+    conversation = living(keeper, reference)
+    if known is not None or not isinstance(conversation, Conversation):
+        raise Refused("this address has a conversation, or that of the code is gone")
+    if conversation.has_phrase or _is_full(keeper, reference.slot):
+        raise Refused("this conversation takes no further address")
+    slot, address = await _joined(keeper, reference.slot, conversation, address_tag, hours)
+    return (
+        reference_to(slot, address),
+        reference.packed,
+        conversation.conversation_id,
+        conversation.cpk,
+        conversation.npk,
+        date(conversation.due),
+        date(address.due),
+    )
+
+
+async def _joined(
+    keeper: Keeper, at: int, conversation: Conversation, address_tag: bytes, hours: int
+) -> tuple[int, Address]:
+    now = keeper.clock.unix()
+    (slot,) = keeper.slots.take(RecordKind.ADDRESS)
+    made = Address(
+        tag=random_bytes(TAG_SIZE),
+        conversation_id=conversation.conversation_id,
+        s=Secret(random_bytes(KEY_SIZE)),
+        address_tag=address_tag,
+        conversation_slot=at,
+        conversation_tag=conversation.tag,
+        created=minutes_up(now),
+        due=0,
+        hours=hours,
+    )
+    address = address_after_message(made, now)
+    # With the conversation's own slot, so that nobody forgets it in between.
+    await keeper.slots.write({at: conversation, slot: address})
+    return slot, address
+
+
+def _is_full(keeper: Keeper, slot: int) -> bool:
+    return len(keeper.slots.address_slots(slot)) >= MOST_ADDRESSES

@@ -1,0 +1,127 @@
+"""Whoever is forgotten here is forgotten by the channel too, however it came about."""
+
+import asyncio
+
+import pytest
+
+from intake_server.courier import leaving
+from intake_server.courier.commands import ERASE_COMMAND
+from intake_server.courier.leaving import Leaving
+from vault import addresses, outbox
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """The courier's own looks end; the test looks by itself."""
+    made = []
+    real = Leaving.__init__
+
+    def kept(self, *arguments, **more):
+        real(self, *arguments, **more)
+        made.append(self)
+
+    monkeypatch.setattr(Leaving, "__init__", kept)
+    monkeypatch.setattr(leaving, "LOOK", 3600.0)
+    return made
+
+
+async def met(stage, looks, *people):
+    courier = await stage.with_courier()
+    loopback = courier.channels["loopback"]
+    heard = {person: loopback.listen(person) for person in people}
+    for person in people:
+        await loopback.say(person, "hello")
+        assert "timer" in await next_line(heard[person])
+        assert "text" in await next_line(heard[person])
+    (one,) = looks
+    await one.look()
+    return one, loopback, heard
+
+
+async def next_line(queue):
+    async with asyncio.timeout(60):
+        return await queue.get()
+
+
+async def swept(stage):
+    """What is due goes, as the caretaker's run does it."""
+    freed, _ = await stage.caretaker.forget_due(100)
+    references = [(one.reference.slot, one.reference.tag) for one in freed]
+    await stage.database.write(lambda c: addresses.delete_forgotten(c, references))
+    return freed
+
+
+async def test_the_channel_forgets_whose_time_is_over(stage, looks):
+    leave, loopback, heard = await met(stage, looks, "kim", "jo")
+    stage.clock.turn(29 * DAY)
+    await loopback.say("jo", "still here")
+    stage.clock.turn(2 * DAY)
+    assert await swept(stage)
+    await leave.look()
+    assert leave.waiting == 1, "one look later, so that what is being said is said"
+    await leave.look()
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    assert heard["jo"].empty()
+    assert leave.waiting == 0
+
+
+async def test_a_network_that_is_away_is_asked_again(stage, looks):
+    leave, loopback, heard = await met(stage, looks, "kim")
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    loopback.cut()
+    await leave.look()
+    await leave.look()
+    assert (leave.waiting, heard["kim"].empty()) == (1, True)
+    loopback.restore()
+    await leave.look()
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    await leave.look()
+    assert (leave.waiting, heard["kim"].empty()) == (0, True)
+
+
+async def test_who_writes_again_is_left_in_peace(stage, looks):
+    leave, loopback, heard = await met(stage, looks, "kim")
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    await loopback.say("kim", "it is me again")
+    assert "timer" in await next_line(heard["kim"])
+    assert "text" in await next_line(heard["kim"])
+    await leave.look()
+    assert (leave.waiting, heard["kim"].empty()) == (0, True)
+
+
+async def test_a_row_that_somebody_deleted_makes_the_channel_forget_nobody(stage, looks):
+    leave, _, heard = await met(stage, looks, "kim")
+    row = await stage.only_row()
+    await stage.database.write(lambda c: addresses.drop(c, row.id, "loopback"))
+    await leave.look()
+    assert (leave.waiting, heard["kim"].empty()) == (0, True)
+
+
+async def test_what_waited_in_the_outbox_goes_with_the_conversation(stage, looks):
+    _, loopback, _ = await met(stage, looks, "kim")
+    row = await stage.only_row()
+    loopback.cut()
+    message = await stage.answer(row, "We are here.")
+    assert (await stage.settled(row, message))[0] == "waiting"
+    loopback.restore()
+    await loopback.say("kim", ERASE_COMMAND)
+    number = await next_number(loopback)
+    await loopback.say("kim", number)
+    assert await stage.rows() == []
+    assert await stage.database.read(lambda c: outbox.state_of(c, row.id)) == []
+
+
+async def next_number(loopback):
+    async with asyncio.timeout(60):
+        queue = loopback.listen("kim")
+        while True:
+            text = (await queue.get()).get("text", "")
+            found = [word.rstrip(".") for word in text.split() if word.rstrip(".").isdigit()]
+            numbers = [one for one in found if len(one) == 4]
+            if numbers:
+                return numbers[0]
