@@ -1,4 +1,8 @@
-"""Kills around sending, by the thousand: every reply is sent, or a counsellor is told."""
+"""Kills around sending, by the thousand: every reply is sent, or a counsellor is told.
+
+HAVENLINE_SEND_KILLS is how many. The channel is loopback, which forgets what it took with its
+process, so that what was being sent at a kill is never sent again and always told.
+"""
 
 import asyncio
 import collections
@@ -11,9 +15,10 @@ import sys
 import pytest
 
 from intake_server.courier.outbound import Reason
+from tests.intake_server.courier.stage import Stage
 from tests.intake_server.courier.test_process import QUIET, SETTINGS, courier, met
 
-KILLS = int(os.environ.get("HAVENLINE_KILLS", "2000"))
+KILLS = int(os.environ.get("HAVENLINE_SEND_KILLS", "2000"))
 MOMENTS = (
     *((when, "send", 1) for when in ("before", "after")),
     *((when, "note", nth) for when in ("before", "after") for nth in (1, 2)),
@@ -27,7 +32,7 @@ async def lives(stage):
     (stage.folder / "havenline.toml").write_text(SETTINGS)
     (stage.folder / "courier" / "answers.json").write_text(QUIET)
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.intake_server.courier.kill_again", str(stage.folder)),
+        *(sys.executable, "-m", "tests.proof.killed_sending", str(stage.folder)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -45,6 +50,16 @@ async def lives(stage):
         await child.wait()
 
 
+@pytest.fixture
+async def stage(short_dir):
+    stage = Stage(short_dir, screening="off")
+    await stage.raise_curtain()
+    await stage.set_up()
+    yield stage
+    await stage.fall()
+
+
+@pytest.mark.proof
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_kills_around_sending_lose_nothing_and_double_nothing(stage):
