@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intake_server.desk import bodies, indicators_api, office_bodies, team_bodies
+from intake_server.desk import attachments_api, bodies, indicators_api, office_bodies, team_bodies
 from intake_server.desk.bodies import Body, Sized, read_body, read_token, to_text
 from intake_server.desk.page import client_page_url
 from intake_server.desk.routes import own_hosts, transport_headers
@@ -64,6 +64,8 @@ BODIES = {
     "/api/office/save": office_bodies.Save,
     "/api/story/copy": office_bodies.CopyOf,
     "/api/story/open": office_bodies.CopyOpen,
+    "/api/attach": attachments_api.Attach,
+    "/api/attached": attachments_api.Attached,
     "/api/indicators/count": indicators_api.Decisions,
     "/api/indicators/report": bodies.Nothing,
     "/api/safeguarding": bodies.Nothing,
@@ -89,6 +91,8 @@ def good(kind):
         )
         if of_bytes is not None and typing.get_origin(hint) is not list:
             built[field.name] = to_text(bytes(of_bytes.least))
+        elif of_bytes is not None:
+            built[field.name] = [to_text(bytes(of_bytes.least))]
         elif bool in options:
             built[field.name] = False
         elif field.name == "channel":
