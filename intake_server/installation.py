@@ -41,7 +41,9 @@ def examine(data: DataSettings) -> Found:
     if folder.exists() and not folder.is_dir():
         raise NotUsable(f"{folder} is not a folder. Name another one with --data.")
     ours = (data.keeper_dir, data.database_dir, data.run_dir)
-    if folder.is_dir() and not any(each.is_dir() for each in ours):
+    # Somebody may add a channel before the first start.
+    is_begun = any(each.is_dir() for each in ours) or (data.courier_dir / "seed").is_file()
+    if folder.is_dir() and not is_begun:
         strangers = _strangers(folder)
         if strangers:
             raise NotUsable(
