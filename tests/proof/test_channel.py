@@ -5,15 +5,22 @@ own, ended by kill -9 at random moments, over the loopback channel's socket. At 
 message is there once, in the order of its sending, none is missing and no gap would be shown.
 """
 
+import asyncio
+import contextlib
 import os
 import random
+import signal
+import sys
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from tests.flows.stack import until
 from tests.intake_server.courier.stage import Stage
-from tests.intake_server.courier.test_process import courier
+from tests.intake_server.courier.test_process import QUIET, SETTINGS
 from tests.proof.rough_network import RoughNetwork
 from vault.envelope import decode_text
 
@@ -36,13 +43,15 @@ async def test_the_same_in_short(short_dir):
 
 
 async def run(folder, *, people: int, messages: int, kills: int) -> None:
-    stage = Stage(folder, screening="off")
+    # Twice as many slots as people need: new ones are not to be paced.
+    stage = Stage(folder, screening="off", records=max(128, 4 * people))
     await stage.raise_curtain()
     try:
         await stage.set_up()
         began = time.monotonic()
         network = RoughNetwork(people, messages, SEED)
-        killed = await deliver_all(stage, network, kills)
+        async with a_nursery(stage) as nursery:
+            killed = await deliver_all(stage, network, kills, nursery)
         assert killed == kills
         gaps = await compare(stage, network)
         print(  # noqa: T201 -- what a proof showed, for docs/proofs.md
@@ -54,7 +63,7 @@ async def run(folder, *, people: int, messages: int, kills: int) -> None:
         await stage.fall()
 
 
-async def deliver_all(stage, network: RoughNetwork, kills: int) -> int:
+async def deliver_all(stage, network: RoughNetwork, kills: int, nursery: "Nursery") -> int:
     """Until everything is acknowledged; how many couriers were killed in the middle of it."""
     chance, killed = random.Random(SEED), 0
     socket = stage.settings.data.run_dir / "loopback.sock"
@@ -62,12 +71,50 @@ async def deliver_all(stage, network: RoughNetwork, kills: int) -> int:
         share = network.left / (kills - killed + 1)
         most = network.left if killed == kills else int(share * chance.uniform(0.5, 1.2)) or 1
         socket.unlink(missing_ok=True)  # what the killed one left
-        async with courier(stage) as child:
-            await network.deliver(socket, most)
-            if network.left:
-                child.kill()
-                killed += 1
+        courier = await nursery.one_more()
+        await network.deliver(socket, most)
+        killed += network.left > 0
+        os.kill(courier, signal.SIGKILL)
+        await nursery.gone(courier)
     return killed
+
+
+class Nursery:
+    """Forks couriers on demand; what they log goes nowhere."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def one_more(self) -> int:
+        """The process id of a courier that is just starting."""
+        self._process.stdin.write(b"\n")
+        async with asyncio.timeout(60):
+            return int(await self._process.stdout.readline())
+
+    async def gone(self, courier: int) -> None:
+        """Wait until it is not there any more."""
+
+        def is_gone() -> bool:
+            return not Path(f"/proc/{courier}").exists()
+
+        await until(is_gone, "the killed courier is gone")
+
+
+@contextlib.asynccontextmanager
+async def a_nursery(stage) -> AsyncIterator[Nursery]:
+    (stage.folder / "havenline.toml").write_text(SETTINGS)
+    (stage.folder / "courier" / "answers.json").write_text(QUIET)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.proof.nursery", "--data", str(stage.folder)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield Nursery(process)
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def compare(stage, network: RoughNetwork) -> int:

@@ -19,7 +19,7 @@ from intake_server.settings import (
     ScreeningSettings,
     Settings,
 )
-from tests.intake_server.keeper.world import Hotline
+from tests.intake_server.keeper.world import RECORDS, Hotline
 from vault import changes, conversations, messages, outbox
 from vault.engine import Database
 from vault.envelope import (
@@ -51,8 +51,8 @@ from vault.wraps import (
 class Stage(Hotline):
     """The keeper's world with a database and, when they are called, the other processes."""
 
-    def __init__(self, folder: Path, *, screening: str = "on") -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, screening: str = "on", records: int = RECORDS) -> None:
+        super().__init__(folder, records=records)
         self.lines = StringIO()
         self.settings = Settings(
             data=DataSettings(folder=folder),
