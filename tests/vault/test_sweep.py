@@ -135,7 +135,7 @@ async def test_a_forgotten_address_leaves_no_byte(path, database):
     assert await database.read(lambda c: conversations.get(c, new.id)) is not None
 
 
-@pytest.mark.parametrize(("number", "parts"), [(0, 0), (1, 1), (100, 1), (101, 2), (250, 3)])
+@pytest.mark.parametrize(("number", "parts"), [(0, 0), (1, 1), (512, 1), (513, 2), (1250, 3)])
 def test_batches_are_short_and_complete(number, parts):
     ids = [os.urandom(16) for _ in range(number)]
     cut = list(sweep.batches(ids))
