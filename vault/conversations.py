@@ -145,6 +145,8 @@ class Deleted:
     outbox: int = 0
     inbox: int = 0
     addresses: int = 0
+    attachments: int = 0
+    attachment_chunks: int = 0
     changes: int = 0
     """Rows of the changes table that lost the conversation's id."""
 
@@ -156,6 +158,8 @@ class Deleted:
             self.outbox + other.outbox,
             self.inbox + other.inbox,
             self.addresses + other.addresses,
+            self.attachments + other.attachments,
+            self.attachment_chunks + other.attachment_chunks,
             self.changes + other.changes,
         )
 
