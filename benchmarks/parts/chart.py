@@ -25,8 +25,10 @@ def lines(title: str, unit: str, values: Mapping[str, Mapping[int, float]]) -> s
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     parts = [
-        (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'style="{STYLE}"><title>{escape(title)}</title>')
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'style="{STYLE}"><title>{escape(title)}</title>'
+        )
     ]
     mark = low
     while mark <= high:
