@@ -71,7 +71,7 @@ wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dis
 	@ls $(DIST)/havenline-*.whl
 
 # Each part is under an hour and runs alone; docs/proofs.md says what each shows and last showed.
-PROOF_PARTS := stories kills channel sending stack unsynced disk writers memory openapi parsers year soak
+PROOF_PARTS := stories kills channel sending stack unsynced postgres disk writers memory openapi parsers year soak
 PROOF := $(BIN)/pytest -m "proof or long" -p no:randomly --verbose -s
 SOAK_MINUTES ?= 10
 
@@ -83,7 +83,7 @@ $(addprefix proof-,$(PROOF_PARTS)): $(TEST_STAMP) $(BUILD_STAMP)
 proof-stories:
 	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} $(PROOF) tests --ignore=tests/proof
 
-proof-kills proof-channel proof-sending proof-stack proof-unsynced proof-writers proof-memory proof-year:
+proof-kills proof-channel proof-sending proof-stack proof-unsynced proof-postgres proof-writers proof-memory proof-year:
 	$(PROOF) tests/proof/test_$(@:proof-%=%).py
 
 proof-disk:
@@ -99,8 +99,8 @@ proof-soak:
 	$(BIN)/python -m tests.proof.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: bench
-bench: $(RUN_STAMP) $(BUILD_STAMP) ## measure (benchmarks/), one script after the other
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+bench: $(TEST_STAMP) $(BUILD_STAMP) ## measure everything into docs/benchmarks.md (FLAGS="--parts scale …")
+	@$(BIN)/python -m benchmarks $(FLAGS)
 
 .PHONY: .venv
 .venv: $(TEST_STAMP) ## the Python environment with all that developing needs

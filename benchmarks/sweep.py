@@ -47,6 +47,8 @@ LEFT = "SELECT count(*) FROM conversations WHERE created_hour < ?"
 class OverHotline(Hotline):
     """An installation whose conversations were over before it was started."""
 
+    patience = 900.0  # the caretaker answers when it has swept for the first time
+
     def __init__(self, folder: Path, number: int) -> None:
         super().__init__(folder, ("web",), SMALL)
         self.number = number

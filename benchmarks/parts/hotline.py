@@ -45,6 +45,8 @@ class Hotline:
     `more` is put into the settings.
     """
 
+    patience = PATIENCE  # seconds until a process must answer
+
     def __init__(self, folder: Path, names: tuple[str, ...], more: str = "") -> None:
         self.folder = folder
         self.more = more
@@ -99,7 +101,7 @@ class Hotline:
             )
         self._others.append(process)
         answers = self.folder / "run" / f"{name}-health.sock"
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.patience):
             while not answers.exists():
                 if process.returncode is not None:
                     raise SystemExit(f"{name} does not start:\n{self.log()}")

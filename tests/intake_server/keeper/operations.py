@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.intake_server.keeper.world import NOON, Hotline, Member
-from vault.keeper_protocol import Refused, Verb, u32
+from vault.keeper_protocol import Refused, Verb, u8, u32
 from vault.keeper_requests import Periods
 from vault.roster import EntryType, Role, person_payload, sign_entry
-from vault.sealing import Secret
+from vault.sealing import Secret, sign_keys
 from vault.slot_records import RecordKind
 from vault.wraps import open_grant, seal_grant
 
@@ -37,6 +37,8 @@ async def prepare(hotline: Hotline, operation: str) -> None:
         await hotline.announce()
         return
     await hotline.set_up()
+    if operation == "join":
+        await invite(hotline)
     (hotline.folder / "staff.bin").write_bytes(hotline.staff_wrap)
     _, kept = await hotline.write_in(hotline.client("kept"))
     (hotline.folder / WRAPS).write_bytes(kept.client_wrap)
@@ -293,6 +295,57 @@ async def check_set_up(hotline: Hotline, *, acknowledged: bool) -> None:
     assert await hotline.sign_in(hotline.first)
 
 
+# --- a newcomer ---------------------------------------------------------------------------
+
+
+def newcomer(hotline: Hotline) -> Member:
+    """Somebody invited, with everything that only their browser knows."""
+    secret = hotline.secret
+    return Member(
+        "Kim",
+        staff_id=secret("kim").reveal()[:16],
+        seed=secret("kim seed"),
+        authentication=secret("kim authentication"),
+        wrapping=secret("kim wrapping"),
+        totp=Secret(secret("kim totp").reveal()[:20]),
+        salt=secret("kim salt").reveal()[:16],
+    )
+
+
+async def invite(hotline: Hotline) -> None:
+    first, roles = hotline.first, Role.COUNSELLOR
+    link, kim = sign_keys(hotline.secret("link")), newcomer(hotline).staff_id
+    proof, _ = await hotline.staff_proof(
+        first, Verb.INVITE, first.staff_id, kim, u8(roles), link.public
+    )
+    await hotline.team.invite(first.staff_id, kim, roles, link.public, proof)
+
+
+async def join(hotline: Hotline) -> bytes:
+    """The outer wrap of what the newcomer stored."""
+    joined = await hotline.join(sign_keys(hotline.secret("link")), newcomer(hotline))
+    return joined.staff_wrap
+
+
+async def check_join(hotline: Hotline, *, acknowledged: bool) -> None:
+    """Half of it lets nobody in; the same invitation goes on, makes one slot and lets in."""
+    kim = newcomer(hotline)
+    waiting = hotline.keeper.newcomers.all[kim.staff_id]
+    assert waiting.joined is not None or not acknowledged
+    before = hotline.keeper.slots.live(RecordKind.STAFF)
+    hotline.clock.turn(60)
+    outer = await join(hotline)
+    assert hotline.keeper.slots.live(RecordKind.STAFF) == 2
+    assert before == 2 or not acknowledged
+    with pytest.raises(Refused):
+        await hotline.sign_in(kim, outer=outer)
+    await hotline.append(EntryType.PERSON, person_payload(kim.person(Role.COUNSELLOR)))
+    await hotline.put_grant(hotline.first, kim, 1, hotline.team_seeds[0])
+    hotline.clock.turn(120)
+    _, (_, _, _, grant) = await hotline.sign_in(kim, outer=outer)
+    assert open_grant(kim.keys.box, grant, 1) == hotline.team_seeds[0]
+
+
 OPERATIONS = {
     "create": Operation(create, check_create),
     "erase": Operation(erase, check_erase),
@@ -304,4 +357,5 @@ OPERATIONS = {
     "roster": Operation(append, check_append, "roster"),
     "grants": Operation(put_grant, check_grant, "grants"),
     "set-up": Operation(set_up, check_set_up, "all"),
+    "join": Operation(join, check_join, "joining"),
 }
