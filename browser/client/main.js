@@ -53,6 +53,7 @@ function start(config) {
     emergency: config.emergency,
     language: config.language,
     guided: config.guided,
+    attachments: config.attachments,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {

@@ -60,6 +60,14 @@ class ShownSignpost:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFile:
+    """An attachment that can be saved: its id in hexadecimal, and what it is called on screen."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One message as it is shown; `side` is ours (the team's) or theirs (the client's)."""
 
@@ -67,6 +75,7 @@ class Row:
     meta: str
     text: str = field(repr=False)
     verified: bool = True
+    files: tuple[ShownFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,7 @@ class Site:
         self.nobody_reads = nobody_reads
         self.screening = settings.screening.mode == "on"
         self.guided = settings.guided.questions
+        self.attachments = settings.attachments.allows("web")
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -225,6 +235,7 @@ class Site:
             "form_token": place,
             "zone": self.zone.key,
             "guided": self.guided,
+            "attachments": self.attachments,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,

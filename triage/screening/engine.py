@@ -76,25 +76,28 @@ def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
     best, name = 0.0, UNKNOWN_LANGUAGE
     counts: dict[int, int] = {}  # nearly all languages read the same list of words
     for reading in readings:
-        if WordList.COMMON not in reading.matcher.hits:
+        common = reading.matcher.places(WordList.COMMON)
+        if not common:
             continue
-        hinted = reading.pack.language in hints
         words = reading.words
         if id(words) not in counts:
             counts[id(words)] = sum([word.is_word for word in words])
-        share = _share(reading, counts[id(words)])
-        if share >= (_KNOWN_SHARE_HINTED if hinted else _KNOWN_SHARE) and share > best:
+        counted = counts[id(words)]
+        least = _KNOWN_SHARE_HINTED if reading.pack.language in hints else _KNOWN_SHARE
+        most = len(common) + sum([match.after - match.first for match in reading.matches])
+        if not counted or most / counted < least or most / counted <= best:
+            continue  # as for most languages: no need to count exactly
+        share = _share(reading, common, counted)
+        if share >= least and share > best:
             best, name = share, reading.pack.language
     return name
 
 
-def _share(reading: Reading, counted: int) -> float:
+def _share(reading: Reading, common: frozenset[int], counted: int) -> float:
     """Return which share of the words is frequent in the language or was understood by a rule."""
-    understood = set(reading.matcher.places(WordList.COMMON))
-    for match in reading.matches:
-        understood.update(range(match.first, match.after))
+    understood = common.union(*[range(match.first, match.after) for match in reading.matches])
     known = sum([reading.words[place].is_word for place in understood])
-    return known / counted if counted else 0.0
+    return known / counted
 
 
 @dataclass(frozen=True, slots=True)

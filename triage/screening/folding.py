@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain, groupby
 from typing import Final
 
-__all__ = ["APOSTROPHES", "fold", "fold_cluster", "further_spellings"]
+__all__ = ["APOSTROPHES", "fold", "fold_cluster", "further_spellings", "is_plain"]
 
 APOSTROPHES: Final = frozenset("'\u2019\u2018\u02bc\u02b9\u00b4`\uff07")
 # Latin, Greek and Cyrillic accents, Arabic vowel signs; Indic and Thai vowels are letters.
@@ -85,6 +85,15 @@ _DIGITS_FOR_LETTERS: Final = (
 _DRAWN_OUT: Final = re.compile(r"(.)\1\1", re.DOTALL)
 """No word has three equal letters in a row."""
 _LATIN: Final = re.compile("[a-z]")
+
+
+_ONLY_LATIN: Final = re.compile("[\\x00-\\x7f]*")
+
+
+def is_plain(folded: str) -> bool:
+    """Say whether no word of a folded text that has letters alone can have further spellings."""
+    one_script = folded.isascii() or not _LATIN.search(folded)
+    return one_script and not _DRAWN_OUT.search(folded)
 
 
 def further_spellings(folded: str) -> tuple[str, ...]:

@@ -97,11 +97,12 @@ class DictionaryForms:
     def __init__(self, stems: Mapping[str, Sequence[Sequence[str]]]) -> None:
         """``stems``: as ``joined_stems`` gives them."""
         self._stems = stems
+        self._lengths = range(min(map(len, stems), default=1), max(map(len, stems), default=0) + 1)
 
     def bases(self, word: str) -> tuple[str, ...]:
         """Return the words of the rules of which this is a form."""
         found: list[str] = []
-        for cut in range(1, len(word) + 1):
+        for cut in self._lengths[: max(0, len(word) + 1 - self._lengths.start)]:
             if (entries := self._stems.get(word[:cut])) is not None:
                 ending = f" {word[cut:] or NO_ENDING} "
                 found += [base for base, endings in entries if ending in endings]

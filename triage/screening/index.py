@@ -20,6 +20,10 @@ _MOST_KEPT: Final = 40_000
 _KEPT_NUMBERS: Final = 100
 
 
+Known = tuple[tuple[int, Token], ...]
+"""What languages know of a word, each by its number."""
+
+
 class WordIndex:
     """The first letters of the words of several languages."""
 
@@ -34,26 +38,27 @@ class WordIndex:
 
         self._lexicons = lexicons
         self._own = frozenset[str]().union(*(lexicon.own_words() for lexicon in lexicons))
-        self._kept: dict[str, list[tuple[int, Token]]] = {}
+        self.kept: dict[str, Known] = {}
+        """What is known of words of the rules, by the word as it was written."""
         self._numbers: dict[int, list[Token]] = {}
 
-    def known(self, word: Word) -> Sequence[tuple[int, Token]]:
+    def known(self, word: Word) -> Known:
         """Return what each language that knows a word knows of it."""
         if len(word.spellings) > 1:
             return self._asked(word)
         written = word.spellings[0]
-        known = self._kept.get(written)
+        known = self.kept.get(written)
         if known is None:
             known = self._asked(word)
             if written in self._own or self._are_forms(known):
-                self._kept[written] = known
+                self.kept[written] = known
         return known
 
-    def _are_forms(self, known: Sequence[tuple[int, Token]]) -> bool:
+    def _are_forms(self, known: Known) -> bool:
         """Say whether a word is a form of words of the rules, and not one that starts like them."""
         return (
             bool(known)
-            and len(self._kept) < _MOST_KEPT
+            and len(self.kept) < _MOST_KEPT
             and not any(is_prefix_key(key) for _, token in known for key in token.keys)
         )
 
@@ -66,13 +71,13 @@ class WordIndex:
                 self._numbers[number] = known
         return known
 
-    def _asked(self, word: Word) -> list[tuple[int, Token]]:
+    def _asked(self, word: Word) -> Known:
         found: list[tuple[int, Token]] = []
         for number in self.who_may_know(word):
             token = self._lexicons[number].token(word)
             if token is not None:
                 found.append((number, token))
-        return found
+        return tuple(found)
 
     def who_may_know(self, word: Word) -> set[int]:
         """Return the numbers of the languages that may know a word."""

@@ -14,7 +14,15 @@ from typing import Final, Protocol
 
 from triage.screening.guesses import Guesses
 from triage.screening.respelling import ROMAN, Respelling, unchanged
-from triage.screening.tree import Node, Token, exact_key, following, prefix_key
+from triage.screening.tree import (
+    Node,
+    Token,
+    exact_key,
+    following,
+    inner_keys,
+    marks_of,
+    prefix_key,
+)
 from triage.screening.words import Word
 
 __all__ = ["HEAD", "EnglishEndings", "Lexicon", "Morphology", "NoMorphology", "Token", "Vocabulary"]
@@ -125,11 +133,14 @@ class Lexicon:
         self._examples = examples
         self._exact = exact
         self._root = (tree or Node(),)
+        self._inner = inner_keys(self._root[0])
         self._vocabulary = vocabulary
         self._known = words.union(vocabulary.numbers)
         self._prefixes = prefixes
         self.guesses = guesses
         self._lengths = sorted({len(prefix) for prefix in prefixes})
+        shortest = self._lengths[0] if self._lengths else 0
+        self._starts = shortest, frozenset(prefix[:shortest] for prefix in prefixes)
         self._bases = vocabulary.morphology.bases
         self._respelling, self._affixes = vocabulary.respelling, vocabulary.affixes
         self._spelling, self._irregular = vocabulary.spelling, vocabulary.irregular
@@ -203,9 +214,10 @@ class Lexicon:
                     return True
         return False
 
-    def tokens(self, words: Sequence[Word]) -> list[Token | None]:
-        """Return what is known of each word; ``None`` for words that no rule speaks of."""
-        return [self.token(word) for word in words]
+    def tokens(self, words: Sequence[Word]) -> dict[int, Token]:
+        """Return what is known of the words by their places; not of those no rule speaks of."""
+        found = ((place, self.token(word)) for place, word in enumerate(words))
+        return {place: token for place, token in found if token is not None}
 
     def token(self, word: Word) -> Token | None:
         """Return what is known of a word, or nothing if no rule speaks of it."""
@@ -255,10 +267,15 @@ class Lexicon:
 
     def _rooted(self, keys: tuple[str, ...], number: int | None, *, guess: bool = False) -> Token:
         token = Token(keys, number, guess)
-        nodes = following(self._root, token)
+        inner = self._inner
+        token.inner = tuple([inner[key] for key in keys if key in inner])
+        token.marks = marks_of(token.inner)
+        nodes = following(self._root, keys, number)
         if nodes:
             token.ends = tuple(dict.fromkeys(name for node in nodes for name in node.concepts))
-            token.roots = [node for node in nodes if node.goes_on]
+            token.roots = tuple([node for node in nodes if node.goes_on])
+            for node in token.roots:
+                token.goes_on |= node.marks
         return token
 
     def of_number(self, number: int | None) -> Token:
@@ -274,11 +291,12 @@ class Lexicon:
 
     def _started(self, written: tuple[str, ...]) -> tuple[str, ...]:
         """Return the beginnings, written with a star in the rules, that a word has."""
-        prefixes = self._prefixes
+        prefixes, (shortest, starts) = self._prefixes, self._starts
         return tuple(
             [
                 one[:length]
                 for one in written
+                if one[:shortest] in starts
                 for length in self._lengths
                 if one[:length] in prefixes
             ]

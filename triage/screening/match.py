@@ -15,18 +15,15 @@ Theory of operation
 """
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, permutations
-from typing import Final
+from typing import Final, NamedTuple
 
 from triage.screening.rules import Negation, Pack, Rule, WordList
-from triage.screening.tree import Token, following
+from triage.screening.tree import Node, Token, following
 from triage.screening.words import Word
 
-__all__ = ["MOST_MATCHES", "REACH", "Hit", "Match", "Matcher", "concept_hits"]
+__all__ = ["MOST_MATCHES", "REACH", "Hit", "Match", "Matcher", "phrases_in"]
 
 REACH: Final = 4
 _REACH_AFTER: Final = 3
@@ -37,10 +34,12 @@ MOST_MATCHES: Final = 4
 
 Hit = tuple[int, int]
 """First word and the word after the last."""
+Phrases = list[tuple[Sequence[str], Hit]]
+"""Concepts, and where a phrase of each of them stands; no place is named twice."""
+_NOWHERE: Final = frozenset[int]()
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A rule and the words it stands on: first, and the one after the last.
 
     ``guess``: one of the words is spelt wrong and only taken for what the rule looks for.
@@ -53,17 +52,26 @@ class Match:
 
 
 class Matcher:
-    """The concepts of one language found in one text, ready to be asked."""
+    """The concepts of one language found in one text, ready to be asked.
 
-    def __init__(self, words: Sequence[Word], tokens: Sequence[Token | None], pack: Pack) -> None:
-        """``tokens``: what the language knows of each word."""
+    In most messages most languages know a few words and find nothing: so what rules ask for is
+    put together when the first of them asks.
+    """
+
+    def __init__(self, words: Sequence[Word], tokens: Mapping[int, Token], pack: Pack) -> None:
+        """``tokens``: what the language knows of words, by their places and in their order."""
         self._words = words
         self._tokens = tokens
         self._pack = pack
-        self.hits, self.covered = concept_hits(words, tokens)
-        self._there = set(self.hits)
+        self._phrases = phrases_in(words, tokens)
+        self._there: set[str] = set()
+        for concepts, _ in self._phrases:
+            self._there.update(concepts)
+        self._hits: dict[str, list[Hit]] = {}
         self._merged: dict[frozenset[str], list[Hit]] = {}
         self._places: dict[WordList, frozenset[int]] = {}
+        self._persons = self._stops = self._negating = _NOWHERE
+        self._guessed = _NOWHERE
 
     def matches(self) -> list[Match]:
         """Return where the rules match, by rule and then by place."""
@@ -79,30 +87,72 @@ class Matcher:
                 if part.isdisjoint(there):
                     break  # nothing of one part is there at all: most rules, for most messages
             else:
+                if not self._hits:
+                    self._prepare()
                 if rule.longest_text is None or self._count() <= rule.longest_text:
                     found += self._of_rule(rule)
         return found
 
+    def _prepare(self) -> None:
+        """Put together what nearly every rule asks for, as soon as one may match."""
+        hits = self._hits
+        for concepts, hit in self._phrases:
+            for concept in concepts:
+                if concept in hits:
+                    hits[concept].append(hit)
+                else:
+                    hits[concept] = [hit]
+        places = self.places
+        self._guessed = frozenset([place for place, token in self._tokens.items() if token.guess])
+        self._persons = places(WordList.SELF_SUBJECTS) | places(WordList.OTHER_SUBJECTS)
+        # Where a negator's reach ends, and where a word turns what follows into its opposite.
+        self._stops = self._persons | places(WordList.BREAKS)
+        negators, undone = places(WordList.NEGATORS), places(WordList.NOT_NEGATING)
+        negators |= places(WordList.NEGATORS_AFTER)
+        self._negating = frozenset([place for place in negators if place + 1 not in undone])
+
     def places(self, which: WordList) -> frozenset[int]:
         """Return the words that stand in one of the language's lists."""
+        if which not in self._there:
+            return _NOWHERE
         places = self._places.get(which)
         if places is None:
-            spans = self.hits.get(which, ())
+            spans = self._hits.get(which) or [
+                hit for concepts, hit in self._phrases if which in concepts
+            ]
             places = frozenset([p for first, after in spans for p in range(first, after)])
             self._places[which] = places
         return places
 
+    def covered(self) -> frozenset[int]:
+        """Return the words that belong to some phrase of the language's rules or lists."""
+        return frozenset([p for _, hit in self._phrases for p in range(*hit)])
+
+    def by_sentence(self) -> dict[int, int]:
+        """Return how many words of each sentence are covered."""
+        counts: dict[int, int] = {}
+        words, last = self._words, 0
+        for _, (first, after) in self._phrases:  # in order, and none crosses a sentence's end
+            if after > last:
+                sentence = words[first].sentence
+                counts[sentence] = counts.get(sentence, 0) + after - max(first, last)
+                last = after
+        return counts
+
     def _count(self) -> int:
         """Return how many words and numbers the message has."""
-        counted = sum(word.is_word or word.number is not None for word in self._words)
+        counted = sum([word.is_word or word.number is not None for word in self._words])
         return counted // self._pack.step
 
     def _of_rule(self, rule: Rule) -> list[Match]:
         """Return the accepted places of one rule, none inside another."""
-        if rule.needs and not self._merge(rule.needs):
+        if rule.needs and rule.needs.isdisjoint(self._there):
             return []
-        orders = permutations(rule.parts) if rule.any_order else (rule.parts,)
-        spans = [span for parts in orders for span in self._spans(rule, parts)]
+        if not rule.any_order:
+            spans = self._spans(rule, rule.parts)
+        else:
+            orders = permutations(rule.parts)
+            spans = [span for parts in orders for span in self._spans(rule, parts)]
         if len(spans) > 1:
             spans = sorted(set(spans))
         found: list[Match] = []
@@ -114,57 +164,62 @@ class Matcher:
 
     def _spans(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> list[tuple[int, int, bool]]:
         found: list[tuple[int, int, bool]] = []
-        for start in self._merge(parts[0]):
-            chain = self._chain(rule, start, parts)
-            if chain is not None and self._stands(rule, chain):
-                found.append((chain[0][0], chain[-1][1], any(map(self._is_guessed, chain))))
+        for chain in self._chains(rule, parts):
+            if self._stands(rule, chain):
+                found.append((chain[0][0], chain[-1][1], self._is_guessed(chain)))
                 if len(found) == MOST_MATCHES:
                     break
         return found
 
-    def _is_guessed(self, hit: Hit) -> bool:
-        return any(token is not None and token.guess for token in self._tokens[hit[0] : hit[1]])
+    def _is_guessed(self, chain: tuple[Hit, ...]) -> bool:
+        guessed = self._guessed
+        return bool(guessed) and any(not guessed.isdisjoint(range(*hit)) for hit in chain)
 
     def _merge(self, concepts: frozenset[str]) -> list[Hit]:
         merged = self._merged.get(concepts)
         if merged is None:
-            lists = [self.hits[concept] for concept in concepts if concept in self.hits]
+            hits = self._hits
+            lists = [hits[concept] for concept in concepts if concept in hits]
             # Those of one concept are in order and different already.
-            merged = (
-                lists[0] if len(lists) == 1 else sorted({hit for hits in lists for hit in hits})
-            )
+            merged = lists[0] if len(lists) == 1 else sorted(set().union(*lists))
             self._merged[concepts] = merged
         return merged
 
-    def _chain(
-        self, rule: Rule, start: Hit, parts: tuple[frozenset[str], ...]
-    ) -> tuple[Hit, ...] | None:
-        if len(parts) == 1:
-            return (start,)
-        found, sentence = [start], self._words[start[0]].sentence
-        gap, after = rule.gap * self._pack.step, start[1]
-        for part in parts[1:]:
-            hits = self._merge(part)
-            place = bisect_left(hits, (after, 0))
-            if place == len(hits) or hits[place][0] - after > gap:
-                return None
-            # Of the phrases that start at the nearest place, the longest says most.
-            longest = bisect_right(hits, (hits[place][0], len(self._words) + 1)) - 1
-            if not rule.across and self._words[hits[longest][0]].sentence != sentence:
-                return None
-            found.append(hits[longest])
-            after = hits[longest][1]
-        return tuple(found)
+    def _chains(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> Iterator[tuple[Hit, ...]]:
+        """Return for each hit of the first part the nearest of the others after it."""
+        starts, *others = [self._merge(part) for part in parts]
+        words, gap, across = self._words, rule.gap * self._pack.step, rule.across
+        for start in starts:
+            chain: tuple[Hit, ...] = (start,)
+            after = start[1]
+            for hits in others:
+                place = bisect_left(hits, (after,))
+                if place == len(hits):
+                    break
+                first = hits[place][0]
+                if first - after > gap or (
+                    not across and words[first].sentence != words[start[0]].sentence
+                ):
+                    break
+                # Of the phrases that start at the nearest place, the longest says most.
+                place += 1
+                while place < len(hits) and hits[place][0] == first:
+                    place += 1
+                chain = (*chain, hits[place - 1])
+                after = hits[place - 1][1]
+            else:
+                yield chain
 
     def _stands(self, rule: Rule, chain: tuple[Hit, ...]) -> bool:
         first, after = chain[0][0], chain[-1][1]
-        if rule.negation is Negation.BLOCKS and self._is_negated(chain):
-            return False
-        if rule.negation is Negation.IGNORED and self._is_out_of_reach(chain):
+        if rule.negation is Negation.BLOCKS:
+            if self._negating and self._is_negated(chain):
+                return False
+        elif self._is_out_of_reach(chain):
             return False
         if rule.by_others and self._writer_acts(first):
             return False
-        if not rule.excludes:
+        if not rule.excludes or all(one.isdisjoint(self._there) for one in _excluding(rule)):
             return True
         begin, end = self._sentence(first)
         beside = _BESIDE * self._pack.step
@@ -177,10 +232,10 @@ class Matcher:
 
     def _has(self, concepts: frozenset[str], begin: int, end: int) -> bool:
         """Say whether one of the concepts stands whole between two places."""
-        if not concepts or begin >= end:
+        if begin >= end or concepts.isdisjoint(self._there):
             return False
         hits = self._merge(concepts)
-        place = bisect_left(hits, (begin, 0))
+        place = bisect_left(hits, (begin,))
         while place < len(hits) and hits[place][0] < end:
             if hits[place][1] <= end:
                 return True
@@ -189,8 +244,10 @@ class Matcher:
 
     def _follows(self, concepts: frozenset[str], place: int) -> bool:
         """Say whether one of the concepts starts at a place."""
-        hits = self._merge(concepts) if concepts else []
-        found = bisect_left(hits, (place, 0))
+        if concepts.isdisjoint(self._there):
+            return False
+        hits = self._merge(concepts)
+        found = bisect_left(hits, (place,))
         return found < len(hits) and hits[found][0] == place
 
     def _sentence(self, place: int) -> Hit:
@@ -200,26 +257,8 @@ class Matcher:
         end = bisect_right(self._words, number, key=_sentence_of)
         return begin, end
 
-    @cached_property
-    def _persons(self) -> frozenset[int]:
-        return self.places(WordList.SELF_SUBJECTS) | self.places(WordList.OTHER_SUBJECTS)
-
-    @cached_property
-    def _stops(self) -> frozenset[int]:
-        """Where a negator's reach ends."""
-        return self._persons | self.places(WordList.BREAKS)
-
-    @cached_property
-    def _negating(self) -> frozenset[int]:
-        """Where a word stands that turns what follows into its opposite."""
-        negators = self.places(WordList.NEGATORS) | self.places(WordList.NEGATORS_AFTER)
-        undone = self.places(WordList.NOT_NEGATING)
-        return frozenset([place for place in negators if place + 1 not in undone])
-
     def _is_negated(self, chain: tuple[Hit, ...]) -> bool:
         negating = self._negating
-        if not negating:
-            return False
         for (_, left), (right, _) in pairwise(chain):
             if left < right and not negating.isdisjoint(range(left, right)):
                 return True
@@ -244,6 +283,8 @@ class Matcher:
         "Nobody beats me and I get my pay" is not "nobody gives me my pay".
         """
         negators, breaks = self.places(WordList.NEGATORS), self.places(WordList.BREAKS)
+        if not negators:
+            return False
         for (first, after), (until, _) in pairwise(chain):
             if first not in negators or after > first + _SHORT_NEGATOR * self._pack.step:
                 continue
@@ -268,54 +309,52 @@ class Matcher:
 
     def _writer_acts(self, first: int) -> bool:
         """Say whether the nearest person before the match, in its clause, is the writer."""
+        writer = self.places(WordList.SELF_SUBJECTS)
+        if not writer:
+            return False
         others = self.places(WordList.OTHER_SUBJECTS)
         clause = self._words[first].clause
         reach = _ACTOR_REACH * self._pack.step
         for place in range(first - 1, max(-1, first - 1 - reach), -1):
             if self._words[place].clause != clause or place in others:
                 return False
-            if place in self.places(WordList.SELF_SUBJECTS):
+            if place in writer:
                 return True
         return False
+
+
+def _excluding(rule: Rule) -> tuple[frozenset[str], ...]:
+    return rule.unless, rule.unless_before, rule.unless_after, rule.unless_next
 
 
 def _sentence_of(word: Word) -> int:
     return word.sentence
 
 
-def concept_hits(
-    words: Sequence[Word], tokens: Sequence[Token | None]
-) -> tuple[Mapping[str, list[Hit]], set[int]]:
-    """Return where phrases of each concept stand, in order of place and then of length.
-
-    With it the places of all words that belong to one.
-    """
-    hits: defaultdict[str, list[Hit]] = defaultdict(list)
-    covered: set[int] = set()
-    after_last = len(words)
-    for first, token in [(place, token) for place, token in enumerate(tokens) if token]:
+def phrases_in(words: Sequence[Word], tokens: Mapping[int, Token]) -> Phrases:
+    """Return which concepts have a phrase where, in order of place and then of length."""
+    found: Phrases = []
+    token_at = tokens.get
+    for first, token in tokens.items():
         place = first + 1
         if token.ends:
-            hit = (first, place)
-            covered.add(first)
-            for concept in token.ends:
-                hits[concept].append(hit)
-        nodes = token.roots
-        while nodes and place < after_last:
-            next_token = tokens[place]
-            if next_token is None or words[place].sentence != words[first].sentence:
-                break
-            nodes = following(nodes, next_token)
-            if not nodes:
+            found.append((token.ends, (first, place)))
+        after = token_at(place)
+        if after is None or not (token.goes_on & after.marks or after.number is not None):
+            continue
+        nodes: Sequence[Node] = token.roots
+        while after is not None:
+            nodes = following(nodes, after.inner, after.number)
+            if not nodes or words[place].sentence != words[first].sentence:
                 break
             place += 1
-            if len(nodes) == 1:
-                concepts: Collection[str] = nodes[0].concepts
-            else:
-                concepts = {concept for node in nodes for concept in node.concepts}
+            concepts = nodes[0].concepts if len(nodes) == 1 else _all_of(nodes)
             if concepts:
-                hit = (first, place)
-                covered.update(range(first, place))
-                for concept in concepts:
-                    hits[concept].append(hit)
-    return dict(hits), covered
+                found.append((concepts, (first, place)))
+            after = token_at(place)
+    return found
+
+
+def _all_of(nodes: Sequence[Node]) -> Sequence[str]:
+    """Return the concepts of several places of the tree, each once."""
+    return tuple({concept for node in nodes for concept in node.concepts})

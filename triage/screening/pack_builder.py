@@ -15,7 +15,7 @@ from triage.screening.forms import (
 )
 from triage.screening.guesses import MOST_FORMS_GUESSED, SHORTEST_GUESSED, by_halves
 from triage.screening.lexicon import HEAD
-from triage.screening.match import concept_hits
+from triage.screening.match import phrases_in
 from triage.screening.pack_shape import PackShape, pack_of, rule_shape, tree_shape
 from triage.screening.phrases import Concepts, read_phrase
 from triage.screening.respelling import RESPELLINGS, USUAL, romanised
@@ -124,7 +124,8 @@ def _often(shape: PackShape) -> dict[str, int]:
     for rule in shape["rules"]:
         for example in rule.get("hits", [])[:1]:
             words = lexicon.merged(read_words(example))
-            counts.update(concept_hits(words, lexicon.tokens(words))[0].keys())
+            phrases = phrases_in(words, lexicon.tokens(words))
+            counts.update({concept for concepts, _ in phrases for concept in concepts})
     return dict(sorted(counts.items()))
 
 

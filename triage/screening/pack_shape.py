@@ -11,6 +11,7 @@ anything else, is no shape: ``decode_shape`` returns nothing and the files are r
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, TypedDict, cast
@@ -98,9 +99,14 @@ def _plain(value: object) -> object:
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
+def _concepts(names: Sequence[str]) -> frozenset[str]:
+    """Return names that are the same objects as in the tree, so that comparing them is cheap."""
+    return frozenset(map(sys.intern, names))
+
+
 _KINDS: Final[Mapping[str, Any]] = {
-    "parts": lambda parts: tuple(map(frozenset, parts)),
-    **dict.fromkeys(("needs", "unless", "unless_before", "unless_after", "unless_next"), frozenset),
+    "parts": lambda parts: tuple(map(_concepts, parts)),
+    **dict.fromkeys(("needs", "unless", "unless_before", "unless_after", "unless_next"), _concepts),
     **dict.fromkeys(("hits", "misses"), tuple),
     "flag": Flag,
     "route": Route,
@@ -139,17 +145,24 @@ def tree_shape(root: Node) -> list[NodeShape]:
 
 def _tree(shapes: Sequence[NodeShape]) -> Node:
     nodes: list[Node] = []
+    same: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def shared(names: Sequence[str]) -> tuple[str, ...]:
+        """Thousands of places have the same few concepts: kept once, they stay near at hand."""
+        found = tuple(map(sys.intern, names))
+        return same.setdefault(found, found)
+
     for shape in shapes:
         node = Node()
         if shape and isinstance(shape[0], list):
             concepts, branches, ranges = shape
-            node.concepts = tuple(concepts)
+            node.concepts = shared(concepts)
             if branches:
                 node.branches = {key: nodes[at] for key, at in branches.items()}
             if ranges:
                 node.numbers = {NumberRange(low, high): nodes[at] for low, high, at in ranges}
         else:
-            node.concepts = tuple(shape)
+            node.concepts = shared(shape)
         nodes.append(node)
     return nodes[-1]
 

@@ -10,19 +10,21 @@
     one word of its hit, and another reads most of it, the word is taken for a chance likeness.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from triage.screening.guesses import SHORTEST_GUESSED
-from triage.screening.index import WordIndex
+from triage.screening.index import Known, WordIndex
 from triage.screening.match import Match, Matcher
 from triage.screening.rules import Pack
 from triage.screening.tree import Token
 from triage.screening.words import Word
 
 __all__ = ["Reading", "read_all", "read_by"]
+
+Tokens = dict[int, Token]
+"""What one language knows of the words of a text, by their places and in their order."""
 
 _LIKELY: Final = 0.6
 _CLEARLY_BETTER: Final = 1.25
@@ -34,23 +36,23 @@ _MOST_OF: Final = 0.6
 class Reading:
     """What the rules of one language found in one text.
 
-    ``covered`` are the places in the text where words start that belong to some phrase of the
-    language's rules or lists, and ``by_sentence`` how many of them each sentence has.
+    ``by_sentence`` says how many words of each sentence belong to some phrase of the language's
+    rules or lists; it is counted only where there are matches to be judged.
     """
 
     pack: Pack
     words: Sequence[Word]
-    tokens: Sequence[Token | None]
     matcher: Matcher
     matches: list[Match]
-    covered: frozenset[int] = frozenset()
-    by_sentence: Counter[int] = field(default_factory=Counter)
+    by_sentence: Mapping[int, int] = field(default_factory=dict)
+    _covered: frozenset[int] | None = None
 
-    def cover(self) -> None:
-        """Find which places are covered; only wanted where there are matches to be judged."""
-        words, places = self.words, self.matcher.covered
-        self.covered = frozenset([words[place].start for place in places])
-        self.by_sentence = Counter([words[place].sentence for place in places])
+    def covered(self) -> frozenset[int]:
+        """Return the places in the text where such words start."""
+        if self._covered is None:
+            words = self.words
+            self._covered = frozenset([words[place].start for place in self.matcher.covered()])
+        return self._covered
 
 
 def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
@@ -67,73 +69,82 @@ def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> 
     readings: list[Reading] = []
     spelt = {word.spellings[0] for word in words if word.spellings}
     for number in sorted(known):
-        pack = packs[number]
+        pack, tokens = packs[number], known[number]
         if pack.lexicon.starts_number(spelt):
-            readings.append(_with_numbers(pack, words, known[number]))
+            readings.append(_with_numbers(pack, words, tokens))
         else:
-            readings.append(_reading(pack, words, known[number]))
+            readings.append(_reading(pack, words, tokens))
     if any(reading.matches for reading in readings):
-        for reading in readings:
-            reading.cover()
-    for reading in readings:
-        if reading.matches:
-            reading.matches = [
-                match for match in reading.matches if not _judged(reading, match, readings)
-            ]
+        _judge(readings)
     return readings
 
 
-def _with_numbers(pack: Pack, words: Sequence[Word], known: Sequence[Token | None]) -> Reading:
+def _with_numbers(pack: Pack, words: Sequence[Word], known: Tokens) -> Reading:
     """Return the reading of a text that may have numbers of several words; they are no guesses."""
     own = pack.lexicon.merged(words)
-    by_start = {
-        word.start: token
-        for word, token in zip(words, known, strict=True)
-        if token is not None and not token.guess
-    }
-    of_number = pack.lexicon.of_number
-    tokens = [
-        by_start.get(word.start) if word.number is None else of_number(word.number) for word in own
-    ]
+    known = {place: token for place, token in known.items() if not token.guess}
+    if own is words:
+        return _reading(pack, words, known)
+    by_start = {words[place].start: token for place, token in known.items()}
+    tokens: Tokens = {}
+    for place, word in enumerate(own):
+        if word.number is not None:
+            tokens[place] = pack.lexicon.of_number(word.number)
+        elif word.start in by_start:
+            tokens[place] = by_start[word.start]
     return _reading(pack, own, tokens)
 
 
-def _known(
-    words: Sequence[Word], index: WordIndex
-) -> tuple[dict[int, list[Token | None]], list[int]]:
-    """Return what each language that knows some word knows of each, and the words none knows."""
-    places: dict[tuple[str, ...], list[int]] = {}
-    for place, word in enumerate(words):
-        if word.spellings:
-            places.setdefault(word.spellings, []).append(place)
-    nothing: list[Token | None] = [None] * len(words)
-    known: defaultdict[int, list[Token | None]] = defaultdict(nothing.copy)
+def _known(words: Sequence[Word], index: WordIndex) -> tuple[dict[int, Tokens], list[int]]:
+    """Return what each language that knows some word knows, and the words that none knows."""
+    known: dict[int, Tokens] = {}
     unknown: list[int] = []
-    for there in places.values():
-        tokens_there = index.known(words[there[0]])
-        if not tokens_there:
-            unknown += there
-        for number, token in tokens_there:
-            tokens = known[number]
-            for place in there:
-                tokens[place] = token
+    for place, there in _asked(words, index):
+        if not there:
+            unknown.append(place)
+        for number, token in there:
+            if number in known:
+                known[number][place] = token
+            else:
+                known[number] = {place: token}
+    numbers = [(place, word.number) for place, word in enumerate(words) if word.number is not None]
+    for place, value in numbers:
+        of_number = index.numbers(value)
+        for number, tokens in known.items():
+            tokens[place] = of_number[number]
+    if numbers:
+        known = {number: _in_order(tokens) for number, tokens in known.items()}
+    return known, unknown
+
+
+def _asked(words: Sequence[Word], index: WordIndex) -> Iterator[tuple[int, Known]]:
+    """Return the places of all words, each with what is known of it."""
+    kept = index.kept
+    asked: dict[tuple[str, ...], Known] = {}
     for place, word in enumerate(words):
-        if word.number is not None:
-            of_number = index.numbers(word.number)
-            for number, tokens in known.items():
-                tokens[place] = of_number[number]
-    return dict(known), unknown
+        spellings = word.spellings
+        if spellings:
+            there = kept.get(spellings[0]) if len(spellings) == 1 else None
+            if there is None:
+                there = asked.get(spellings)
+                if there is None:
+                    there = asked[spellings] = index.known(word)
+            yield place, there
 
 
-def _reading(pack: Pack, words: Sequence[Word], tokens: Sequence[Token | None]) -> Reading:
+def _in_order(tokens: Tokens) -> Tokens:
+    return dict(sorted(tokens.items()))
+
+
+def _reading(pack: Pack, words: Sequence[Word], tokens: Tokens) -> Reading:
     matcher = Matcher(words, tokens, pack)
-    return Reading(pack, words, tokens, matcher, matcher.matches())
+    return Reading(pack, words, matcher, matcher.matches())
 
 
 def _guess(
     packs: Sequence[Pack],
     words: Sequence[Word],
-    known: dict[int, list[Token | None]],
+    known: dict[int, Tokens],
     unknown: Sequence[int],
 ) -> None:
     """Fill in spelling guesses for words that no language knows (rule 2)."""
@@ -147,35 +158,52 @@ def _guess(
     if not unknown:
         return
     counts = {
-        number: sum([token is not None for token in known.get(number, ())])
+        number: len(known.get(number, ()))
         for number, pack in enumerate(packs)
         if pack.lexicon.guesses is not None
     }
     most = max(counts.values(), default=0)
     for number, count in counts.items():
         if count >= _LIKELY * most:
-            for place in unknown:
-                token = packs[number].lexicon.guess(words[place])
-                if token is not None:
-                    known.setdefault(number, [None] * len(words))[place] = token
+            guess = packs[number].lexicon.guess
+            guessed = {place: token for place in unknown if (token := guess(words[place]))}
+            if guessed:
+                known[number] = _in_order(known.get(number, {}) | guessed)
 
 
-def _judged(reading: Reading, match: Match, readings: Sequence[Reading]) -> bool:
-    """Say whether the hit is rather another language's (rule 3)."""
-    words = reading.words[match.first : match.after]
-    sentence = words[0].sentence
-    own = reading.by_sentence[sentence]
-    counts = [other.by_sentence.get(sentence, 0) for other in readings]
-    most = max(counts)
-    if own == 1 and most >= _SEVERAL and not words[0].is_cluster:
-        length = sum(word.is_word and word.sentence == sentence for word in reading.words)
-        if most >= _MOST_OF * length:
+def _judge(readings: Sequence[Reading]) -> None:
+    """Leave out the hits that are rather another language's (rule 3)."""
+    most: dict[int, int] = {}
+    for reading in readings:
+        reading.by_sentence = reading.matcher.by_sentence()
+        for sentence, count in reading.by_sentence.items():
+            if count > most.get(sentence, 0):
+                most[sentence] = count
+    for reading in readings:
+        if reading.matches:
+            reading.matches = [
+                match for match in reading.matches if not _judged(reading, match, readings, most)
+            ]
+
+
+def _judged(
+    reading: Reading, match: Match, readings: Sequence[Reading], most: Mapping[int, int]
+) -> bool:
+    """Say whether a hit is rather another language's; ``most``: who knows most of a sentence."""
+    first = reading.words[match.first]
+    sentence = first.sentence
+    own, best = reading.by_sentence[sentence], most[sentence]
+    if own == 1 and best >= _SEVERAL and not first.is_cluster:
+        length = sum([word.is_word and word.sentence == sentence for word in reading.words])
+        if best >= _MOST_OF * length:
             return True
-    if most <= own * _CLEARLY_BETTER:
+    if best <= own * _CLEARLY_BETTER:
         return False
-    spoken = {word.start for word in words} & reading.covered
+    spoken = {word.start for word in reading.words[match.first : match.after]}
+    spoken &= reading.covered()
     return any(
-        other is not reading and spoken <= other.covered
-        for other, count in zip(readings, counts, strict=True)
-        if count > own * _CLEARLY_BETTER
+        other is not reading
+        and other.by_sentence.get(sentence, 0) > own * _CLEARLY_BETTER
+        and spoken <= other.covered()
+        for other in readings
     )

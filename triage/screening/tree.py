@@ -16,7 +16,9 @@ __all__ = [
     "add_phrase",
     "exact_key",
     "following",
+    "inner_keys",
     "is_prefix_key",
+    "marks_of",
     "prefix_key",
 ]
 
@@ -56,21 +58,44 @@ class Node:
     for most words, and there are millions of looks.
     """
 
-    __slots__ = ("branches", "concepts", "numbers")
+    __slots__ = ("_marks", "branches", "concepts", "numbers")
 
     def __init__(self) -> None:
         """Start as a leaf; most places stay one, and a leaf holds nothing of its own."""
         self.branches: Mapping[str, Node] = _NOTHING
         self.numbers: Mapping[NumberRange, Node] = _NOTHING
         self.concepts: tuple[str, ...] = ()
+        self._marks: int | None = None
 
     @property
     def goes_on(self) -> bool:
         """Say whether phrases go on from here."""
         return bool(self.branches or self.numbers)
 
+    @property
+    def marks(self) -> int:
+        """The marks of the words that go on from here; worked out when first asked for."""
+        if self._marks is None:
+            self._marks = marks_of(self.branches)
+        return self._marks
+
 
 _NOTHING: Final[Mapping[Any, Node]] = MappingProxyType({})
+
+
+_MARKS: Final = 256
+
+
+def marks_of(keys: Iterable[str]) -> int:
+    """Return a number with a bit for each key: numbers without a common bit have no common key.
+
+    Two words that follow each other are seldom the beginning of a phrase. Comparing two numbers
+    says so at once, without a look at the tree, which is large and seldom near at hand.
+    """
+    marks = 0
+    for key in keys:
+        marks |= 1 << hash(key) % _MARKS
+    return marks
 
 
 def exact_key(word: str) -> str:
@@ -117,9 +142,11 @@ class Token:
     """A word as one language knows it.
 
     ``keys`` are those under which the tree may hold it: its base forms, its spellings as typed
-    for what must stand exactly so, and what it starts with. ``guess``: it is taken for a word
-    that is spelt nearly so. ``ends`` are the concepts of which it is a whole phrase, and
-    ``roots`` the places in the language's tree where longer ones go on after it.
+    for what must stand exactly so, and what it starts with; ``inner`` those of them that stand
+    anywhere behind a first word. ``guess``: it is taken for a word that is spelt nearly so.
+    ``ends`` are the concepts of which it is a whole phrase, and ``roots`` the places in the
+    language's tree where longer ones go on after it. ``goes_on`` has the marks of what may come
+    next there, and ``marks`` those of ``inner``.
     """
 
     keys: tuple[str, ...]
@@ -127,12 +154,14 @@ class Token:
     guess: bool = False
     ends: Sequence[str] = ()
     roots: Sequence[Node] = ()
+    inner: Sequence[str] = ()
+    marks: int = 0
+    goes_on: int = 0
 
 
-def following(nodes: Iterable[Node], token: Token) -> list[Node]:
+def following(nodes: Iterable[Node], keys: Iterable[str], number: int | None) -> list[Node]:
     """Return the places to which a word leads from places of the tree."""
     found: list[Node] = []
-    keys, number = token.keys, token.number
     for node in nodes:
         branches = node.branches
         for key in keys:
@@ -142,4 +171,19 @@ def following(nodes: Iterable[Node], token: Token) -> list[Node]:
             for numbers, after in node.numbers.items():
                 if numbers.low <= number <= numbers.high:
                     found.append(after)
+    return found
+
+
+def inner_keys(root: Node) -> dict[str, str]:
+    """Return the keys that stand anywhere in the tree but at its root, as the tree has them."""
+    found: dict[str, str] = {}
+    seen: set[int] = set()
+    waiting = [*root.branches.values(), *root.numbers.values()]
+    while waiting:
+        node = waiting.pop()
+        if node.goes_on and id(node) not in seen:
+            seen.add(id(node))
+            found.update(zip(node.branches, node.branches, strict=True))
+            waiting += node.branches.values()
+            waiting += node.numbers.values()
     return found

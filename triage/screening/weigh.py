@@ -48,6 +48,7 @@ _SELF_HARM: Final = "self_harm"
 _NEVER_JOKED_AWAY: Final = frozenset(
     {_DANGER, _SELF_HARM, "physical_sexual_violence", "sexual_exploitation"}
 )
+_RANK: Final = {strength: rank for rank, strength in enumerate(Strength)}
 _QUOTING: Final = (Route.PRESS_OR_STUDY, Route.SPAM_OR_PRANK)
 _ROUTES_BY_RANK: Final = (
     (Route.STAFF_SAFETY, Why.STAFF_SAFETY),
@@ -68,14 +69,19 @@ class Weighed:
     routes: tuple[RouteFound, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Hit:
-    """A match in places of the text, with whether the writer stands in its words."""
+    """A match in places of the text."""
 
     match: Match
     start: int
     end: int
-    names_writer: bool
+    reading: Reading
+
+    @property
+    def names_writer(self) -> bool:
+        """Say whether the writer stands in its words; few messages depend on it."""
+        return _names_writer(self.reading, self.match)
 
 
 def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
@@ -122,7 +128,7 @@ def _placed(reading: Reading) -> list[_Hit]:
             match,
             reading.words[match.first].start,
             reading.words[match.after - 1].end,
-            names_writer=_names_writer(reading, match),
+            reading,
         )
         for match in reading.matches
     ]
@@ -192,7 +198,7 @@ def _flags(
     goes_on = Signal.STILL in signals or any(hit.match.rule.category == _DANGER for hit in signs)
     if not signs or (goes_on and Signal.SAFE_NOW not in signals):
         kept.discard(Flag.PAST)
-    if any(hit.names_writer and _tells(hit) for hit in hits):
+    if Flag.THIRD_PARTY in kept and any(_tells(hit) and hit.names_writer for hit in hits):
         kept.discard(Flag.THIRD_PARTY)
     if not signs and Flag.THIRD_PARTY in kept:
         # Other people are mentioned in any message; without a sign or worry it means nothing.
@@ -233,8 +239,7 @@ def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tupl
             )
         )
     # Where there are too many, those that weigh most are kept.
-    order = tuple(Strength)
-    found.sort(key=lambda one: (_kind_rank(one, taxonomy), order.index(one.strength), one.start))
+    found.sort(key=lambda one: (_kind_rank(one, taxonomy), _RANK[one.strength], one.start))
     return tuple(sorted(found[:MOST_FINDINGS], key=lambda one: (one.start, one.end)))
 
 

@@ -22,7 +22,13 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Final
 
-from triage.screening.folding import APOSTROPHES, fold, fold_cluster, further_spellings
+from triage.screening.folding import (
+    APOSTROPHES,
+    fold,
+    fold_cluster,
+    further_spellings,
+    is_plain,
+)
 from triage.screening.respelling import roman_key
 from triage.screening.zawgyi import Placed, is_zawgyi, to_unicode
 
@@ -149,7 +155,11 @@ def _moved(word: Word, placed: Placed) -> Word:
 
 
 class _Reader:
-    """Goes through one text, thing by thing."""
+    """Goes through one text, thing by thing.
+
+    All its words are folded together first, parted by line ends, which no word has: that is one
+    step for a whole text instead of some for each word.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -157,10 +167,20 @@ class _Reader:
         self._found: list[Word] = []
         self._sentence = 0
         self._clause = 0
+        self._things = [
+            (thing.lastgroup, *thing.span()) for thing in _THINGS.finditer(self._classes)
+        ]
+        words = [
+            text[start:end]
+            for kind, start, end in self._things
+            if kind == "word" and end - start <= LONGEST_WORD
+        ]
+        folded = fold("\n".join(words))
+        self._folded = iter(folded.split("\n"))
+        self._is_plain = is_plain(folded)
 
     def words(self) -> list[Word]:
-        for thing in _THINGS.finditer(self._classes):
-            kind, (start, end) = thing.lastgroup, thing.span()
+        for kind, start, end in self._things:
             if kind == "word":
                 self._word(start, end)
             elif kind == "cluster":
@@ -178,28 +198,32 @@ class _Reader:
     def _cluster(self, start: int, end: int) -> None:
         fits = end - start <= LONGEST_WORD
         spelt = (fold_cluster(self._text[start:end]),) if fits else ()
-        self._add(start, end, spelt, is_word=True, is_cluster=True)
+        self._found.append(
+            Word(start, end, spelt, None, self._sentence, self._clause, True, True)  # noqa: FBT003 -- by place, as this is done for every letter of a text
+        )
 
     def _word(self, start: int, end: int) -> None:
         """Add a word, with single digits beside it in further spellings (rule 6)."""
         if end - start > LONGEST_WORD:
             self._add(start, end, (), is_word=True)
             return
-        folded = fold(self._text[start:end])
+        folded = next(self._folded)
         if not folded:  # a hamza alone
             self._add(start, end, (), is_word=True)
             return
         spellings: tuple[str, ...] = (folded,)
-        if further := further_spellings(folded):
+        if not (self._is_plain and folded.isalpha()) and (further := further_spellings(folded)):
             spellings += further
-        if self._classes.find("A", start, end) > 0:
+        classes = self._classes
+        if classes.find("A", start, end) > 0:
             spellings += self._elided(start, end)
-        if self._classes[end : end + 1] == "D" and self._classes[end + 1 : end + 2] != "D":
+        if classes[end : end + 1] == "D" and classes[end + 1 : end + 2] != "D":
             spellings = (*spellings, folded + self._text[end])
-        if self._found and self._found[-1].end == start and self._found[-1].is_digit:
+        found = self._found
+        if found and found[-1].end == start and found[-1].is_digit:
             start -= 1
             spellings = (*spellings, self._text[start] + folded)
-        self._add(start, end, spellings, is_word=True)
+        found.append(Word(start, end, spellings, None, self._sentence, self._clause, True))  # noqa: FBT003 -- by place, as this is done for every word of a text
 
     def _elided(self, start: int, end: int) -> tuple[str, ...]:
         """Return the word behind an elided one: ``argent`` in ``l'argent``, ``il`` in ``qu'il``."""
@@ -216,12 +240,9 @@ class _Reader:
         number: int | None = None,
         *,
         is_word: bool = False,
-        is_cluster: bool = False,
     ) -> None:
         sentence, clause = self._sentence, self._clause
-        self._found.append(
-            Word(start, end, spellings, number, sentence, clause, is_word, is_cluster)
-        )
+        self._found.append(Word(start, end, spellings, number, sentence, clause, is_word))
 
 
 def cluster_end(text: str, place: int) -> int:

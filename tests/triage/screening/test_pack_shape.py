@@ -65,7 +65,7 @@ def test_only_words_that_stand_in_the_files_are_kept_and_their_forms(taxonomy):
     for text in ("he took my passport", "Marisol taking passports", "pasport", "p4ssport"):
         for word in read_words(text):
             index.known(word)
-    assert set(index._kept) == {"he", "took", "my", "passport", "taking", "passports"}
+    assert set(index.kept) == {"he", "took", "my", "passport", "taking", "passports"}
 
 
 def test_a_file_made_twice_is_the_same(taxonomy, english, shape):
