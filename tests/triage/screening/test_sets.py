@@ -14,7 +14,8 @@ from intake_server.screening_rules import read_rules
 from triage.screening.engine import screen
 
 SETS = Path(__file__).parent / "sets"
-LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set")
+LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set")
+HARDEST_SET = "seventh_set"
 PLEA = "plea_or_constrained_contact"
 WORST_PRECISION, WORST_RECALL = 0.75, 0.7
 
@@ -130,3 +131,22 @@ def test_most_signs_of_later_authors_are_found_and_few_invented(read_later):
         missed += len(gold - seen)
     assert hits >= 0.85 * (hits + invented)
     assert hits >= 0.85 * (hits + missed)
+
+
+def test_the_set_that_is_read_worst_gets_no_worse(all_rules):
+    """The honest figures are low (docs/screening.md); this keeps them from getting lower."""
+    hits = invented = missed = 0
+    urgent = []
+    for message in messages([SETS.parent / f"{HARDEST_SET}.jsonl"]):
+        found = screen(message["text"], all_rules)
+        gold, seen = set(message["categories"]), categories(found)
+        fine = gold | set(message["acceptable_categories"]) | ({PLEA} if gold else set())
+        hits += len(gold & seen)
+        invented += len(seen - fine)
+        missed += len(gold - seen)
+        if message["urgency"] == 3:
+            urgent.append(found.urgency)
+        assert message["urgency"] < 2 or found.urgency > 0, message["id"]
+    assert hits >= 0.7 * (hits + invented)
+    assert hits >= 0.65 * (hits + missed)
+    assert urgent.count(3) >= 28
