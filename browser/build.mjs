@@ -29,8 +29,9 @@ const entries = {
   // The list of words is large and only needed once somebody keeps or types a phrase: the client
   // page fetches it after it can be used.
   words: { source: "browser/client/words.js", folder: webFolder },
-  // Optional questions, after the first message.
+  // Optional questions, and pictures and recordings, after the first message.
   guided: { source: "browser/client/guided.js", folder: webFolder },
+  attachments: { source: "browser/client/attachments.js", folder: webFolder },
   desk: { source: "browser/desk/main.js", folder: deskFolder },
 };
 

@@ -33,10 +33,12 @@ from markupsafe import Markup
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _CONTENT_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "media-src blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'; "
-    "sandbox allow-forms allow-scripts allow-same-origin allow-top-navigation"
+    "sandbox allow-forms allow-scripts allow-same-origin allow-top-navigation "
+    "allow-downloads"
 )
 _NO_FEATURES: Final = ", ".join(
     f"{feature}=()"

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from intake_server.attachment_settings import AttachmentSettings
 from triage.duty import DutyHours
 
 FILE_NAME = "havenline.toml"
@@ -352,6 +353,7 @@ class Settings(_Section, frozen=True):
     guided: GuidedSettings = msgspec.field(default_factory=GuidedSettings)
     safeguarding: SafeguardingSettings = msgspec.field(default_factory=SafeguardingSettings)
     channels: ChannelSettings = msgspec.field(default_factory=ChannelSettings)
+    attachments: AttachmentSettings = msgspec.field(default_factory=AttachmentSettings)
     mirror: MirrorSettings = msgspec.field(default_factory=MirrorSettings)
     safety: SafetySettings = msgspec.field(default_factory=SafetySettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

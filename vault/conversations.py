@@ -145,6 +145,8 @@ class Deleted:
     outbox: int = 0
     inbox: int = 0
     addresses: int = 0
+    attachments: int = 0
+    attachment_chunks: int = 0
     changes: int = 0
     """Rows of the changes table that lost the conversation's id."""
 
@@ -156,6 +158,8 @@ class Deleted:
             self.outbox + other.outbox,
             self.inbox + other.inbox,
             self.addresses + other.addresses,
+            self.attachments + other.attachments,
+            self.attachment_chunks + other.attachment_chunks,
             self.changes + other.changes,
         )
 
@@ -384,6 +388,12 @@ def references(c: Connection, after: bytes = b"", limit: int = 1000) -> list[Ref
     """Up to `limit` references in order of id, beginning behind the id `after`."""
     rows = c.execute(_REFERENCES, {"after": after, "most": limit})
     return [Reference(row.id, row.slot, row.tag) for row in rows]
+
+
+def references_of(c: Connection, ids: Collection[bytes]) -> list[Reference]:
+    """The references of those of `ids` that are in the database."""
+    found = c.execute(select(_t.id, _t.slot, _t.tag).where(_t.id.in_(ids)))
+    return [Reference(row.id, row.slot, row.tag) for row in found]
 
 
 def existing(c: Connection, ids: Collection[bytes]) -> set[bytes]:

@@ -98,7 +98,8 @@ class SqliteBackend:
         with _upkeep(self._path) as raw:
             before = free = _free_pages(raw)
             while free:
-                raw.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+                # `execute` steps once through a statement without columns: a page and a commit.
+                raw.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
                 rest(_STAND_BACK)
                 left = _free_pages(raw)
                 if left >= free:

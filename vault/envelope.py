@@ -79,16 +79,20 @@ class Format(IntEnum):
     FINDINGS = 2  # findings as JSON, language code
     NOTE = 3  # text, writer's name
     DRAFT = 4  # text, writer's name
+    ATTACHMENTS = 6  # what is attached (docs/envelope.md, section 9), as for MESSAGE
     ANSWERS = 5  # answers to optional questions (docs/envelope.md, section 13), language code
 
 
 _VALID: Final = frozenset(
     {
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.CLIENT, Format.MESSAGE),
+        (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.CLIENT, Format.ATTACHMENTS),
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.COURIER, Format.MESSAGE),
+        (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.COURIER, Format.ATTACHMENTS),
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.CLIENT, Format.ANSWERS),
         (Kind.MESSAGE, Direction.CLIENT_TO_TEAM, Origin.COURIER, Format.ANSWERS),
         (Kind.MESSAGE, Direction.TEAM_TO_CLIENT, Origin.TEAM, Format.MESSAGE),
+        (Kind.MESSAGE, Direction.TEAM_TO_CLIENT, Origin.TEAM, Format.ATTACHMENTS),
         (Kind.NOTE, Direction.FINDING, Origin.CARETAKER, Format.FINDINGS),
         (Kind.NOTE, Direction.NOTE, Origin.TEAM, Format.NOTE),
         (Kind.NOTE, Direction.DRAFT, Origin.TEAM, Format.DRAFT),
@@ -129,7 +133,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The body of formats 1, 3, 4 and 5."""
+    """The body of formats 1, 3, 4, 5 and 6."""
 
     text: str = field(repr=False)
     name: str = field(repr=False)
@@ -152,7 +156,7 @@ def encode_body(body: Text | Findings) -> bytes:
 
 
 def decode_text(envelope: Envelope) -> Text:
-    """The body of an opened envelope of format 1, 3, 4 or 5; raises CannotOpen for another."""
+    """The body of an opened envelope of format 1, 3, 4, 5 or 6; raises CannotOpen for another."""
     if envelope.format is Format.FINDINGS:
         raise CannotOpen
     return Text(*_two_texts(envelope.body))

@@ -53,6 +53,16 @@ _COMMIT: Final = MappingProxyType(
     }
 )
 _CLEAR_AWAY: Final = ("DELETE", "SELECT (conversation)")
+# Chunks are deleted one by one; web, desk and courier take them in and give them out.
+_CARRY: Final = MappingProxyType(
+    {
+        "attachments": ("INSERT", "SELECT", "UPDATE (message)"),
+        "attachment_chunks": ("INSERT", "SELECT"),
+    }
+)
+_CARRY_AND_CLEAR: Final = MappingProxyType(
+    {name: (*verbs, "DELETE") for name, verbs in _CARRY.items()}
+)
 _STANDING: Final = "state, urgency, urgency_by, waiting_minute, answered, due_hour, language"
 _BY_STAFF: Final = "holder, claimed_hour, read_up_to, epoch, outer_team"
 
@@ -60,6 +70,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
     {
         "web": {
             **_COMMIT,
+            **_CARRY_AND_CLEAR,
             "conversations": (*_FIRST, "DELETE", f"UPDATE ({_STANDING}, last_number)"),
             "messages": (*_FIRST, "DELETE"),
             "drafts": ("DELETE", "SELECT (conversation, staff)"),
@@ -70,6 +81,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
         },
         "desk": {
             **_COMMIT,
+            **_CARRY,
             "changes": ("INSERT", "SELECT"),
             "conversations": ("SELECT", f"UPDATE ({_STANDING}, last_number, {_BY_STAFF})"),
             "messages": _FIRST,
@@ -82,6 +94,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
         },
         "courier": {
             **_COMMIT,
+            **_CARRY_AND_CLEAR,
             "conversations": (*_FIRST, "DELETE", f"UPDATE ({_STANDING}, last_number)"),
             "messages": (*_FIRST, "DELETE"),
             "drafts": _CLEAR_AWAY,
@@ -104,6 +117,8 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "outbox": _CLEAR_AWAY,
             "inbox": _CLEAR_AWAY,
             "addresses": ("DELETE", "SELECT (conversation, channel, slot, tag)"),
+            "attachments": ("DELETE", "SELECT (conversation, id, message, hour)"),
+            "attachment_chunks": ("DELETE", "SELECT (conversation, attachment, number)"),
         },
     }
 )

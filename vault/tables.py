@@ -1,6 +1,7 @@
 """The tables: what lies in the database about conversations, and nothing else.
 
-`vault.operation_tables` is the second list: staff and operation.
+`vault.attachment_tables` has what belongs to attachments; `vault.operation_tables` is the second
+list: staff and operation.
 
 Rules:
 
@@ -24,6 +25,7 @@ from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, MappedColumn
 
 from triage.conversation import State
+from vault.attachment_tables import Attachment, AttachmentChunk
 from vault.columns import (
     CODE,
     COUNT,
@@ -45,7 +47,7 @@ from vault.columns import (
 )
 from vault.operation_tables import Change, IndicatorCount, Meta, Organisation, Staff
 
-SCHEMA: Final = "0005"
+SCHEMA: Final = "0006"
 """The migration that makes these tables; numbers grow, so that a newer file is recognised."""
 
 STORED_STATES: Final = tuple(state.value for state in State if state is not State.ERASED)
@@ -443,13 +445,24 @@ drafts: Final = _table(Draft)
 outbox: Final = _table(Outbox)
 inbox: Final = _table(Inbox)
 addresses: Final = _table(Address)
+attachments: Final = _table(Attachment)
+attachment_chunks: Final = _table(AttachmentChunk)
 staff: Final = _table(Staff)
 organisation: Final = _table(Organisation)
 changes: Final = _table(Change)
 meta: Final = _table(Meta)
 indicator_counts: Final = _table(IndicatorCount)
 
-CONVERSATION_TABLES: Final = (conversations, messages, drafts, outbox, inbox, addresses)
+CONVERSATION_TABLES: Final = (
+    conversations,
+    messages,
+    drafts,
+    outbox,
+    inbox,
+    addresses,
+    attachment_chunks,
+    attachments,
+)
 OPERATION_TABLES: Final = (staff, organisation, changes, meta, indicator_counts)
 
 OF_A_CONVERSATION: Final = CONVERSATION_TABLES[1:]

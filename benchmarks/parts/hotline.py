@@ -69,7 +69,11 @@ class Hotline:
         await self._keeper.set_up()
         migrate(DataSettings(folder=self.folder).database_url)
         for name in self.names:
-            self.pids[name] = await self._launch(name)
+            await self.begin(name)
+
+    async def begin(self, name: str) -> None:
+        """Start one process more."""
+        self.pids[name] = await self._launch(name)
 
     async def stop(self) -> None:
         for process in reversed(self._others):

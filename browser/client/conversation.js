@@ -4,6 +4,7 @@ import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FORMAT_ANSWERS,
+  FORMAT_ATTACHMENTS,
   FORMAT_MESSAGE,
   FROM_CLIENT,
   isVerified,
@@ -20,7 +21,9 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @property {"message" | "gap" | "unreadable"} kind
  * @property {boolean} ours from the team
  * @property {boolean} verified
+ * @property {Uint8Array} id of the message
  * @property {boolean} isAnswers to optional questions (guided.js)
+ * @property {boolean} isAttachments their list stands in `text` (attachments.js)
  * @property {string} text
  * @property {string} name
  * @property {number} timeMs
@@ -35,6 +38,7 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @property {string} name
  * @property {boolean} danger
  * @property {boolean} isAnswers to optional questions; `name` is then their language
+ * @property {boolean} isAttachments names attachments, which no program looks at
  * @property {number} size of the envelope
  * @property {string} envelope base64url
  */
@@ -94,11 +98,10 @@ export function newConversation({ id, messages, phraseKeys }) {
     const ours = envelope.direction === TEAM_TO_CLIENT;
     const { text, name, timeMs } = envelope;
     const isAnswers = envelope.format === FORMAT_ANSWERS;
+    const isAttachments = envelope.format === FORMAT_ATTACHMENTS;
     const { number } = row;
-    return [
-      ...gap,
-      { ...line, kind: "message", ours, verified, isAnswers, text, name, timeMs, number },
-    ];
+    const is = { kind: "message", ours, verified, isAnswers, isAttachments };
+    return [...gap, { ...line, ...is, id: envelope.messageId, text, name, timeMs, number }];
   }
 
   /** Whose signature an envelope must carry; undefined where there is no such key. */
@@ -112,9 +115,15 @@ export function newConversation({ id, messages, phraseKeys }) {
   }
 
   /** @returns {Draft} sealed and signed here, before anything is sent */
-  function write(text, name, danger, isAnswers = false) {
+  const write = (text, name, danger, isAnswers = false) =>
+    writeAs(isAnswers ? FORMAT_ANSWERS : FORMAT_MESSAGE, randomBytes(16), text, name, danger);
+
+  /** @returns {Draft} what names attachments that were sealed for this message id */
+  const writeAttachments = (messageId, text) =>
+    writeAs(FORMAT_ATTACHMENTS, messageId, text, "", false);
+
+  function writeAs(format, messageId, text, name, danger) {
     counter += 1;
-    const messageId = randomBytes(16);
     const envelope = sealEnvelope(
       {
         conversationId: id,
@@ -126,7 +135,7 @@ export function newConversation({ id, messages, phraseKeys }) {
         epoch: 0,
         timeMs: Date.now(),
         danger,
-        format: isAnswers ? FORMAT_ANSWERS : FORMAT_MESSAGE,
+        format,
         text,
         name,
       },
@@ -135,11 +144,17 @@ export function newConversation({ id, messages, phraseKeys }) {
       phraseKeys.sign,
     );
     const size = envelope.length;
-    return { messageId, text, name, danger, isAnswers, size, envelope: toBase64Url(envelope) };
+    const isAnswers = format === FORMAT_ANSWERS;
+    const isAttachments = format === FORMAT_ATTACHMENTS;
+    const is = { isAnswers, isAttachments };
+    return { messageId, text, name, danger, ...is, size, envelope: toBase64Url(envelope) };
   }
 
   /** @returns {string | null} the copy that a program reads once; null while screening is off */
   function copyOf(draft, screeningKey) {
+    if (draft.isAttachments) {
+      return null;
+    }
     return (
       screeningKey &&
       toBase64Url(
@@ -169,5 +184,6 @@ export function newConversation({ id, messages, phraseKeys }) {
     floor = Math.max(floor, roster.epochs.length);
   }
 
-  return { id, phraseKeys, shown, take, settle, write, unwrite, copyOf, last: () => last };
+  const writing = { write, writeAttachments, unwrite, copyOf };
+  return { id, phraseKeys, shown, take, settle, ...writing, last: () => last };
 }

@@ -53,6 +53,7 @@ function start(config) {
     emergency: config.emergency,
     language: config.language,
     guided: config.guided,
+    attachments: config.attachments,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {
@@ -159,6 +160,8 @@ function watchBack(page, later) {
       page.fetchWords();
       later().catch(() => undefined); // tried again when the form is sent
       byId("phrase-text").focus();
+    } else if (!page.takesNew && document.body.dataset.state === "opening") {
+      page.toStart(); // there is nothing else in that section
     }
   });
 }

@@ -78,7 +78,7 @@ async function openOnce(keys) {
 }
 
 /** Sends one more message; each attempt has its own proof and the same envelope. */
-export async function sendNext(conversation, draft, keys) {
+export async function sendNext(conversation, draft, keys, attached = []) {
   const proof = await prove(
     conversation.phraseKeys,
     CLIENT_WROTE,
@@ -90,6 +90,7 @@ export async function sendNext(conversation, draft, keys) {
     envelope: draft.envelope,
     copy: conversation.copyOf(draft, keys.screening),
     danger: draft.danger,
+    attached: attached.map(toBase64Url),
   });
 }
 

@@ -1,6 +1,6 @@
 // The open conversation: what was said, answering, the date, erasing.
 
-import { NoAnswer, Refusal } from "./api.js";
+import { NoAnswer, post, Refusal } from "./api.js";
 import { fromField, toField } from "./dates.js";
 import { deliver } from "./delivery.js";
 import {
@@ -16,6 +16,7 @@ import { changeDue, eraseAll, openWith, poll, sendNext } from "./server.js";
 import { sentenceFor } from "./troubles.js";
 import { readMessage, takeNextPart } from "./writing.js";
 
+const ATTACHMENTS_FILE = new URL("./attachments.js", import.meta.url).href;
 const GUIDED_FILE = new URL("./guided.js", import.meta.url).href;
 const POLL_MS = 2_500;
 const RECENT = 6;
@@ -38,6 +39,9 @@ export function watchTalking(page) {
   let guided = null;
   let given = null;
   let fetching = null;
+  /** Pictures and recordings, once their code is here; those drawn, by their row. */
+  let attachments = null;
+  const drawn = new Map();
 
   // --- showing ------------------------------------------------------------------------------
 
@@ -57,6 +61,9 @@ export function watchTalking(page) {
       ? t("c30.from", { name: line.name || t("c30.our_team"), time })
       : t("c30.you", { time }) + standing;
     said.textContent = line.text || (line.ours ? "" : t("c12.danger"));
+    if (line.isAttachments) {
+      said.replaceChildren(line.verified && attachments ? attached(line) : "");
+    }
     if (line.isAnswers) {
       said.textContent = guided?.rowText(line.text) ?? "";
     }
@@ -69,6 +76,16 @@ export function watchTalking(page) {
       }
     }
     return row;
+  }
+
+  /** Drawn once: what was opened stays open when the list is drawn anew. */
+  function attached(line) {
+    if (!drawn.has(line.number)) {
+      const place = document.createElement("div");
+      attachments.fill(line, place);
+      drawn.set(line.number, place);
+    }
+    return drawn.get(line.number);
   }
 
   const plainLine = (line) =>
@@ -250,6 +267,41 @@ export function watchTalking(page) {
     }
   }
 
+  async function sendAttachments(pending) {
+    const mine = open;
+    pending.draft ??= mine.conversation.writeAttachments(pending.messageId, pending.text);
+    try {
+      const attempt = (keys) => sendNext(mine.conversation, pending.draft, keys, pending.ids);
+      const answer = await deliver({ ...page.way, attempt }, page.keys());
+      mine.due = answer.due;
+    } catch (error) {
+      if (error instanceof Refusal) {
+        pending.draft = null;
+        mine.conversation.unwrite();
+      }
+      throw error;
+    }
+    await look();
+  }
+
+  /** Fetched like the questions, by every open conversation. */
+  async function fetchAttachments() {
+    if (!page.attachments || attachments) {
+      return;
+    }
+    const { watchAttachments } = await import(ATTACHMENTS_FILE);
+    const talk = {
+      open: () => open,
+      post,
+      send: sendAttachments,
+      tell: (text) => showNotice("new-answer", text),
+    };
+    attachments = await watchAttachments(page, talk, { byId, newWords, whileBusy });
+    if (open) {
+      show();
+    }
+  }
+
   async function change() {
     const due = fromField(byId("due-date").value, soonest(), open.latest);
     hideProblem("due-problem");
@@ -317,6 +369,8 @@ export function watchTalking(page) {
     sealed = null;
     given = null;
     guided?.forget();
+    attachments?.forget();
+    drawn.clear();
     takeNextPart("answer");
     for (const id of ["answer", "due-date"]) {
       byId(id).value = "";
@@ -348,7 +402,7 @@ export function watchTalking(page) {
       showState("conversation");
       byId("answer").value = text ?? "";
       look();
-      fetching ??= fetchGuided().catch(() => {
+      fetching ??= Promise.all([fetchGuided(), fetchAttachments()]).catch(() => {
         fetching = null; // not offered this time
       });
     },

@@ -25,8 +25,8 @@ export function eventsOf(line) {
   }
   const hours = HOURS.exec(line.text);
   if (hours) {
-    const [, from, to] = hours;
-    return [from ? { id: "event.safe_hours", values: { from, to } } : word("event.safe_hours_off")];
+    const [, begin, end] = hours;
+    return [begin ? { id: "event.safe_hours", values: { begin, end } } : word("event.safe_hours_off")];
   }
   const joined = JOINED.exec(line.text);
   if (joined) {

@@ -5,6 +5,7 @@
 import { equal, fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import {
   DRAFT,
+  FORMAT_ATTACHMENTS,
   FORMAT_DRAFT,
   FORMAT_MESSAGE,
   FORMAT_NOTE,
@@ -109,11 +110,10 @@ export function newConversation(
   let pending = null;
   let isForgotten = false;
 
-  function write(direction, format, kind, recipient, text) {
+  function write(direction, format, kind, recipient, text, messageId = randomBytes(16)) {
     const epoch = epochNow();
     const team = member.team.get(epoch);
     holds(!isForgotten && team, CannotOpen);
-    const messageId = randomBytes(16);
     const envelope = sealEnvelope(
       {
         conversationId: id,
@@ -185,6 +185,22 @@ export function newConversation(
         pending = null;
         writer.back(key, TEAM_TO_CLIENT);
       }
+    },
+
+    /**
+     * What names attachments that were sealed for this message id.
+     * @param {Uint8Array} messageId @param {string} text @returns {object} for askReply
+     */
+    attach(messageId, text) {
+      const own = [TEAM_TO_CLIENT, FORMAT_ATTACHMENTS, MESSAGE, messages.public];
+      const sealed = { conversation: key, ...write(...own, text, messageId) };
+      check(sealed, text);
+      return { ...sealed, reference: row.reference, outboxItem: null };
+    },
+
+    /** What named attachments was refused: it leaves no gap. */
+    unattach() {
+      writer.back(key, TEAM_TO_CLIENT);
     },
 
     /** @returns {boolean} whether the pending reply stands among what was read since */

@@ -2,6 +2,7 @@
 // open conversations live in this object and end with it.
 
 import { Refusal } from "./api.js";
+import { newAttached } from "./attached.js";
 import { newComposers } from "./composers.js";
 import { newDecisions } from "./decisions.js";
 import { NotGranted, openConversation } from "./conversation.js";
@@ -20,6 +21,7 @@ import { forgetMember } from "./sign_in.js";
  * @typedef {object} Talk a conversation that is open here
  * @property {object} conversation of newConversation
  * @property {object} composer of newComposer
+ * @property {object} attached of newAttached
  * @property {number} due seconds @property {string} name the client chose; "" where none
  * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
  * @property {() => import("./reach.js").Reach | null | undefined} way as `wayTo` says
@@ -102,6 +104,7 @@ export function newDesk(session, member, told) {
     }
     const { conversation, answer, draft, due } = opened;
     const talk = { conversation, due, outbox: new Map(), noteText: "", name: "" };
+    talk.attached = newAttached(api, conversation);
     talk.composer = composers.open({
       conversation,
       isWord: (typed) => isWordOf(conversation.mark, typed),
@@ -178,6 +181,7 @@ export function newDesk(session, member, told) {
     if (talk) {
       composers.drop(id);
       drafts.forget(id);
+      talk.attached.forget();
       talk.conversation.forget();
       talks.delete(id);
       told.gone(id, why);
@@ -235,6 +239,21 @@ export function newDesk(session, member, told) {
     async release(id) {
       await api.post("/api/release", { conversation: id });
       rows.patch(id, { holder: null });
+    },
+
+    /** Whether files go over this conversation's channel. */
+    canAttach: (id) => rows.get(id)?.channel === "web",
+
+    /**
+     * @param {string} id @param {{kind: string, bytes: Uint8Array}[]} prepared
+     * @param {(share: number) => void} progress
+     */
+    async sendAttachments(id, prepared, progress) {
+      const talk = talks.get(id);
+      const stored = await talk.attached.send(member, prepared, progress, pause);
+      talk.due = stored.due;
+      rows.patch(id, { waiting_since: null, due: stored.due });
+      await fetchMore(id).catch(() => undefined); // the next change fetches it
     },
 
     /** Who else answers people here. */
@@ -326,7 +345,10 @@ export function newDesk(session, member, told) {
       rows.lookFirst(() => []);
       const kept = composers.close();
       const stored = kept.map(({ conversation, text }) => drafts.now(conversation, text));
-      talks.forEach(({ conversation }) => conversation.forget());
+      talks.forEach(({ attached, conversation }) => {
+        attached.forget();
+        conversation.forget();
+      });
       talks.clear();
       drafts.end();
       forgetMember(member);

@@ -111,6 +111,7 @@ export function readOpened(proof, answer) {
  * @param {string} sealed.conversation @param {string} sealed.reference
  * @param {Uint8Array} sealed.messageId @param {Uint8Array} sealed.envelope
  * @param {Uint8Array | null} sealed.outboxItem for a messenger
+ * @param {string[]} [sealed.attached] ids of attachments that the envelope names
  * @param {string} sealed.channel which messenger
  * @param {number} seen @param {boolean} anyway
  * @returns {Promise<{number: number, due: number}>}
@@ -133,6 +134,7 @@ export async function askReply(api, member, sealed, seen, anyway) {
     channel: outbox.length ? sealed.channel : null,
     seen,
     anyway,
+    attached: sealed.attached ?? [],
     ...proof.fields,
   });
 }

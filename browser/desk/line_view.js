@@ -2,6 +2,7 @@
 // not be opened.
 
 import { answersView } from "./answers_view.js";
+import { newAttachmentsView } from "./attachments_view.js";
 import { eventsOf } from "./channel_events.js";
 import { el } from "./dom.js";
 import { piecesOf } from "./spans.js";
@@ -60,6 +61,8 @@ const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : ou
 
 /** @param {object} session @param {object} desk @param {object} given @returns a maker of lines */
 export function newLineView({ t, now }, desk, { onCopy }) {
+  const attachmentsView = newAttachmentsView({ t });
+
   /** What became of one's answer. */
   function stateOf(talk, line) {
     if (talk.conversation.row.channel === "web") {
@@ -141,9 +144,11 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       ...events.map(({ id, values }) => el("p", { class: "warning" }, t(id, inWords(values)))),
       isShown &&
         !line.isAnswers &&
+        !line.isAttachments &&
         events.length === 0 &&
         el("p", { class: "said", dir: "auto" }, textOf(line, numbered)),
       line.isAnswers && answersView(line, t),
+      line.isAttachments && attachmentsView(talk, line),
       ...(line.ours ? failedActions(talk, line) : []),
     );
   }

@@ -2,6 +2,7 @@
 // here is one element that belongs to one conversation; another one is another element.
 
 import { button, el } from "./dom.js";
+import { newAttachView } from "./attach_view.js";
 import { newComposerView } from "./composer_view.js";
 import { isOpen } from "./reach.js";
 import { newLineView, numberedFindings } from "./line_view.js";
@@ -64,12 +65,14 @@ export function newTalkView(session, desk, talk, given) {
     onClaim: given.onClaim,
     onRead: () => scroller.scrollTo({ top: scroller.scrollHeight }),
   });
+  const attach = newAttachView(session, desk, talk);
   const element = el(
     "section",
     { class: "talk", "data-conversation": key },
     header,
     scroller,
     answer.element,
+    attach.element,
   );
 
   function showAll() {
@@ -153,6 +156,7 @@ export function newTalkView(session, desk, talk, given) {
     drawHeader();
     drawLines();
     answer.render();
+    attach.render();
   }
 
   return {

@@ -2,12 +2,14 @@
 // such, what was repeated is dropped, what is missing is said.
 
 import { readAnswers } from "../envelope/answers.js";
+import { readList } from "../envelope/attachments.js";
 import { fromBase64Url, toBase64Url } from "../envelope/bytes.js";
 import {
   CLIENT_TO_TEAM,
   FINDING,
   findingId,
   FORMAT_ANSWERS,
+  FORMAT_ATTACHMENTS,
   FROM_CARETAKER,
   FROM_CLIENT,
   FROM_COURIER,
@@ -36,6 +38,9 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @property {string} text @property {string} name @property {number} timeMs
  * @property {boolean} isAnswers to optional questions; `language` is the one they were asked in
  * @property {Map<string, string> | null} answers null: none, or not readable
+ * @property {boolean} isAttachments
+ * @property {import("../envelope/attachments.js").Described[] | null} attachments null: none, not
+ *   readable, or of nobody who is known
  * @property {boolean} fromCourier a messenger's message, sealed by the courier
  * @property {boolean} replaced by newer answers: neither shown nor counted
  * @property {number} first @property {number} last of a gap: the writer's count
@@ -101,6 +106,8 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     isAnswers: false,
     answers: null,
     language: "",
+    isAttachments: false,
+    attachments: null,
     fromCourier: false,
     replaced: false,
     first: 0,
@@ -123,6 +130,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     }
     const ours = envelope.direction === TEAM_TO_CLIENT;
     const isAnswers = envelope.format === FORMAT_ANSWERS;
+    const isAttachments = envelope.format === FORMAT_ATTACHMENTS;
     if (isAnswers && verified) {
       lines.filter((line) => line.isAnswers).forEach((line) => (line.replaced = true));
     }
@@ -133,16 +141,29 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       verified,
       earlier: ours && envelope.epoch !== currentEpoch(rosterNow()).number,
       danger: envelope.danger,
-      text: envelope.text,
+      text: isAttachments ? "" : envelope.text, // keys stand in it
       name: isAnswers ? "" : envelope.name,
       timeMs: envelope.timeMs,
       isAnswers,
       fromCourier: envelope.origin === FROM_COURIER,
       answers: isAnswers ? readAnswers(envelope.text) : null,
       language: isAnswers ? envelope.name : "",
+      isAttachments,
+      attachments: isAttachments && verified ? attachmentsIn(envelope.text) : null,
     };
     lines.push(line);
     return line;
+  }
+
+  function attachmentsIn(text) {
+    try {
+      return readList(text);
+    } catch (error) {
+      if (error instanceof CannotOpen) {
+        return null;
+      }
+      throw error;
+    }
   }
 
   function takeNote(row, blob) {

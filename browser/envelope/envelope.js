@@ -62,6 +62,7 @@ export const FORMAT_FINDINGS = 2;
 export const FORMAT_NOTE = 3;
 export const FORMAT_DRAFT = 4;
 export const FORMAT_ANSWERS = 5;
+export const FORMAT_ATTACHMENTS = 6;
 
 const FIELDS = 79;
 const SIGNATURE = 64;
@@ -74,7 +75,10 @@ const VALID = [
   "1,1,2,1",
   "1,1,1,5",
   "1,1,2,5",
+  "1,1,1,6",
+  "1,1,2,6",
   "1,2,3,1",
+  "1,2,3,6",
   "2,3,4,2",
   "2,4,3,3",
   "2,5,3,4",

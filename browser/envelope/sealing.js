@@ -27,6 +27,7 @@ export const SCREENING = 0x40;
 export const KEEPER_REQUEST = 0x41;
 export const KEEPER_ANSWER = 0x42;
 export const ROSTER_ENTRY = 0x50;
+export const CHUNK = 0x60;
 
 /** A blob did not open; why is never said. */
 export class CannotOpen extends Error {

@@ -8,8 +8,9 @@ Theory of operation
     client's erasure whose rows web could not delete, or what was forgotten after a backup.
 3.  Orphans, slots of which the database knows nothing, are freed a day after their making, only
     with the current database, and never more than the keeper allows within a day.
-4.  Old changes are pruned, free pages given back, and the log is emptied: only then are the bytes
-    gone from the files. That is tried until it works, here and at the next run.
+4.  Attachments that never arrived whole go, old changes are pruned, free pages given back, and the
+    log is emptied: only then are the bytes gone from the files. That is tried until it works, here
+    and at the next run.
 5.  Whatever became of these steps, it looks whether anybody has waited for an answer for a day:
     that is an alarm, for every urgency.
 6.  Each step is a row of short transactions; a run that stops anywhere goes on at the next one.
@@ -139,6 +140,7 @@ class Sweep:
         await self._delete_left_over(swept)
         if standing is Standing.CURRENT and not swept.paused:
             await self._free_orphans(swept)
+        await self.work.delete_stale_attachments(self.clock.unix())
         await self.work.prune_changes(self.clock.unix())
         swept.pages = await self.work.database.vacuum()
         swept.emptied = await self._empty_log()

@@ -6,7 +6,7 @@ Each is short, so that writers of other processes are not held up; a sweep is a 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from vault import addresses, conversations, counts, meta, sweep
+from vault import addresses, attachments, conversations, counts, meta, sweep
 from vault.conversations import Deleted, Reference
 from vault.engine import Connection, Database
 from vault.meta import Meta
@@ -50,8 +50,22 @@ class Work:
         """
         gone = Deleted()
         for start in range(0, len(freed), sweep.BATCH):
-            gone += await self._delete(freed[start : start + sweep.BATCH])
+            batch = freed[start : start + sweep.BATCH]
+            while await self._delete_chunks(batch):
+                pass
+            gone += await self._delete(batch)
         return gone
+
+    async def delete_stale_attachments(self, now: int) -> None:
+        """Delete what began to arrive hours ago and never became part of a message."""
+        while await self._delete_stale(now):
+            pass
+
+    async def _delete_stale(self, now: int) -> int:
+        return await self.database.write(lambda c: attachments.delete_stale(c, now))
+
+    async def _delete_chunks(self, batch: Sequence[Reference]) -> int:
+        return await self.database.write(lambda c: attachments.delete_some(c, _same(c, batch)))
 
     async def _delete(self, batch: Sequence[Reference]) -> Deleted:
         return await self.database.write(lambda c: _delete_freed(c, batch))
@@ -72,10 +86,10 @@ class Work:
 
 
 def _delete_freed(c: Connection, freed: Sequence[Reference]) -> Deleted:
-    rows = [(one, conversations.get(c, one.id)) for one in freed]
-    same = [
-        one.id
-        for one, row in rows
-        if row is not None and (row.slot, row.tag) == (one.slot, one.tag)
-    ]
-    return sweep.delete_forgotten(c, same)
+    return sweep.delete_forgotten(c, _same(c, freed))
+
+
+def _same(c: Connection, freed: Sequence[Reference]) -> list[bytes]:
+    """Those that still name the slot that was freed."""
+    there = {one.id: one for one in conversations.references_of(c, [each.id for each in freed])}
+    return [one.id for one in freed if there.get(one.id) == one]

@@ -193,11 +193,16 @@ async def serving(
         )
         handler = partial(partial, canaries.before(duty.before(inbound.take)))
         await asyncio.gather(*(one.start(channels, handler) for one in joining))
-        leaving = Leaving(keeper, work, keys, channels, log)
         stack.push_async_callback(outbound.stop)
         announcing = _announcing(courier, keeper, keys)
         await stack.enter_async_context(
-            beside(outbound.run(), announcing, duty.run(), canaries.run(), leaving.run())
+            beside(
+                outbound.run(),
+                announcing,
+                duty.run(),
+                canaries.run(),
+                Leaving(keeper, work, keys, channels, log).run(),
+            )
         )
         health = await serve_health(
             data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())

@@ -378,10 +378,9 @@ class Inbound:
         What to say about it.
         """
         promise = promise_for(await self.promised.policy(), channel.name)
-        hours = promise.address_hours
         if found is None:
             try:
-                found = (await self.joins.redeem(request.code, tag, hours)).found
+                found = (await self.joins.redeem(request.code, tag, promise.address_hours)).found
             except (Refused, Busy):
                 return self.speech.answers.join_wrong
         place = Address(found.conversation_id, channel.name, incoming.address, "")
@@ -392,7 +391,7 @@ class Inbound:
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         told = _Message(incoming, tag, transport, [sign_of(channel.name)])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
-        until = self.clock.unix() + hours * HOUR
+        until = self.clock.unix() + promise.address_hours * HOUR
         await self.work.joined(sealed, until, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         self.speech.set_timer(channel, incoming.address, promise)

@@ -17,6 +17,8 @@ from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock
 from intake_server.desk.api import Api, Desk
+from intake_server.desk.attachment_work import AttachmentWork
+from intake_server.desk.attachments_api import AttachmentsApi
 from intake_server.desk.bodies import LONGEST_BODY
 from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.counting import Counting
@@ -103,6 +105,7 @@ async def serving(
                     settings.safeguarding,
                 ),
                 ChannelsApi(run_dir, is_any_on=settings.channels.is_any_on),
+                AttachmentsApi(AttachmentWork(database, settings.attachments, clock)),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

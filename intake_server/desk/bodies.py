@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
 
+from vault.attachment_format import MOST_IN_A_MESSAGE
 from vault.keeper_protocol import MAX_ENTRY
 from vault.keeper_requests import Proof
 from vault.sealing import ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Malformed
@@ -173,6 +174,7 @@ class Reply(Proved, frozen=True):
     outbox_request: Blob | None = None
     channel: Channel | None = None
     anyway: bool = False
+    attached: Annotated[list[Id], msgspec.Meta(max_length=MOST_IN_A_MESSAGE)] = []
 
 
 class Note(Body, frozen=True):

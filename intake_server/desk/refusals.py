@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from intake_server.desk.bodies import to_text
+from vault.attachments import NotWhole
 from vault.engine import DatabaseFailed
 from vault.keeper_client import KeeperDown
 from vault.keeper_protocol import BadRequest, Busy, KeeperRefusal, Refused
@@ -124,6 +125,20 @@ class Gone(NotDone):
     status = HTTPStatus.GONE
 
 
+class NotOffered(NotDone):
+    """This hotline sends no attachments over this channel."""
+
+    code = "not_offered"
+    status = HTTPStatus.FORBIDDEN
+
+
+class NoRoomLeft(NotDone):
+    """There is no room for more attachments; words still go."""
+
+    code = "no_room"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class Unavailable(NotDone):
     """Keeper or database did not do it just now; the same request may be repeated."""
 
@@ -140,7 +155,7 @@ def calm() -> Iterator[None]:
         raise RefusedByKeeper from None
     except Busy as busy:
         raise TooBusy(busy.seconds) from None
-    except (BadRequest, NotAnEnvelope, Malformed):
+    except (BadRequest, NotAnEnvelope, NotWhole, Malformed):
         raise MalformedRequest from None
     except UnknownConversation:
         raise Gone from None

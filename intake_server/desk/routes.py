@@ -23,6 +23,7 @@ from intake_server import pages
 from intake_server.clock import Clock
 from intake_server.desk import bodies
 from intake_server.desk.api import Answer, Api, read
+from intake_server.desk.attachments_api import LONGEST_CHUNKS, AttachmentsApi
 from intake_server.desk.bodies import LONGEST_BODY, read_token
 from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.events import Events
@@ -85,13 +86,14 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: the daily work, what concerns the team, the office, rules and messengers."""
+    """What answers: daily work, the team, the office, rules, messengers and attachments."""
 
     desk: Api
     team: TeamApi
     office: OfficeApi
     indicators: IndicatorsApi
     channels: ChannelsApi
+    attachments: AttachmentsApi
 
 
 class Routes:
@@ -118,6 +120,7 @@ class Routes:
         self._log = log
         api, team = requests.desk, requests.team
         office, rules = requests.office, requests.indicators
+        files = requests.attachments
         posts = (
             Route("hello", Need.NOTHING, _open(api.hello)),
             Route("setup/keys", Need.NOTHING, _open(api.set_up_keys)),
@@ -157,6 +160,8 @@ class Routes:
             Route("office/save", Role.ADMIN, _known(office.save)),
             Route("story/copy", _COUNSELLOR, _known(office.copy)),
             Route("story/open", _COUNSELLOR, _known(office.open_copy)),
+            Route("attach", _COUNSELLOR, _known(files.attach, LONGEST_CHUNKS)),
+            Route("attached", _COUNSELLOR, _known(files.attached)),
             Route("indicators/count", _COUNSELLOR, _known(rules.count)),
             Route("indicators/report", _INVITING, _known(rules.report)),
             Route("safeguarding", _COUNSELLOR, _known(rules.safeguarding)),
@@ -241,9 +246,11 @@ def _either(step: Either) -> Callable[[web.BaseRequest, Member | None], Awaitabl
     return answer
 
 
-def _known(step: Known) -> Callable[[web.BaseRequest, Member | None], Awaitable[web.Response]]:
+def _known(
+    step: Known, longest: int = LONGEST_BODY
+) -> Callable[[web.BaseRequest, Member | None], Awaitable[web.Response]]:
     async def answer(request: web.BaseRequest, member: Member | None) -> web.Response:
-        return _json(await step(_present(member), await _body(request)))
+        return _json(await step(_present(member), await _body(request, longest)))
 
     return answer
 
@@ -255,13 +262,18 @@ def _present(member: Member | None) -> Member:
     return member
 
 
-async def _body(request: web.BaseRequest) -> bytes:
+async def _body(request: web.BaseRequest, longest: int = LONGEST_BODY) -> bytes:
     """The body of a request; slow and long ones end in an error that the handler knows."""
     announced = request.content_length or 0
-    if announced > LONGEST_BODY:
-        raise web.HTTPRequestEntityTooLarge(LONGEST_BODY, announced)
+    if announced > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, announced)
+    body = bytearray()
     async with asyncio.timeout(BODY_SECONDS):
-        return await request.read()
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > longest:
+                raise web.HTTPRequestEntityTooLarge(longest, len(body))
+    return bytes(body)
 
 
 def _json(answer: Answer, status: HTTPStatus = HTTPStatus.OK) -> web.Response:

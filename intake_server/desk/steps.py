@@ -14,7 +14,16 @@ from intake_server.desk.bodies import Close, Note, Reply
 from intake_server.desk.refusals import ClaimLost, Gone, MalformedRequest, MovedOn, NotDone, NoWay
 from triage.conversation import State
 from triage.queue import QueueRules
-from vault import addresses, changes, conversations, drafts, messages, outbox, queue_head
+from vault import (
+    addresses,
+    attachments,
+    changes,
+    conversations,
+    drafts,
+    messages,
+    outbox,
+    queue_head,
+)
 from vault.addresses import Reach
 from vault.changes import Change
 from vault.conversations import Claim, Conversation, OutboxSummary, QueueRow
@@ -214,6 +223,8 @@ def store_reply(
     number = messages.add(c, new)
     if number is None:
         return _required(_number_of(c, row.id, asked.message, MESSAGE))
+    if asked.attached:
+        attachments.bind(c, row.id, asked.message, asked.attached)
     if item is not None:
         outbox.add(c, item)
     conversations.mark_read(c, row.id, asked.seen)

@@ -39,8 +39,11 @@ from intake_server.process import (
 from intake_server.screening_link import Screened, ScreeningLink
 from intake_server.settings import Settings
 from intake_server.web.api import Api, Views
+from intake_server.web.attachment_pages import attachment_files
+from intake_server.web.attachment_work import AttachmentWork
 from intake_server.web.budgets import Budgets
 from intake_server.web.form import FormPath
+from intake_server.web.form_attachments import FormAttachments
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.guided_pages import guided_files
@@ -52,7 +55,8 @@ from intake_server.web.places import BoundedThreads
 from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
-from intake_server.web.work import Work
+from intake_server.web.work import CHANNEL, Work
+from vault.attachments import Limits, limits_of
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_protocol import Peer, socket_name
@@ -111,19 +115,19 @@ async def serving(
         opening = Opening(settings, view, keeper, database, site, clock, log)
         keys = KeySource(keeper, link, clock.monotonic, log, opening.look)
         work = _work(settings, keeper, database, keys, opening, link, clock, log)
-        form = FormPath(
-            site,
-            FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS)),
-            FormTokens(token_key, clock.unix),
-            opening,
-            clock,
-        )
+        carried = AttachmentWork(database, _limits(settings), clock)
+        client = FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS))
+        tokens = FormTokens(token_key, clock.unix)
+        attached = FormAttachments(carried, client, tokens)
+        form = FormPath(site, client, tokens, opening, clock, attached)
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, opening, clock)
+        answers = Api(work, keeper, keys, views, pace, opening, clock, carried)
         public_url = settings.web.public_url
         static = load_static(_HERE / "static")
         if site.guided:
             static |= guided_files(site.languages)
+        if site.attachments:
+            static |= attachment_files(site.languages)
         routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(
@@ -136,6 +140,14 @@ async def serving(
             duties.append(work.screening.run())
         await stack.enter_async_context(beside(*duties))
         yield Served(port, work)
+
+
+def _limits(settings: Settings) -> Limits | None:
+    """How many attachments may lie in the database; None where none are taken here."""
+    wanted = settings.attachments
+    if not wanted.allows(CHANNEL):
+        return None
+    return limits_of(wanted.conversation_megabytes, wanted.total_megabytes)
 
 
 def _refuse_public_demonstration(settings: Settings) -> None:

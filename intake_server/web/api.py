@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from intake_server.clock import Clock
+from intake_server.web.attachment_work import AttachmentWork, NoRoom, NotOffered
 from intake_server.web.budgets import TooMany
 from intake_server.web.keys import KeySource, NotOpen, PublicKeys
 from intake_server.web.opening import Opening
@@ -25,6 +26,9 @@ from intake_server.web.pace import Pace
 from intake_server.web.view import PADDING, padded
 from intake_server.web.work import Arriving, MalformedRequest, StaleKeys, Unavailable, Work
 from triage.retention import Promise
+from vault.attachment_format import MOST_IN_A_MESSAGE, SEALED_CHUNK
+from vault.attachments import PER_REQUEST
+from vault.attachments import Arriving as Chunks
 from vault.keeper_client import KeeperDown, WebKeeper
 from vault.keeper_protocol import NONCE_SIZE, Refused
 from vault.keeper_requests import Proof
@@ -41,6 +45,7 @@ from vault.sealing import (
     derive,
 )
 
+CHUNKS_PATH: Final = "/api/attach"
 POLL_PADDING: Final = 2 * 1024
 VIEW_SECONDS: Final = 24 * 60 * 60
 LONGEST_REQUEST: Final = 4_096  # the sealed body of a new conversation has about 800 bytes
@@ -86,6 +91,21 @@ class _Send(_Open, frozen=True):
     envelope: str
     copy: str | None
     danger: bool
+    attached: list[str] = []  # msgspec copies it for each
+
+
+class _Attach(_Body, frozen=True):
+    view: str
+    attachment: str
+    chunks: int
+    first: int
+    sealed: list[str]
+
+
+class _Attached(_Body, frozen=True):
+    view: str
+    attachment: str
+    first: int
 
 
 class _Due(_Open, frozen=True):
@@ -141,6 +161,7 @@ class Api:
     nonces: Pace
     opening: Opening
     clock: Clock
+    attachments: AttachmentWork
 
     async def answer(self, path: str, body: bytes) -> Json | None:
         """The answer to a request, or None where there is no such path."""
@@ -149,19 +170,11 @@ class Api:
             return None
         try:
             return await step(self, body)
-        except MalformedRequest:
-            return _error(HTTPStatus.BAD_REQUEST, "malformed")
-        except NotOpen:
-            return _error(HTTPStatus.CONFLICT, "closed")
-        except StaleKeys:
-            return _error(HTTPStatus.CONFLICT, "stale_keys")
-        except Refused:
-            return _error(HTTPStatus.FORBIDDEN, "refused")
         except TooMany as spent:
             at = self.clock.unix() + int(spent.seconds) + 1
             return _error(HTTPStatus.TOO_MANY_REQUESTS, "too_many", at=at)
-        except (Unavailable, KeeperDown):
-            return _error(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+        except tuple(_REFUSALS) as refusal:
+            return _error(*_REFUSALS[type(refusal)])
 
     async def public(self, body: bytes) -> Json:
         """Public keys and promise, for a page whose own have become stale."""
@@ -232,6 +245,27 @@ class Api:
         stored = await self.work.send(decode(given.tag, TAG_SIZE), _proof(given), _arriving(given))
         return _json({"stored": True, "number": stored.number, "due": stored.due})
 
+    async def attach(self, body: bytes) -> Json:
+        """Store chunks of an attachment, before the message that names it."""
+        given = _read(body, _Attach)
+        if not (0 <= given.first < LATEST_TIME and 0 < len(given.sealed) <= PER_REQUEST):
+            raise MalformedRequest
+        sealed = [decode(one, SEALED_CHUNK) for one in given.sealed]
+        conversation, attachment = self.views.read(given.view), decode(given.attachment, ID_SIZE)
+        await self.attachments.arrive(
+            Chunks(attachment, conversation, given.chunks, given.first, sealed)
+        )
+        return _json({"stored": True})
+
+    async def attached(self, body: bytes) -> Json:
+        """Chunks of an attachment, from the first that is asked for; none where it ends."""
+        given = _read(body, _Attached)
+        if not 0 <= given.first < LATEST_TIME:
+            raise MalformedRequest
+        conversation, attachment = self.views.read(given.view), decode(given.attachment, ID_SIZE)
+        chunks = await self.attachments.read(conversation, attachment, given.first)
+        return _json({"sealed": [encode(one) for one in chunks]})
+
     async def due(self, body: bytes) -> Json:
         """Move the day of forgetting."""
         given = _read(body, _Due)
@@ -257,8 +291,24 @@ STEPS: Final[Mapping[str, Callable[[Api, bytes], Awaitable[Json]]]] = MappingPro
         "/api/open": Api.open,
         "/api/poll": Api.poll,
         "/api/send": Api.send,
+        "/api/attach": Api.attach,
+        "/api/attached": Api.attached,
         "/api/due": Api.due,
         "/api/erase": Api.erase,
+    }
+)
+
+
+_REFUSALS: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = MappingProxyType(
+    {
+        MalformedRequest: (HTTPStatus.BAD_REQUEST, "malformed"),
+        NotOpen: (HTTPStatus.CONFLICT, "closed"),
+        StaleKeys: (HTTPStatus.CONFLICT, "stale_keys"),
+        Refused: (HTTPStatus.FORBIDDEN, "refused"),
+        NotOffered: (HTTPStatus.FORBIDDEN, "not_offered"),
+        NoRoom: (HTTPStatus.INSUFFICIENT_STORAGE, "no_room"),
+        Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+        KeeperDown: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
     }
 )
 
@@ -330,7 +380,9 @@ def _arriving(given: _First | _Send) -> Arriving:
     copy = None if given.copy is None else decode(given.copy)
     if len(envelope) not in SIZES or (copy is not None and len(copy) not in SIZES):
         raise MalformedRequest
-    return Arriving(decode(given.message, ID_SIZE), envelope, copy, given.danger)
+    attached = given.attached if isinstance(given, _Send) else []
+    ids = tuple(decode(one, ID_SIZE) for one in attached[: MOST_IN_A_MESSAGE + 1])
+    return Arriving(decode(given.message, ID_SIZE), envelope, copy, given.danger, ids)
 
 
 def _proof(given: _Open) -> Proof:

@@ -40,14 +40,26 @@ def duty_words(
     now: datetime,
     emergency: str,
     helper: Helper | None,
+    wait_hours: int | None = None,
 ) -> DutyWords:
-    """The sentences for this moment; `standing` is None where no hours are set."""
+    """The sentences for this moment.
+
+    `standing` is None where no hours are set; `wait_hours`, within which people are usually
+    answered, where too few were.
+    """
     t = language.text
     later, nothing_new = t("c18.wait_unmeasured"), t("c32.no_new_answer")
+    here = t("c04.here")
+    if wait_hours is not None:
+        estimate = dates.period(wait_hours)
+        later, here = (
+            t("c18.wait", estimate=estimate),
+            t("c04.here_with_estimate", estimate=estimate),
+        )
     if standing is None:
         return DutyWords(wait=later, no_answer=nothing_new)
     if standing.on_duty:
-        return DutyWords(line=t("c04.here"), wait=later, no_answer=nothing_new)
+        return DutyWords(line=here, wait=later, no_answer=nothing_new)
     if standing.changes is None:
         return DutyWords(wait=later, no_answer=nothing_new)
     back = _back(standing.changes, language, dates, now)

@@ -21,10 +21,12 @@ from typing import Final
 from intake_server.clock import Clock
 from intake_server.pages import Language
 from intake_server.web.budgets import TooMany
+from intake_server.web.form_attachments import Attaching, FormAttachments, attachment_id
 from intake_server.web.form_client import FormClient, OpenConversation
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, Words, split
 from intake_server.web.form_pages import Answer, FormPages
 from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
+from intake_server.web.form_upload import Upload
 from intake_server.web.guided_pages import (
     answers_so_far,
     question_before,
@@ -46,6 +48,7 @@ from triage.guided import (
     is_over,
     next_question,
 )
+from triage.text import is_empty
 from vault.keeper_protocol import Refused
 from vault.phrase import NotAPhrase, Phrase, new_phrase, read_phrase
 from vault.sealing import CannotOpen
@@ -60,8 +63,11 @@ class FormPath:
     tokens: FormTokens
     opening: Opening
     clock: Clock
+    attachments: FormAttachments
 
-    async def answer(self, fields: Fields, language: Language) -> Answer | None:
+    async def answer(
+        self, fields: Fields, language: Language, upload: Upload | None = None
+    ) -> Answer | None:
         """The answer to a form, or None where it asks for nothing but the first page."""
         step = _STEPS.get(fields.do)
         if step is None:
@@ -69,12 +75,12 @@ class FormPath:
         pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
         try:
             await self.client.start_key()
-            page = await step(_Turn(self, fields, pages))
+            page = await step(_Turn(self, fields, pages, upload or Upload()))
         except NotOpen:
             page = Page(state="closed")
         except (Refused, CannotOpen):
             page = pages.opens_nothing(fields)
-        return pages.sent(page)
+        return page if isinstance(page, Answer) else pages.sent(page)
 
     def failed(self, fields: Fields, language: Language) -> Answer:
         """The answer where a form could not be looked at, or in vain: all that was typed."""
@@ -82,7 +88,7 @@ class FormPath:
         if fields.do == "open":
             return pages.sent(pages.come_back(fields, pages.cannot_take()))
         if fields.do in _GUIDED:
-            return pages.sent(_Turn(self, fields, pages).not_asked())
+            return pages.sent(_Turn(self, fields, pages, Upload()).not_asked())
         return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), fields.do))
 
 
@@ -93,6 +99,7 @@ class _Turn:
     path: FormPath
     fields: Fields
     pages: FormPages
+    upload: Upload
 
     # --- a new conversation ---------------------------------------------------------------
 
@@ -176,24 +183,58 @@ class _Turn:
         token = self.kept()
         if token is None:
             return self.type_again()
-        fields, pages = self.fields, self.pages
+        fields, pages, upload = self.fields, self.pages, self.upload
+        if upload.problem:
+            problem = pages.t(upload.problem)
+            return await self.conversation(token.phrase, fields, problem=problem)
+        left_out = ""
         try:
-            words = fields.words()
+            if not upload.files or fields.danger or not is_empty(fields.text):
+                words = fields.words()
+                left_out = self.left_out(words)
+                await self.path.client.send(token.phrase, token, words)
+                fields = Fields(text=fields.rest, token=fields.token)  # these words are stored
+            if upload.files:
+                await self.send_files(token)
         except EmptyMessage:
             return await self.conversation(token.phrase, fields, problem=pages.t("c40.empty"))
         except MessageTooLong as over:
             problem = pages.too_long(over.letters)
             return await self.conversation(token.phrase, fields, problem=problem, long=True)
-        try:
-            await self.path.client.send(token.phrase, token, words)
         except TooMany as spent:
             problem = pages.too_many(spent.budget, spent.seconds)
             return await self.conversation(token.phrase, fields, problem=problem)
         except (Unavailable, MalformedRequest):
             return pages.trouble(fields.token, fields, pages.cannot_take(), "answer")
-        told = [pages.t("c42.part_sent" if fields.rest else "c18.have_it"), self.left_out(words)]
-        following = Fields(text=fields.rest)
+        told = [pages.t("c42.part_sent" if self.fields.rest else "c18.have_it"), left_out]
+        following = Fields(text=self.fields.rest)
         return await self.conversation(token.phrase, following, notice=" ".join(told).strip())
+
+    async def send_files(self, token: FormToken) -> None:
+        """Store the message that names the files of this form; raises as `FormClient.send`."""
+        sink = self.upload.sink
+        if not isinstance(sink, Attaching):
+            raise MalformedRequest
+        words = Words(sink.text, "", danger=False, message_id=sink.message_id, attached=sink.ids)
+        await self.path.client.send(token.phrase, token, words, sink.opening)
+
+    async def file(self) -> Page | Answer:
+        """Give one file to be saved."""
+        token = self.kept()
+        if token is None:
+            return self.type_again()
+        try:
+            opened = await self.path.client.open(token.phrase)
+            wanted = attachment_id(self.fields.file)
+            one, pieces = await self.path.attachments.fetch(opened, wanted)
+        except Unavailable:
+            return self.pages.trouble(
+                self.fields.token, self.fields, self.pages.cannot_take(), "look"
+            )
+        except CannotOpen:
+            problem = self.pages.t("a07.cannot_open")
+            return await self.conversation(token.phrase, self.fields, problem=problem)
+        return self.pages.file(one, pieces)
 
     # --- optional questions ---------------------------------------------------------------
 
@@ -387,7 +428,7 @@ class _Turn:
 
 
 _GUIDED: Final = frozenset({"ask", "say", "give", "take"})
-_STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyType(
+_STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page | Answer]]]] = MappingProxyType(
     {
         "send": _Turn.send,
         "new": _Turn.new,
@@ -401,6 +442,7 @@ _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page]]]] = MappingProxyTy
         "say": _Turn.say,
         "give": _Turn.give,
         "take": _Turn.take_back,
+        "file": _Turn.file,
         "erase": _Turn.erase,
     }
 )

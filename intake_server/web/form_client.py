@@ -20,6 +20,7 @@ from intake_server.web.phrase_hash import hashed_phrase
 from intake_server.web.places import BoundedThreads, NoPlace
 from intake_server.web.work import Arriving, ClientState, Opened, StaleKeys, Unavailable, Work
 from triage.retention import Promise
+from vault.attachment_format import Described, read_list
 from vault.envelope import (
     Direction,
     Envelope,
@@ -77,6 +78,21 @@ class ReadMessage:
     verified: bool
     missing: int = 0
     is_answers: bool = False
+    id: bytes = field(default=b"", repr=False)
+    attachments: tuple[Described, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Keys of a conversation that a phrase opened, for the moment of one request."""
+
+    phrase: PhraseKeys = field(repr=False)
+    wrap: ClientWrap = field(repr=False)
+
+    @property
+    def conversation_id(self) -> bytes:
+        """The conversation's id."""
+        return self.wrap.conversation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +173,25 @@ class FormClient:
         opened = await self.work.open(keys.lookup_tag, proof)
         return await self._in_thread(lambda: _read(opened, keys, public.roster, reply, proof))
 
-    async def send(self, phrase: Phrase, token: FormToken, words: Words) -> None:
-        """Store a further message; raises CannotOpen, Refused, TooMany, Unavailable."""
+    async def opening(self, phrase: Phrase) -> Opening:
+        """The keys behind a phrase; raises CannotOpen, Unavailable."""
         keys = await self._in_thread(lambda: hashed_phrase(phrase))
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
         opened = await self.work.open(keys.lookup_tag, proof)
-        wrap = _unwrap(opened, keys, reply, proof)
+        return Opening(keys, _unwrap(opened, keys, reply, proof))
+
+    async def send(
+        self, phrase: Phrase, token: FormToken, words: Words, opening: Opening | None = None
+    ) -> None:
+        """Store a further message; raises CannotOpen, Refused, TooMany, Unavailable."""
+        if opening is None:
+            opening = await self.opening(phrase)
+        keys, wrap = opening.phrase, opening.wrap
         arriving = self._arriving(
             words, wrap.conversation_id, token, wrap.messages.public, keys.sign
         )
-        proof = await self._proof(keys, Verb.CLIENT_WROTE, (keys.lookup_tag,), reply)
+        proof = await self._proof(keys, Verb.CLIENT_WROTE, (keys.lookup_tag,), new_box_keys())
         await self.work.send(keys.lookup_tag, proof, arriving)
 
     async def change_due(self, phrase: Phrase, due: int) -> None:
@@ -211,7 +235,9 @@ class FormClient:
         recipient: bytes,
         signer: SignKeys,
     ) -> Arriving:
-        message_id = token.message_id(words.text, words.name, danger=words.danger)
+        message_id = words.message_id or token.message_id(
+            words.text, words.name, danger=words.danger
+        )
         content = Envelope(
             conversation_id=conversation_id,
             message_id=message_id,
@@ -222,10 +248,12 @@ class FormClient:
             epoch=0,
             time_ms=self.clock.unix() * 1000,
             danger=words.danger,
-            format=Format.ANSWERS if words.is_answers else Format.MESSAGE,
+            format=_format_of(words),
             body=encode_body(Text(words.text, words.name)),
         )
         envelope = seal_envelope(content, Kind.MESSAGE, recipient, signer)
+        if words.attached:
+            return Arriving(message_id, envelope, None, words.danger, words.attached)
         copy = ScreeningCopy(
             conversation_id, message_id, words.danger, words.text, "", words.is_answers
         )
@@ -272,6 +300,12 @@ def _new_conversation(
     )
 
 
+def _format_of(words: Words) -> Format:
+    if words.attached:
+        return Format.ATTACHMENTS
+    return Format.ANSWERS if words.is_answers else Format.MESSAGE
+
+
 def _unwrap(opened: Opened, keys: PhraseKeys, reply: BoxKeys, proof: Proof) -> ClientWrap:
     """The client wrap in the keeper's answer; raises CannotOpen, for made-up answers too."""
     inner, conversation_id, *_dates = open_answer(reply, proof.nonce, opened.answer)
@@ -310,15 +344,26 @@ def _shown(
             epoch = envelope.epoch if verified else epoch
         place = reading.take(envelope, verified=verified)
         if not place.repeated:
+            is_list = envelope.format is Format.ATTACHMENTS
             yield ReadMessage(
                 envelope.direction is Direction.TEAM_TO_CLIENT,
                 text.name,
-                text.text,
+                "" if is_list else text.text,  # keys stand in it
                 envelope.time_ms,
                 verified,
                 place.missing,
                 envelope.format is Format.ANSWERS,
+                envelope.message_id,
+                _listed(text.text) if is_list else (),
             )
+
+
+def _listed(text: str) -> tuple[Described, ...]:
+    """The attachments that a message names; none where it cannot be read."""
+    try:
+        return read_list(text)
+    except CannotOpen:
+        return ()
 
 
 def _signer(envelope: Envelope, keys: PhraseKeys, roster: Roster) -> bytes | None:

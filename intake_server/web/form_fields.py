@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
@@ -20,6 +21,7 @@ _MOST_BYTES_A_LETTER: Final = 4
 _TEXT_FIELDS: Final = (
     *("do", "token", "text", "rest", "name", "phrase", "due", "language"),
     *("answers", "question", "say"),  # of the optional questions
+    "file",
 )
 
 
@@ -49,6 +51,9 @@ class Words:
     left_out: int = 0
     is_answers: bool = False
     """To optional questions: then `text` is that of docs/envelope.md, section 13."""
+    message_id: bytes | None = field(default=None, repr=False)
+    """Of a message that names attachments: `text` is that of section 9."""
+    attached: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Fields:
     answers: str = field(default="", repr=False)
     question: str = field(default="", repr=False)
     say: str = field(default="", repr=False)
+    file: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, body: bytes) -> Fields:
@@ -81,7 +87,11 @@ class Fields:
             )
         except ValueError:
             raise MalformedForm from None
-        given = dict(pairs)
+        return cls.of_pairs(dict(pairs))
+
+    @classmethod
+    def of_pairs(cls, given: Mapping[str, str]) -> Fields:
+        """The fields among what was given by name."""
         texts = {key: given[key] for key in _TEXT_FIELDS if key in given}
         return cls(**texts, danger=bool(given.get("danger")))
 

@@ -6,7 +6,7 @@ city; what the clock of a message's writer said is shown and believed for nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -17,8 +17,10 @@ from intake_server.web.dates import Dates
 from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
 from intake_server.web.guided_pages import GuidedScreen, answers_so_far
-from intake_server.web.view import Page, Row, Site, padded
+from intake_server.web.view import Page, Row, ShownFile, Site, padded
 from intake_server.web.work import ClientState
+from triage.attached import TYPES
+from vault.attachment_format import PICTURES, SOUNDS, Described
 from vault.phrase import (
     DIGIT_COUNT,
     WORD_COUNT,
@@ -30,6 +32,7 @@ from vault.phrase import (
 )
 
 TRY_AGAIN_MINUTES: Final = 10
+_FILE_NAME: Final = "file"
 _SHOWN: Final = 4  # messages that stand open; older ones are folded away
 _STATES: Final[Mapping[ClientState, str]] = {
     "received": "c30.received",
@@ -45,6 +48,8 @@ class Answer:
     body: bytes = field(repr=False)
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
+    pieces: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    """Of a file; then `body` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,15 @@ class FormPages:
         at = self.t("c37.erased_at", date=self.dates.day(self.now), time=self._clock(self.now))
         return Page(state="receipt", erased_at=at)
 
+    def file(self, one: Described, pieces: AsyncIterator[bytes]) -> Answer:
+        """A file to be saved, never to be shown as a page; it is called after nothing."""
+        headers = {
+            "Content-Type": TYPES[one.kind],
+            "Content-Disposition": f'attachment; filename="{_FILE_NAME}.{one.kind}"',
+            "Content-Length": str(one.size),
+        }
+        return Answer(b"", headers=headers, pieces=pieces)
+
     def sent(self, page: Page) -> Answer:
         """The page as it is sent: padded, with the status and headers of its state."""
         failed = page.state == "trouble"
@@ -264,10 +278,24 @@ class FormPages:
             told = [self.t("c30.you", time=time)]
             if state is not None:
                 told.append(self.t(_STATES[state]))
-            return Row(side, " · ".join(told), self._own_text(message))
+            return Row(side, " · ".join(told), self._own_text(message), files=self._files(message))
         key = "c30.new_from" if is_new else "c30.from"
         name = message.name or self.t("c30.our_team")
-        return Row(side, self.t(key, name=name, time=time), message.text)
+        told_by = self.t(key, name=name, time=time)
+        return Row(side, told_by, message.text, files=self._files(message))
+
+    def _files(self, message: ReadMessage) -> tuple[ShownFile, ...]:
+        return tuple(
+            ShownFile(one.id.hex(), self.t("a05.size", kind=self._kind(one.kind), size=_kb(one)))
+            for one in message.attachments
+        )
+
+    def _kind(self, kind: str) -> str:
+        if kind in PICTURES:
+            return self.t("a05.picture")
+        if kind in SOUNDS:
+            return self.t("a05.sound")
+        return self.t("a05.film" if kind == "mp4" else "a05.document")
 
     def _own_text(self, message: ReadMessage) -> str:
         """What the client wrote; of answers only that there are some: a bystander may read it."""
@@ -291,3 +319,7 @@ class FormPages:
 
     def _clock(self, at: datetime) -> str:
         return self.dates.clock(at)
+
+
+def _kb(one: Described) -> int:
+    return max(1, round(one.size / 1000))

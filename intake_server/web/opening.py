@@ -13,6 +13,8 @@ Theory of operation
 
 from __future__ import annotations
 
+from typing import Final
+
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.clock import Clock
@@ -22,9 +24,12 @@ from intake_server.readiness import facts_of, may_open
 from intake_server.settings import Settings
 from intake_server.web.keys import PublicKeys
 from intake_server.web.view import Site
+from intake_server.web.waits_work import read_usual_wait
 from triage.retention import Promise
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import WebKeeper
+
+_DAY_SECONDS: Final = 24 * 60 * 60
 
 
 class Opening:
@@ -48,6 +53,7 @@ class Opening:
         self._clock = clock
         self._log = log
         self.is_open = False
+        self._measured = -_DAY_SECONDS
         self._show(view.about)
 
     @property
@@ -64,9 +70,21 @@ class Opening:
             )
         except DatabaseFailed as failure:
             self._log.warning("organisation_not_read", exc_info=failure)
+        await self._measure()
         standing = await self._keeper.standing()
         self.is_open = may_open(facts_of(self._settings, about, standing, self._clock.unix()))
         self._show(about)
+
+    async def _measure(self) -> None:
+        """Look once a day how long people wait for a first answer; raises nothing."""
+        now = self._clock.unix()
+        if now - self._measured < _DAY_SECONDS:
+            return
+        self._measured = now
+        try:
+            self._site.take_wait(await read_usual_wait(self._database, now))
+        except DatabaseFailed as failure:
+            self._log.warning("waits_not_read", exc_info=failure)
 
     def _show(self, about: About) -> None:
         self._site.take(about.page, is_trial=about.mode == "trial")

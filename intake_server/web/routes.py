@@ -22,9 +22,12 @@ from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.pages import CLEAR_TRACES, Language, StaticFile
 from intake_server.web import api
+from intake_server.web.attachment_work import LONGEST_BODY as LONGEST_CHUNKS
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
 from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
+from intake_server.web.form_upload import FORM as FORM_WITH_FILES
+from intake_server.web.form_upload import Begin, Upload, read_upload
 from intake_server.web.keys import NotOpen, PublicKeys
 from intake_server.web.places import NoPlace, Places
 from intake_server.web.view import Page, Site, StartPage
@@ -33,6 +36,8 @@ from vault.keeper_client import KeeperDown
 LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long comes back whole
 SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
 PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
+UPLOADS: Final = 4  # long forms that may bring files: one file each in memory
+CARRIED: Final = 16  # requests with chunks of attachments, half a megabyte each
 PLACE_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 10.0  # a burst of 300 at once waits its turn, also on a slow machine
 BODY_SECONDS: Final = 60.0
@@ -42,7 +47,7 @@ _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
 _API: Final = "/api/"
 
-Step = Callable[[web.BaseRequest], Awaitable[web.Response]]
+Step = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Routes:
         self._start: dict[tuple[str, bool], tuple[object, StartPage]] = {}
         self._reading = Places(PLACES, PLACE_SECONDS)
         self._answering = Places(PLACES, ANSWER_SECONDS)
+        self._carrying = Places(CARRIED, ANSWER_SECONDS)
+        self._uploading = Places(UPLOADS, ANSWER_SECONDS)
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),
@@ -114,29 +121,56 @@ class Routes:
     async def _first_page(self, request: web.BaseRequest) -> web.Response:
         return await self._opening(request, self._language(request, ""))
 
-    async def _form_step(self, request: web.BaseRequest) -> web.Response:
-        if request.content_type != _FORM:
-            return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        async with self._body(request) as body:
-            try:
-                fields = Fields.of(body)
-            except MalformedForm:
-                return self.elsewhere(HTTPStatus.BAD_REQUEST)
-            language = self._language(request, fields.language)
-            try:
-                async with self._answering.one():
-                    answer = await self._form.answer(fields, language)
-            except NoPlace:
-                answer = self._form.failed(fields, language)
-            except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
-                self._log.error("form_failed", exc_info=error)
-                answer = self._form.failed(fields, language)
-            return await self._opening(request, language) if answer is None else _sent(answer)
+    async def _form_step(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            if request.content_type == FORM_WITH_FILES and self._site.attachments:
+                upload = await self._upload(request)
+                return await self._answer_form(request, upload.fields, upload)
+            if request.content_type != _FORM:
+                return self.elsewhere(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+            async with self._body(request) as body:
+                return await self._answer_form(request, Fields.of(body), None)
+        except MalformedForm:
+            return self.elsewhere(HTTPStatus.BAD_REQUEST)
+
+    async def _upload(self, request: web.BaseRequest) -> Upload:
+        """A form that may bring files. Where too many bring some, its words go on without them."""
+        begin: Begin | None = self._form.attachments.begin
+        async with contextlib.AsyncExitStack() as places:
+            announced = request.content_length
+            if announced is None or announced > LONGEST_BODY:
+                try:
+                    await places.enter_async_context(self._uploading.one())
+                except NoPlace:
+                    begin = None
+            if begin is None or announced is None or announced > SHORT_BODY:
+                await places.enter_async_context(self._reading.one())
+            return await read_upload(request, begin)
+
+    async def _answer_form(
+        self, request: web.BaseRequest, fields: Fields, upload: Upload | None
+    ) -> web.StreamResponse:
+        language = self._language(request, fields.language)
+        try:
+            async with self._answering.one():
+                answer = await self._form.answer(fields, language, upload)
+        except NoPlace:
+            answer = self._form.failed(fields, language)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
+            self._log.error("form_failed", exc_info=error)
+            answer = self._form.failed(fields, language)
+        if answer is None:
+            return await self._opening(request, language)
+        if answer.pieces is not None:
+            return await _streamed(request, answer.headers, answer.pieces)
+        return _sent(answer)
 
     async def _api_step(self, request: web.BaseRequest) -> web.Response:
         if request.content_type != _JSON:
             return _json(api.malformed())
-        async with self._body(request) as body, self._answering.one():
+        has_chunks = request.path == api.CHUNKS_PATH
+        reading = self._chunks(request) if has_chunks else self._body(request)
+        async with reading as body, self._answering.one():
             answer = await self._api.answer(request.path, body)
             return _json(api.malformed() if answer is None else answer)
 
@@ -154,6 +188,12 @@ class Routes:
         is_short = announced is not None and announced <= SHORT_BODY
         async with contextlib.nullcontext() if is_short else self._reading.one():
             yield await _read_body(request)
+
+    @contextlib.asynccontextmanager
+    async def _chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
+        """The body of a request with chunks of an attachment: a few of them at a time."""
+        async with self._carrying.one():
+            yield await _read_long_body(request, LONGEST_CHUNKS)
 
     # --- the first page -------------------------------------------------------------------
 
@@ -245,6 +285,19 @@ async def _read_body(request: web.BaseRequest) -> bytes:
         return await request.read()
 
 
+async def _read_long_body(request: web.BaseRequest, longest: int) -> bytes:
+    """The body of a request that may be longer than others; raises as `_read_body`."""
+    if (request.content_length or 0) > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, request.content_length or 0)
+    body = bytearray()
+    async with asyncio.timeout(BODY_SECONDS):
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > longest:
+                raise web.HTTPRequestEntityTooLarge(longest, len(body))
+    return bytes(body)
+
+
 def _html(
     body: bytes, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> web.Response:
@@ -255,6 +308,18 @@ def _html(
 
 def _sent(answer: Answer) -> web.Response:
     return _html(answer.body, answer.status, answer.headers)
+
+
+async def _streamed(
+    request: web.BaseRequest, headers: Mapping[str, str], pieces: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """A file, piece by piece; the connection breaks where a piece does not open."""
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    async for piece in pieces:
+        await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 def _json(answer: api.Json) -> web.Response:

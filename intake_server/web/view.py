@@ -7,7 +7,10 @@ neither whether a phrase opened something nor how much.
 
 from __future__ import annotations
 
+import re
+import secrets
 import struct
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +38,9 @@ from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
 PADDING: Final = 16 * 1024
-_TOKEN_PLACE: Final = "\N{SYMBOL FOR SUBSTITUTE}token"  # noqa: S105  # a place in the page, no token
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_NUMBER: Final = re.compile(r"[0-9+*#()/. -]+")  # one that can be dialled as it stands
+_LONGEST_NUMBER: Final = 20
 _BEST: Final = 9
 _STORED: Final = 0
 _WINDOW: Final = 32 * 1024  # bytes that DEFLATE may point back
@@ -55,6 +60,14 @@ class ShownSignpost:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFile:
+    """An attachment that can be saved: its id in hexadecimal, and what it is called on screen."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One message as it is shown; `side` is ours (the team's) or theirs (the client's)."""
 
@@ -62,6 +75,7 @@ class Row:
     meta: str
     text: str = field(repr=False)
     verified: bool = True
+    files: tuple[ShownFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +128,7 @@ class Site:
         self.nobody_reads = nobody_reads
         self.screening = settings.screening.mode == "on"
         self.guided = settings.guided.questions
+        self.attachments = settings.attachments.allows("web")
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -122,6 +137,7 @@ class Site:
         self._page: PageSettings | None = None
         self.trial = False
         self.version = 0
+        self._wait_hours: int | None = None
         self.take(settings.page, is_trial=False)
 
     def take(self, page: PageSettings, *, is_trial: bool) -> None:
@@ -133,18 +149,24 @@ class Site:
         self.title = page.title
         self.exit_url = page.exit_url
         self.emergency = page.emergency_number
-        self.organisation = page.organisation
-        self.responsible = page.responsible
-        self.data_contact = page.data_contact
-        self.complain = page.complain
-        self.must_tell = page.must_tell
-        self.limits = page.limits
+        self.organisation = plain(page.organisation)
+        self.responsible = plain(page.responsible)
+        self.data_contact = plain(page.data_contact)
+        self.complain = plain(page.complain)
+        self.must_tell = plain(page.must_tell)
+        self.limits = plain(page.limits)
         self.signposts = tuple(_shown(post) for post in page.signposts)
         self.zone = ZoneInfo(page.time_zone)
         self._hours = DutyHours.read(page.hours, self.zone)
         self._helper = next(
-            (Helper(post.name, post.telephone) for post in page.signposts if post.telephone), None
+            (Helper(post.name, post.telephone) for post in self.signposts if post.dial), None
         )
+
+    def take_wait(self, hours: int | None) -> None:
+        """Say within how many hours people are usually answered; None: nothing of it."""
+        if hours != self._wait_hours:
+            self._wait_hours = hours
+            self.version += 1
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -166,7 +188,13 @@ class Site:
     def duty(self, language: Language, now: datetime) -> DutyWords:
         """What the page says of that."""
         return duty_words(
-            self.standing(now), language, self.dates(language), now, self.emergency, self._helper
+            self.standing(now),
+            language,
+            self.dates(language),
+            now,
+            self.emergency,
+            self._helper,
+            self._wait_hours,
         )
 
     def render(self, page: Page, language: Language) -> bytes:
@@ -190,6 +218,8 @@ class Site:
         Where it is not open to new people it has no place for a first message, and all that those
         need who have a phrase.
         """
+        # Where the form token goes; random, so that nothing that an admin writes can be it.
+        place = secrets.token_hex(16)
         whole: dict[str, object] = {
             **config,
             "open": True,
@@ -202,9 +232,10 @@ class Site:
                 {"name": post.name, "how": post.how, "telephone": post.telephone}
                 for post in self.signposts
             ],
-            "form_token": _TOKEN_PLACE,
+            "form_token": place,
             "zone": self.zone.key,
             "guided": self.guided,
+            "attachments": self.attachments,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,
@@ -215,14 +246,14 @@ class Site:
             state="opening" if is_open else "closed",
             start=True,
             returning=not is_open,
-            token=_TOKEN_PLACE,
+            token=place,
             config=script_json(whole),
             period=period,
             duty=duty.line,
             wait=duty.wait,
             unreached=duty.unreached,
         )
-        return StartPage(self.render(page, language), token_size)
+        return StartPage(self.render(page, language), place, token_size)
 
 
 class StartPage:
@@ -233,9 +264,9 @@ class StartPage:
     those stay unpacked, so that no size says anything about one.
     """
 
-    def __init__(self, rendered: bytes, token_size: int) -> None:
-        """`token_size` is the length of every token in bytes."""
-        self._parts = rendered.split(_TOKEN_PLACE.encode())
+    def __init__(self, rendered: bytes, place: str, token_size: int) -> None:
+        """`place` stands where a token goes; `token_size` is the length of every token in bytes."""
+        self._parts = rendered.split(place.encode())
         self._packed = []
         before = b""
         for part in self._parts:
@@ -265,6 +296,23 @@ def padded(body: bytes, multiple: int = PADDING) -> bytes:
     return body.ljust(-(-len(body) // multiple) * multiple, b"\n")
 
 
+def plain(text: str) -> str:
+    """What an admin wrote without signs that nobody sees and that turn what follows around.
+
+    A number would otherwise be shown in another order than it is dialled. What joins letters in
+    some scripts (U+200C, U+200D) stays.
+    """
+    return "".join(
+        sign
+        for sign in text
+        if sign not in _TURNING and (sign == "\n" or unicodedata.category(sign) != "Cc")
+    )
+
+
 def _shown(post: Signpost) -> ShownSignpost:
-    dial = "".join(sign for sign in post.telephone if sign.isdigit() or sign in "+*#")
-    return ShownSignpost(post.name, post.how, post.telephone, dial)
+    """A signpost; what is not one telephone number is shown, and dials nothing."""
+    telephone = plain(post.telephone)
+    dials = sum(sign in "0123456789+*#" for sign in telephone)
+    is_one = _NUMBER.fullmatch(telephone) is not None and 0 < dials <= _LONGEST_NUMBER
+    dial = "".join(sign for sign in telephone if sign in "0123456789+*#") if is_one else ""
+    return ShownSignpost(plain(post.name), plain(post.how), telephone, dial)

@@ -31,7 +31,8 @@ from intake_server.web.budgets import Budgets, TooMany
 from intake_server.web.keys import KeySource, NotOpen
 from intake_server.web.opening import Opening
 from intake_server.web.screening import Screening, ToScreen
-from vault import changes, conversations, drafts, messages
+from vault import attachments, changes, conversations, drafts, messages
+from vault.attachments import NotWhole
 from vault.conversations import STEP, Conversation, NewConversation, UrgencyBy
 from vault.engine import Connection, Database, DatabaseFailed
 from vault.envelope import finding_id
@@ -98,6 +99,8 @@ class Arriving:
     envelope: bytes = field(repr=False)
     copy: bytes | ScreeningCopy | None = field(repr=False)
     danger: bool
+    attached: tuple[bytes, ...] = ()
+    """Ids of the attachments that the message names; they have arrived before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,8 @@ class Work:
             erased = await self.keeper.erase(tag, proof)
         self.budgets.forget(erased.conversation_id)
         try:
+            while await self.database.write(lambda c: _delete_some(c, erased.conversation_id)):
+                pass
             await self.database.write(lambda c: _delete(c, erased.conversation_id))
         except DatabaseFailed as failure:
             self.log.warning("rows_left_to_sweep", exc_info=failure)
@@ -298,7 +303,7 @@ def _calm() -> Iterator[None]:
         raise
     except NoRoot:
         raise NotOpen from None
-    except (BadRequest, NotAnEnvelope):
+    except (BadRequest, NotAnEnvelope, NotWhole):
         raise MalformedRequest from None
     except (KeeperRefusal, KeeperDown, DatabaseFailed) as failure:
         raise Unavailable from failure
@@ -341,6 +346,12 @@ def _store_further(
         known = [] if row is None else _newest(c, row)
         return next((one.number for one in known if one.id == arriving.message_id), 0), False
     conversations.client_wrote(c, conversation, now=now, danger=arriving.danger, due=due)
+    if arriving.attached:
+        attachments.bind(c, conversation, arriving.message_id, arriving.attached)
+        # No program looks at a picture or a recording: a person must.
+        conversations.set_urgency(
+            c, conversation, URGENCY_UNSCREENED, "not_screened", arriving.message_id
+        )
     changes.note(c, conversation, "message")
     return number, True
 
@@ -379,6 +390,10 @@ def _state(c: Connection, row: Conversation) -> ClientState:
 def _store_due(c: Connection, conversation: bytes, due: int) -> None:
     if conversations.set_due(c, conversation, due):
         changes.note(c, conversation, "due")
+
+
+def _delete_some(c: Connection, conversation: bytes) -> int:
+    return attachments.delete_some(c, [conversation])
 
 
 def _delete(c: Connection, conversation: bytes) -> None:

@@ -174,7 +174,7 @@ async def test_courier_opens_addresses_and_neither_web_conversations_nor_history
 ):
     truth = town.truth()
     learned = await courier.try_everything(but=CHANGING)
-    assert learned.verbs == FOR_EVERYBODY | {Verb.OPEN_ADDRESS, Verb.SEAL_ADDRESS}
+    assert learned.verbs == FOR_EVERYBODY | {Verb.OPEN_ADDRESS, Verb.SEAL_ADDRESS, Verb.DETAILS}
     assert truth.held_by(learned.all()) == {"ADDRESS"}
     opens_no_message(town, [couriers_keys.box])
 

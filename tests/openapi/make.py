@@ -99,6 +99,7 @@ SIZED = {
     "nonce": (web_api.NONCE_SIZE,) * 2,
     "reply": (web_api.KEY_SIZE,) * 2,
     "signature": (web_api.SIGNATURE_SIZE,) * 2,
+    "attachment": (web_api.ID_SIZE,) * 2,
     "create": (1, web_api.LONGEST_REQUEST),
     "envelope": (min(SIZES), max(SIZES)),
 }
@@ -118,10 +119,11 @@ def web() -> Schema:
     errors = {
         HTTPStatus.BAD_REQUEST: ["malformed"],
         HTTPStatus.CONFLICT: ["closed", "stale_keys"],
-        HTTPStatus.FORBIDDEN: ["refused"],
+        HTTPStatus.FORBIDDEN: ["refused", "not_offered"],
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ["too_long"],
         HTTPStatus.TOO_MANY_REQUESTS: ["too_many"],
         HTTPStatus.SERVICE_UNAVAILABLE: ["unavailable"],
+        HTTPStatus.INSUFFICIENT_STORAGE: ["no_room"],
     }
     paths = {
         path: path_of(step.__doc__, references[kinds[path]], errors)

@@ -165,6 +165,18 @@ def test_neither_example_lets_the_page_be_compressed_or_passes_addresses_on():
     assert "$proxy_add_x_forwarded_for" not in nginx
 
 
+def test_both_examples_let_forms_with_files_stream_through_to_the_client_page_alone():
+    nginx = (DEPLOY / "nginx/havenline.conf").read_text()
+    for needed in ("proxy_request_buffering off;", "proxy_max_temp_file_size 0;"):
+        assert re.search(rf"^{needed}", nginx, re.MULTILINE)
+    assert nginx.count("client_max_body_size 120m;") == 1
+    talk = nginx.index("server_name talk.example.org;\n    ssl")
+    assert (
+        talk < nginx.index("location = / {") < nginx.index("server_name desk.example.org;\n    ssl")
+    )
+    assert (DEPLOY / "caddy/Caddyfile").read_text().count("max_size 120MB") == 1
+
+
 # --- one setting, and what is missing -------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from tests.migrations.migration_0001 import ROWS
 from tests.migrations.migration_0002 import VERSION
 from tests.migrations.migration_0003 import COUNT
+from tests.migrations.migration_0006 import ATTACHMENT, CHUNK
 from tests.vault.rows import first_contact, new_conversation
 from vault import conversations, schema, schema_postgres, tables
 from vault.columns import Base
@@ -129,6 +130,7 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
     },
     "0004": {},  # indices alone
     "0005": {},  # a column of a table that was there
+    "0006": {"attachments": ATTACHMENT, "attachment_chunks": CHUNK},
 }
 
 

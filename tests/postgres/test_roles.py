@@ -25,6 +25,8 @@ MAY = {
     "outbox":          ("--d", "ri-", "r-d", "--d"),
     "inbox":           ("--d", "---", "rid", "--d"),
     "addresses":       ("--d", "---", "rid", "--d"),
+    "attachments":     ("rid", "ri-", "rid", "--d"),
+    "attachment_chunks": ("rid", "ri-", "rid", "--d"),
     "staff":           ("---", "rid", "---", "---"),
     "organisation":    ("r--", "rid", "r--", "---"),
     "indicator_counts": ("---", "rid", "---", "---"),
@@ -33,9 +35,9 @@ MAY = {
     "alembic_version": ("r--", "r--", "r--", "r--"),
 }  # fmt: skip
 CHANGED = {
-    "web": {"conversations", "changes", "meta"},
-    "desk": {"conversations", "meta", "indicator_counts"},
-    "courier": {"conversations", "changes", "meta", "outbox", "addresses"},
+    "web": {"attachments", "conversations", "changes", "meta"},
+    "desk": {"attachments", "conversations", "meta", "indicator_counts"},
+    "courier": {"attachments", "conversations", "changes", "meta", "outbox", "addresses"},
     "caretaker": {"changes", "meta"},
 }
 STATEMENTS = {"r": "SELECT * FROM {}", "i": "INSERT INTO {} DEFAULT VALUES", "d": "DELETE FROM {}"}

@@ -6,6 +6,7 @@ and its rows go afterwards. One line for each step: `asks create x`, `created x`
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ Tell = Callable[[str], None]
 
 
 def url_of(folder: Path) -> str:
-    return f"sqlite:///{folder / 'database' / 'havenline.sqlite3'}"
+    """SQLite in the folder, or the database that HAVENLINE_PROOF_DATABASE names."""
+    there = f"sqlite:///{folder / 'database' / 'havenline.sqlite3'}"
+    return os.environ.get("HAVENLINE_PROOF_DATABASE", there)
 
 
 def hotline_in(folder: Path) -> Hotline:

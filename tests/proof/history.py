@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+import psycopg
+
 from tests.proof.at_work import hotline_in, url_of
 from vault.engine import Database
 from vault.keeper_protocol import Refused
@@ -128,9 +130,11 @@ async def _opens(hotline, client, row) -> bool:
 
 def _rows(folder: Path) -> dict[bytes, tuple[bytes, set[bytes]]]:
     """Client wrap and message ids by conversation, read without any of our own code."""
-    path = folder / "database" / "havenline.sqlite3"
-    with closing(sqlite3.connect(path)) as c:
-        assert c.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    url = url_of(folder)
+    opened = sqlite3.connect(url.removeprefix("sqlite:///")) if "sqlite" in url else _postgres(url)
+    with closing(opened) as c:
+        if isinstance(c, sqlite3.Connection):
+            assert c.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         found = {
             conversation: (wrap, set())
             for conversation, wrap in c.execute("SELECT id, outer_client FROM conversations")
@@ -138,3 +142,7 @@ def _rows(folder: Path) -> dict[bytes, tuple[bytes, set[bytes]]]:
         for conversation, message in c.execute("SELECT conversation, id FROM messages"):
             found[conversation][1].add(message)
     return found
+
+
+def _postgres(url: str) -> psycopg.Connection:
+    return psycopg.connect(url.replace(":///", "://havenline@/"), autocommit=True)

@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.proof.at_work import prepare, work
@@ -23,14 +24,23 @@ EARLY = 0.2  # so many rounds do not wait for one
 UNTIL_DONE = 100_000
 
 
-def one_round(folder: Path, name: str, history: History, lots: random.Random) -> None:
+def one_round(
+    folder: Path,
+    name: str,
+    history: History,
+    lots: random.Random,
+    strike: Callable[[], None] | None = None,
+) -> None:
+    """`strike` hits something else first, which the child may then end of."""
     reading, telling = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         said = lambda line: os.write(telling, f"{line}\n".encode())  # noqa: E731 -- one place
-        asyncio.run(work(folder, name, history.living(), said, UNTIL_DONE))
-        os._exit(1)
+        try:
+            asyncio.run(work(folder, name, history.living(), said, UNTIL_DONE))
+        finally:
+            os._exit(1)
     os.close(telling)
     heard = os.read(reading, 1)
     waits = lots.random() >= EARLY
@@ -39,9 +49,12 @@ def one_round(folder: Path, name: str, history: History, lots: random.Random) ->
         assert more, "it ended by itself"
         heard += more
     time.sleep(lots.uniform(0, LONGEST))
+    if strike:
+        strike()
+        time.sleep(lots.uniform(0, LONGEST))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "it ended by itself"
+    assert strike or os.WIFSIGNALED(status), "it ended by itself"
     while rest := os.read(reading, 1 << 16):
         heard += rest
     os.close(reading)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vault import changes, conversations, messages
+from vault.attachment_format import SEALED_CHUNK
 from vault.conversations import NewConversation
 from vault.engine import Connection
 from vault.messages import CLIENT_TO_TEAM, FINDING, MESSAGE, NOTE, TEAM_TO_CLIENT, NewMessage
@@ -58,6 +59,12 @@ def from_team(conversation: bytes, **changed) -> NewMessage:
 
 def finding(conversation: bytes, **changed) -> NewMessage:
     return from_client(conversation, kind=NOTE, direction=FINDING, envelope=sealed(NOTE), **changed)
+
+
+def a_chunk(canary: bytes = b"") -> bytes:
+    """Looks like a sealed chunk of an attachment."""
+    head = b"\x01\x01\x60" + canary
+    return head + os.urandom(SEALED_CHUNK - len(head))
 
 
 def outbox_item(conversation: bytes, **changed) -> OutboxItem:

@@ -10,6 +10,7 @@ from tests.vault.rows import (
     DAY,
     HOUR,
     NOW,
+    a_chunk,
     an_id,
     first_contact,
     from_client,
@@ -19,7 +20,18 @@ from tests.vault.rows import (
     sealed,
 )
 from triage.conversation import TRANSITIONS, Event, State
-from vault import addresses, changes, conversations, drafts, inbox, messages, outbox, tables
+from vault import (
+    addresses,
+    attachments,
+    changes,
+    conversations,
+    drafts,
+    inbox,
+    messages,
+    outbox,
+    tables,
+)
+from vault.attachments import Arriving, Limits
 from vault.conversations import Claim, Deleted
 
 ANA, BEN = b"a" * 16, b"b" * 16
@@ -407,6 +419,7 @@ def everything_of(c, of):
     outbox.add(c, outbox_item(of))
     inbox.note(c, an_id() * 2, of, NOW)
     addresses.put(c, of, "signal", 9, an_id(), outer())
+    attachments.arrive(c, Arriving(an_id(), of, 1, 0, [a_chunk()]), Limits(9, 9), NOW)
     changes.note(c, of, "message")
 
 
@@ -414,7 +427,7 @@ def test_everything_goes_with_its_conversation_and_nothing_else(c):
     gone, stays = made(c), made(c)
     for of in (gone.id, stays.id):
         everything_of(c, of)
-    assert conversations.delete(c, [gone.id, an_id()]) == Deleted(1, 2, 1, 1, 1, 1, 1)
+    assert conversations.delete(c, [gone.id, an_id()]) == Deleted(1, 2, 1, 1, 1, 1, 1, 1, 1)
     for table in (tables.conversations, *tables.OF_A_CONVERSATION, tables.changes):
         rows = c.execute(table.select()).all()
         assert not any(gone.id in tuple(row) for row in rows), table.name
@@ -432,6 +445,6 @@ def test_the_list_of_what_goes_with_a_conversation_is_complete():
 
 def test_deleting_nothing_is_nothing(c):
     assert conversations.delete(c, []) == Deleted()
-    assert Deleted(1, 2, 3, 4, 5, 6, 7) + Deleted(1, 1, 1, 1, 1, 1, 1) == Deleted(
-        2, 3, 4, 5, 6, 7, 8
+    assert Deleted(1, 2, 3, 4, 5, 6, 7, 8, 9) + Deleted(1, 1, 1, 1, 1, 1, 1, 1, 1) == Deleted(
+        2, 3, 4, 5, 6, 7, 8, 9, 10
     )

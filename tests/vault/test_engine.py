@@ -447,6 +447,19 @@ async def test_opening_empties_the_log_that_a_crash_left(path, url):
     await crashed.close()
 
 
+async def test_vacuum_gives_many_pages_back_in_one_commit(path, monkeypatch):
+    rested = []
+    monkeypatch.setattr(engine_sqlite, "rest", rested.append)
+    database = await Database.open(f"sqlite:///{path}")
+    many = [new_conversation() for _ in range(1000)]
+    await asyncio.gather(*(database.write(first_contact(new)) for new in many))
+    await database.write(lambda c: conversations.delete(c, [new.id for new in many]))
+    pages = await database.vacuum()
+    assert pages > engine_sqlite.VACUUM_PAGES
+    assert len(rested) <= pages // engine_sqlite.VACUUM_PAGES + 1
+    await database.close()
+
+
 async def test_vacuum_gives_pages_back(path, database):
     many = [new_conversation() for _ in range(300)]
     for new in many:

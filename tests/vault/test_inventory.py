@@ -14,7 +14,15 @@ COLUMNS = [
     for table in Base.metadata.sorted_tables
     for column in table.columns
 ]
-SEALED = {"envelope", "outer_team", "outer_client", "outer_item", "outer_address", "outer_keys"}
+SEALED = {
+    "envelope",
+    "sealed",
+    "outer_team",
+    "outer_client",
+    "outer_item",
+    "outer_address",
+    "outer_keys",
+}
 MAY_STAND_IN_CLEAR = {
     "row",
     "id",
@@ -48,6 +56,8 @@ MAY_STAND_IN_CLEAR = {
     "tries",
     "transport",
     "what",
+    "attachment",
+    "chunks",
 }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import make_envelope  # noqa: E402  # found beside this file
+import make_attachments  # noqa: E402  # found beside this file
+import make_envelope  # noqa: E402  # the same
 import make_phrase  # noqa: E402  # the same
 import make_roster  # noqa: E402  # the same
 import make_sealing  # noqa: E402  # the same
@@ -21,6 +22,7 @@ from fixed import plain_json  # noqa: E402  # the same
 MAKERS = {
     "sealing": make_sealing,
     "envelope": make_envelope,
+    "attachments": make_attachments,
     "phrase": make_phrase,
     "wraps": make_wraps,
     "roster": make_roster,

@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import msgspec
 import pytest
 
 from bots.channel import Attachment, ChannelUnavailable, Incoming
@@ -10,9 +11,9 @@ from bots.loopback import Loopback
 from intake_server.courier.commands import ERASE_COMMAND
 from intake_server.courier.inbound import CHANNEL_NUMBERS
 from intake_server.courier.parts import MARKS, NEW_KEYS, UNREADABLE, split
-from vault import addresses, changes, conversations
+from vault import addresses, changes, conversations, organisation
 from vault.engine import DatabaseFull
-from vault.keeper_protocol import Reference, Refused
+from vault.keeper_protocol import Reference, Refused, Verb
 from vault.slot_records import Channel
 
 HOUR = 3600
@@ -420,3 +421,30 @@ async def test_erasing_works_where_the_database_refuses(stage):
         await stage.desk.slot_keys(stage.reference_of(row))
     await courier.inbound.take(channel, erase)  # the channel hands it over again
     courier.inbound.work.database.write = write
+
+
+async def chosen(stage, number, preset):
+    """What an admin chooses at the desk: signed, pinned by the keeper, stored."""
+    ana, fingerprint = stage.first, (await stage.roster()).fingerprint
+    body = msgspec.json.encode(
+        {"schema": 1, "made": stage.now(), "mode": "trial", "retention": preset}
+    )
+    saved = organisation.signed(fingerprint, number, body, ana.staff_id, ana.keys.sign)
+    digest = organisation.hash_of(fingerprint, saved)
+    proof, _ = await stage.staff_proof(
+        ana, Verb.PIN_DETAILS, ana.staff_id, number.to_bytes(4, "big"), digest
+    )
+    await stage.team.pin_details(ana.staff_id, number, digest, proof)
+    await stage.database.write(lambda c: organisation.put(c, saved))
+
+
+async def test_a_changed_choice_of_keeping_holds_for_the_next_first_message(stage):
+    """No restart is needed; who wrote before keeps what they were promised."""
+    loopback = await loopback_of(stage)
+    await loopback.say("one", "hello", transport_id="1")
+    await chosen(stage, 1, "hours")
+    await loopback.say("two", "hello", transport_id="2")
+    await chosen(stage, 2, "counselling")
+    await loopback.say("three", "hello", transport_id="3")
+    days = sorted((row.latest - stage.now()) // (24 * HOUR) for row in await stage.rows())
+    assert days == [7, 60, 365]

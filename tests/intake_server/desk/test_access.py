@@ -26,7 +26,7 @@ FOR_EVERYBODY = {"/api/signout", "/api/roster", "/api/counts"}
 WATCHING = {"/api/events", "/api/queue"}
 OFFICE = {"/api/office/ready", "/api/office/details", "/api/office/save"}
 REPORT = "/api/indicators/report"
-INVITING = {"/api/team", "/api/team/invite", "/api/team/withdraw", REPORT}
+INVITING = {"/api/team", "/api/team/invite", "/api/team/withdraw", "/api/channels", REPORT}
 ALLOWED = {
     Role.COUNSELLOR: None,  # everything but what is named below
     Role.SUPERVISOR: FOR_EVERYBODY | WATCHING | INVITING,
@@ -52,7 +52,7 @@ async def test_what_is_open_to_all_is_written_down_twice(empty):
     free = {path for (_, path), route in table(empty).items() if isinstance(route.need, Need)}
     free -= FOR_EVERYBODY
     assert {path for path in free if not path.startswith("/static/")} == OPEN_TO_ALL | {"/"}
-    assert len(guarded(empty)) == 32
+    assert len(guarded(empty)) == 35
 
 
 async def test_nothing_else_is_answered_without_a_session(empty):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intake_server.desk import bodies, indicators_api, office_bodies, team_bodies
+from intake_server.desk import attachments_api, bodies, indicators_api, office_bodies, team_bodies
 from intake_server.desk.bodies import Body, Sized, read_body, read_token, to_text
 from intake_server.desk.page import client_page_url
 from intake_server.desk.routes import own_hosts, transport_headers
@@ -48,6 +48,7 @@ BODIES = {
     "/api/recover": team_bodies.Recover,
     "/api/roster": team_bodies.RosterAfter,
     "/api/counts": bodies.Nothing,
+    "/api/channels": bodies.Nothing,
     "/api/team": team_bodies.Team,
     "/api/team/invite": team_bodies.Invite,
     "/api/team/withdraw": team_bodies.Person,
@@ -63,6 +64,8 @@ BODIES = {
     "/api/office/save": office_bodies.Save,
     "/api/story/copy": office_bodies.CopyOf,
     "/api/story/open": office_bodies.CopyOpen,
+    "/api/attach": attachments_api.Attach,
+    "/api/attached": attachments_api.Attached,
     "/api/indicators/count": indicators_api.Decisions,
     "/api/indicators/report": bodies.Nothing,
     "/api/safeguarding": bodies.Nothing,
@@ -88,8 +91,12 @@ def good(kind):
         )
         if of_bytes is not None and typing.get_origin(hint) is not list:
             built[field.name] = to_text(bytes(of_bytes.least))
+        elif of_bytes is not None:
+            built[field.name] = [to_text(bytes(of_bytes.least))]
         elif bool in options:
             built[field.name] = False
+        elif field.name == "channel":
+            built[field.name] = "signal"
         elif field.name == "conversations":
             built[field.name] = [to_text(bytes(16))]
         else:

@@ -104,7 +104,9 @@ async def test_signing_out_ends_the_session(empty, ana):
 async def test_a_removed_person_is_not_let_in(place):
     await place.colleague("Jo", roles=7)
     jo = await place.colleague("Mo", roles=5)
-    place.hotline.first, removed = member_of(jo), place.ana
+    hotline, removed = place.hotline, place.ana
+    await hotline.put_grant(hotline.first, member_of(jo), 1, hotline.team_seeds[0])
+    hotline.first = member_of(jo)
     await place.dismiss(removed)
     answer = await attempt(place, removed.name)
     assert (answer[0], answer[2]) == (403, b'{"error":"refused"}')

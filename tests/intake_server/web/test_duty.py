@@ -6,7 +6,10 @@ import msgspec
 import pytest
 
 from intake_server.settings import SettingsError, load_settings
+from tests.vault.rows import first_contact, from_client, from_team, new_conversation
 from triage.duty import DAYS
+from vault import messages
+from vault.engine import Database
 
 
 @pytest.fixture
@@ -20,6 +23,33 @@ async def set_hours(hotline):
         await hotline.start()
 
     return run_again
+
+
+async def answered(hotline, number, hours):
+    """So many conversations of the last days, each answered after so many hours."""
+    began = hotline.clock.unix() - 5 * 24 * 3600
+    database = await Database.open(hotline.settings.data.database_url)
+    for _ in range(number):
+        one = new_conversation(now=began, due=began + 20 * 24 * 3600, latest=began + 60 * 24 * 3600)
+        await database.write(first_contact(one, from_client(one.id, now=began)))
+        reply = from_team(one.id, now=began + hours * 3600)
+        await database.write(lambda c, reply=reply: messages.add(c, reply))
+    await database.close()
+
+
+async def test_it_says_how_long_people_usually_wait_once_it_is_known(hotline, browser, set_hours):
+    await answered(hotline, 19, 2)
+    await set_hours("mon-sun 00:00-24:00")
+    assert (await browser.visit()).texts["duty"] == "Someone is here now."
+    await answered(hotline, 1, 2)
+    hotline.clock.ahead += timedelta(hours=12)
+    assert (await browser.visit()).texts["duty"] == "Someone is here now.", "looked at once a day"
+    hotline.clock.ahead += timedelta(hours=13)
+    screen = await browser.visit()
+    assert screen.texts["duty"] == "Someone is here now. We usually answer within 3 hours."
+    assert words_before_the_field(screen) <= 60
+    screen = await browser.write("Hello")
+    assert screen.texts["phrase-wait"].startswith("We usually answer within 3 hours.")
 
 
 def the_day_after_tomorrow(hotline):
@@ -71,11 +101,15 @@ async def test_sixty_words_in_every_form(hotline, browser, set_hours):
     for line in ("mon-sun 00:00-24:00", f"{the_day_after_tomorrow(hotline)} 20:00-21:00"):
         await set_hours(line)
         screen = await browser.visit()
-        before = screen.words.split(screen.texts["text-hint"])[0]
-        # A trial is for nobody but who tries it out; its sentence is not on the page for people.
-        before = before.replace(screen.texts["trial"], "")
-        shown = f"Leave {before} What is happening?".split()
-        assert len([word for word in shown if any(letter.isalpha() for letter in word)]) <= 60
+        assert words_before_the_field(screen) <= 60
+
+
+def words_before_the_field(screen):
+    before = screen.words.split(screen.texts["text-hint"])[0]
+    # A trial is for nobody but who tries it out; its sentence is not on the page for people.
+    before = before.replace(screen.texts["trial"], "")
+    shown = f"Leave {before} What is happening?".split()
+    return len([word for word in shown if any(letter.isalpha() for letter in word)])
 
 
 def test_hours_that_cannot_be_read_are_explained(tmp_path):

@@ -163,6 +163,9 @@ async def test_a_page_closed_to_new_people_opens_with_code_for_who_has_words(chr
     asked = []
     page.on("request", lambda request: asked.append((request.method, request.url)))
     await page.locator("#return-form button").click()
+    await page.locator("#back > summary").click()
+    assert await page.locator("#closed").is_visible()
+    await page.locator("#return-form button").click()
     await page.locator("#phrase-text").fill("zebra " * 7 + "zebra")
     await page.locator("#open").click()
     await page.locator("#back-problem").wait_for()

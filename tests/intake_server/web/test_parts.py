@@ -19,6 +19,7 @@ from intake_server.pages import StringsError, load_languages, script_json, texts
 from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.budgets import HOUR, Budgets
 from intake_server.web.dates import dates_for
+from intake_server.web.duty import DutyWords
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, split
 from intake_server.web.form_token import LIFE_SECONDS, FormTokens, TokenExpired, new_token_key
 from intake_server.web.pace import A_SECOND, AT_ONCE, Pace
@@ -135,6 +136,44 @@ def test_the_page_is_written_from_right_to_left_where_the_language_is(site):
     html = site.render(Page(state="closed"), arabic).decode()
     assert '<html lang="ar" dir="rtl">' in html
     assert 'href="tel:08000001"' in html
+
+
+def test_nothing_that_an_admin_writes_takes_a_visitors_token(site):
+    """A field that looked like the token's place would show the token to the eye."""
+    first = site.start(*start_parts(site), is_open=True).filled("T" * 40).decode()
+    found = re.search(r'name="token" value="(T{40})"', first)
+    assert found
+    assert first.count("T" * 40) == first.count('value="' + "T" * 40) + first.count(
+        '"form_token":"' + "T" * 40
+    )
+    settings = Settings(page=PageSettings(organisation="\N{SYMBOL FOR SUBSTITUTE}token"))
+    mean = Site(settings)
+    page = mean.start(*start_parts(mean), is_open=True).filled("T" * 40).decode()
+    assert page.count("T" * 40) == first.count("T" * 40)
+    assert "\N{SYMBOL FOR SUBSTITUTE}token" in page
+
+
+def start_parts(site):
+    language = site.languages[0]
+    return language, "14 days", DutyWords("", "", ""), {}, 40
+
+
+def test_a_number_is_shown_as_it_is_dialled_or_dials_nothing():
+    posts = (
+        Signpost(name="Turned \u202eeno", telephone="0800 \u202e123\u202c 4"),
+        Signpost(name="Two", telephone="0800 1 or 0900 2"),
+        Signpost(name="One", telephone="+49 (0)800/11-2"),
+        Signpost(name="Long", telephone="1" * 60),
+    )
+    site = Site(Settings(page=PageSettings(signposts=posts, organisation="A\u2067\u200dB\x07")))
+    html = site.render(Page(state="closed"), site.languages[0]).decode()
+    assert re.findall(r'href="tel:([^"]*)">([^<]*)<', html) == [
+        ("08001234", "0800 123 4"),
+        ("+49080011" + "2", "+49 (0)800/11-2"),
+    ]
+    assert "<bdi>0800 1 or 0900 2</bdi>" in html
+    assert "A\u200dB" in html
+    assert not set(html) & set("\u202e\u202c\u2067\x07")
 
 
 @given(st.binary(max_size=3 * PADDING))
@@ -413,12 +452,14 @@ PLACE = "\N{SYMBOL FOR SUBSTITUTE}token"
 )
 def test_the_packed_first_page_is_the_first_page(parts):
     token = "t" * 40
-    page = StartPage(PLACE.join(part.replace(PLACE[0], "") for part in parts).encode(), len(token))
+    page = StartPage(
+        PLACE.join(part.replace(PLACE[0], "") for part in parts).encode(), PLACE, len(token)
+    )
     assert gzip.decompress(page.packed(token)) == page.filled(token)
 
 
 def test_no_size_tells_of_a_token():
-    page = StartPage((PLACE + "abcabcabc" * 500 + PLACE).encode(), 40)
+    page = StartPage((PLACE + "abcabcabc" * 500 + PLACE).encode(), PLACE, 40)
     assert len(page.packed("abcabcabc" * 4 + "abca")) == len(page.packed("q7Rk" * 10))
     assert len(page.packed("q7Rk" * 10)) < 1024
 

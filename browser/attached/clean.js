@@ -1,0 +1,187 @@
+// Takes away what a file says about its maker, byte by byte, without drawing or decoding it. Twin
+// of triage/attached.py: the same bytes in, the same bytes out.
+//
+// JPEG (ITU T.81): everything but what is needed to draw it goes, Exif with its place and its
+// thumbnail first of all; of Exif only which way is up is written anew. PNG: all but the chunks
+// that draw. WAV: all but the form and the sound. MP3: the tags at both ends.
+
+/** A file that is not of the form of its kind, or too large to draw: refused, never repaired. */
+export class Unreadable extends Error {}
+
+function must(condition) {
+  if (!condition) {
+    throw new Unreadable();
+  }
+}
+
+function joined(parts) {
+  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+const u16 = (bytes, at) => (bytes[at] << 8) | bytes[at + 1];
+const u32 = (bytes, at) => u16(bytes, at) * 65_536 + u16(bytes, at + 2);
+const u32le = (bytes, at) =>
+  (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16)) + bytes[at + 3] * 2 ** 24;
+const word = (bytes, at, size) => String.fromCharCode(...bytes.subarray(at, at + size));
+
+// --- JPEG -----------------------------------------------------------------------------------
+
+const APP0 = 0xe0;
+const APP1 = 0xe1;
+const APP14 = 0xee; // Adobe's: says how colours are stored
+const COMMENT = 0xfe;
+const SCAN = 0xda;
+const END = 0xd9;
+
+/** More pixels are refused: whoever looks at the picture later has to draw it. */
+const MOST_PIXELS = 50_000_000;
+const isFrame = (marker) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+const dropped = (marker) =>
+  (marker >= APP0 && marker <= 0xef && marker !== APP14) || marker === COMMENT;
+
+/** Where the coded part of a scan ends: at a marker that is no restart and no stuffed byte. */
+function afterScan(bytes, from) {
+  for (let at = from; at + 1 < bytes.length; at += 1) {
+    const next = bytes[at + 1];
+    if (bytes[at] === 0xff && next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) {
+      return at;
+    }
+  }
+  throw new Unreadable();
+}
+
+function cleanJpeg(bytes) {
+  const parts = [bytes.subarray(0, 2)];
+  let up = 1;
+  let at = 2;
+  for (;;) {
+    must(at + 4 <= bytes.length || bytes[at + 1] === END);
+    must(bytes[at] === 0xff);
+    const marker = bytes[at + 1];
+    if (marker === 0xff) {
+      at += 1; // fill bytes may stand before a marker
+      continue;
+    }
+    if (marker === END) {
+      parts.push(bytes.subarray(at, at + 2)); // what follows is no part of the picture
+      break;
+    }
+    const size = u16(bytes, at + 2);
+    const end = at + 2 + size;
+    must(size >= 2 && end <= bytes.length);
+    if (marker === APP1) {
+      up = orientation(bytes.subarray(at + 4, end)) || up;
+    }
+    must(!isFrame(marker) || u16(bytes, at + 5) * u16(bytes, at + 7) <= MOST_PIXELS);
+    const next = marker === SCAN ? afterScan(bytes, end) : end;
+    if (!dropped(marker)) {
+      parts.push(bytes.subarray(at, next));
+    }
+    at = next;
+  }
+  if (up > 1) {
+    parts.splice(1, 0, uprightExif(up));
+  }
+  return joined(parts);
+}
+
+/** The value of the one tag that is kept, 1 to 8; 0 where there is none. */
+function orientation(exif) {
+  if (word(exif, 0, 6) !== "Exif\0\0" || exif.length < 14) {
+    return 0;
+  }
+  const tiff = exif.subarray(6);
+  const little = word(tiff, 0, 2) === "II";
+  const short = (at) => (little ? tiff[at] | (tiff[at + 1] << 8) : u16(tiff, at));
+  const start = little ? u32le(tiff, 4) : u32(tiff, 4);
+  const count = start + 2 <= tiff.length ? short(start) : 0;
+  for (let i = 0; i < count; i += 1) {
+    const at = start + 2 + 12 * i;
+    if (at + 12 > tiff.length) {
+      return 0;
+    }
+    if (short(at) === 0x0112) {
+      const value = short(at + 8);
+      return value >= 1 && value <= 8 ? value : 0;
+    }
+  }
+  return 0;
+}
+
+/** Exif with which way is up and nothing else. */
+const uprightExif = (up) =>
+  Uint8Array.from([
+    ...[0xff, APP1, 0, 34],
+    ...[0x45, 0x78, 0x69, 0x66, 0, 0],
+    ...[0x4d, 0x4d, 0, 42, 0, 0, 0, 8],
+    ...[0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, up, 0, 0],
+    ...[0, 0, 0, 0],
+  ]);
+
+// --- PNG, WAV, MP3 --------------------------------------------------------------------------
+
+const DRAWN = ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "sBIT"];
+
+function cleanPng(bytes) {
+  const parts = [bytes.subarray(0, 8)];
+  for (let at = 8; ; ) {
+    must(at + 12 <= bytes.length);
+    const end = at + 12 + u32(bytes, at);
+    const name = word(bytes, at + 4, 4);
+    must(end <= bytes.length);
+    must(name !== "IHDR" || u32(bytes, at + 8) * u32(bytes, at + 12) <= MOST_PIXELS);
+    if (DRAWN.includes(name)) {
+      parts.push(bytes.subarray(at, end));
+    }
+    if (name === "IEND") {
+      return joined(parts);
+    }
+    at = end;
+  }
+}
+
+function cleanWav(bytes) {
+  const parts = [];
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const size = u32le(bytes, at + 4);
+    const end = Math.min(at + 8 + size + (size % 2), bytes.length);
+    if (["fmt ", "data"].includes(word(bytes, at, 4))) {
+      parts.push(bytes.subarray(at, end));
+    }
+    at = end;
+  }
+  must(parts.length >= 2);
+  const body = joined(parts);
+  const head = bytes.slice(0, 12);
+  new DataView(head.buffer).setUint32(4, body.length + 4, true);
+  return joined([head, body]);
+}
+
+function cleanMp3(bytes) {
+  let from = 0;
+  let to = bytes.length;
+  while (word(bytes, from, 3) === "ID3" && from + 10 <= to) {
+    const size = [6, 7, 8, 9].reduce((sum, i) => sum * 128 + (bytes[from + i] & 0x7f), 0);
+    from += 10 + size + (bytes[from + 5] & 0x10 ? 10 : 0);
+  }
+  if (to - from > 128 && word(bytes, to - 128, 3) === "TAG") {
+    to -= 128;
+  }
+  must(from < to);
+  return bytes.slice(from, to);
+}
+
+const CLEANERS = { jpeg: cleanJpeg, png: cleanPng, wav: cleanWav, mp3: cleanMp3 };
+
+/** Kinds of which nothing can be taken away here: they may name a device, a time, a person. */
+export const KEPT_AS_THEY_ARE = ["ogg", "m4a", "webm", "aac", "pdf", "mp4"];
+
+/** @param {string} kind @param {Uint8Array} bytes @returns {Uint8Array} @throws {Unreadable} */
+export const clean = (kind, bytes) => (CLEANERS[kind] ?? ((same) => same))(bytes);

@@ -1,0 +1,83 @@
+// What the desk says about messengers: events in words, and until when somebody can be answered.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { eventsOf } from "./channel_events.js";
+import { endsSoon, isOpen, wayTo } from "./reach.js";
+import { newComposer, SETTLE_MS } from "./sending.js";
+
+const line = { ours: false, verified: true, fromCourier: true, text: "" };
+const DAY = 86_400;
+const DUE = 100 * DAY;
+
+test("what the courier puts in place of a message becomes words", () => {
+  const events = (text) => eventsOf({ ...line, text }).map(({ id }) => id);
+  assert.deepEqual(events("[unreadable]"), ["event.unreadable"]);
+  assert.deepEqual(events("[new keys] [voice]"), ["event.new_keys", "event.voice"]);
+});
+
+test("a chat that joined is told with its channel", () => {
+  const told = eventsOf({ ...line, text: "[joined matrix]" });
+  assert.deepEqual(told, [{ id: "event.joined", values: { channel: "matrix" } }]);
+});
+
+test("when answers may come is told with its times", () => {
+  const events = (text) => eventsOf({ ...line, text });
+  const values = { begin: "18:00", end: "06:30" };
+  assert.deepEqual(events("[safe hours 18:00-06:30]"), [{ id: "event.safe_hours", values }]);
+  assert.deepEqual(events("[safe hours off]"), [{ id: "event.safe_hours_off", values: {} }]);
+});
+
+test("a text is a text, whatever stands in it", () => {
+  for (const text of ["[voice] listen", "see [file]", "[other]", "[]", "", "[voice]  [file]", "[safe hours 18]"]) {
+    assert.deepEqual(eventsOf({ ...line, text }), [], text);
+  }
+});
+
+test("only the courier's own, verified word is an event", () => {
+  for (const changed of [{ fromCourier: false }, { verified: false }, { ours: true }]) {
+    assert.deepEqual(eventsOf({ ...line, ...changed, text: "[new keys]" }), []);
+  }
+});
+
+test("an answer on the web needs no way, and an older desk tells none", () => {
+  assert.equal(wayTo({ channel: "web" }, [], DUE), undefined);
+  assert.equal(wayTo({ channel: "signal" }, undefined, DUE), undefined);
+  assert.ok(isOpen(undefined, DUE * 2));
+});
+
+test("the way that is left ends with the address, and never after the conversation", () => {
+  const row = { channel: "signal" };
+  const way = wayTo(row, [{ channel: "signal", until: 10 * DAY }], DUE);
+  assert.deepEqual(way, { channel: "signal", until: 10 * DAY });
+  assert.ok(isOpen(way, 10 * DAY - 1) && !isOpen(way, 10 * DAY));
+  assert.ok(!endsSoon(way, 9 * DAY) && endsSoon(way, 9 * DAY + 1));
+  assert.equal(wayTo(row, [{ channel: "signal", until: 2 * DUE }], DUE).until, DUE);
+  assert.equal(wayTo(row, [{ channel: "signal", until: null }], DUE).until, DUE);
+});
+
+test("without an address nothing can be answered", () => {
+  const way = wayTo({ channel: "matrix" }, [], DUE);
+  assert.equal(way, null);
+  assert.ok(!isOpen(way, 0) && !endsSoon(way, 0));
+});
+
+test("a composer closes with the last way, also while something stands in it", () => {
+  let until = 5_000;
+  const conversation = { key: "A" };
+  const parts = { conversation, isWord: () => false, isSimilar: () => false };
+  const composer = newComposer(parts);
+  composer.reachedWhile((ms) => ms < until);
+  composer.heldBy("own");
+  composer.show(0);
+  assert.equal(composer.standing(SETTLE_MS), "idle");
+  composer.type("Are you there?");
+  assert.equal(composer.standing(SETTLE_MS), "ready");
+  assert.equal(composer.standing(until), "no_way");
+  composer.press(until, "A");
+  assert.equal(composer.take(until + 60_000), null, "nothing goes out");
+  assert.equal(composer.text(), "Are you there?", "and nothing is lost");
+  until = 90_000; // they wrote again
+  assert.equal(composer.standing(6_000), "ready");
+});
