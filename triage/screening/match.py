@@ -34,8 +34,8 @@ MOST_MATCHES: Final = 4
 
 Hit = tuple[int, int]
 """First word and the word after the last."""
-Phrases = list[tuple[Sequence[str], Hit]]
-"""Concepts, and where a phrase of each of them stands; no place is named twice."""
+Phrases = tuple[list[Sequence[str]], list[Hit]]
+"""Concepts, and beside each where a phrase of all of them stands; no place is named twice."""
 _NOWHERE: Final = frozenset[int]()
 
 
@@ -63,9 +63,9 @@ class Matcher:
         self._words = words
         self._tokens = tokens
         self._pack = pack
-        self._phrases = phrases_in(words, tokens)
+        self._concepts, self._stand = phrases_in(words, tokens)
         self._there: set[str] = set()
-        for concepts, _ in self._phrases:
+        for concepts in self._concepts:
             self._there.update(concepts)
         self._hits: dict[str, list[Hit]] = {}
         self._merged: dict[frozenset[str], list[Hit]] = {}
@@ -96,7 +96,7 @@ class Matcher:
     def _prepare(self) -> None:
         """Put together what nearly every rule asks for, as soon as one may match."""
         hits = self._hits
-        for concepts, hit in self._phrases:
+        for concepts, hit in zip(self._concepts, self._stand, strict=True):
             for concept in concepts:
                 if concept in hits:
                     hits[concept].append(hit)
@@ -117,22 +117,23 @@ class Matcher:
             return _NOWHERE
         places = self._places.get(which)
         if places is None:
-            spans = self._hits.get(which) or [
-                hit for concepts, hit in self._phrases if which in concepts
-            ]
+            spans = self._hits.get(which)
+            if spans is None:
+                phrases = zip(self._concepts, self._stand, strict=True)
+                spans = [hit for concepts, hit in phrases if which in concepts]
             places = frozenset([p for first, after in spans for p in range(first, after)])
             self._places[which] = places
         return places
 
     def covered(self) -> frozenset[int]:
         """Return the words that belong to some phrase of the language's rules or lists."""
-        return frozenset([p for _, hit in self._phrases for p in range(*hit)])
+        return frozenset([p for hit in self._stand for p in range(*hit)])
 
     def by_sentence(self) -> dict[int, int]:
         """Return how many words of each sentence are covered."""
         counts: dict[int, int] = {}
         words, last = self._words, 0
-        for _, (first, after) in self._phrases:  # in order, and none crosses a sentence's end
+        for first, after in self._stand:  # in order, and none crosses a sentence's end
             if after > last:
                 sentence = words[first].sentence
                 counts[sentence] = counts.get(sentence, 0) + after - max(first, last)
@@ -333,12 +334,14 @@ def _sentence_of(word: Word) -> int:
 
 def phrases_in(words: Sequence[Word], tokens: Mapping[int, Token]) -> Phrases:
     """Return which concepts have a phrase where, in order of place and then of length."""
-    found: Phrases = []
+    found: list[Sequence[str]] = []
+    stand: list[Hit] = []
     token_at = tokens.get
     for first, token in tokens.items():
         place = first + 1
         if token.ends:
-            found.append((token.ends, (first, place)))
+            found.append(token.ends)
+            stand.append((first, place))
         after = token_at(place)
         if after is None or not (token.goes_on & after.marks or after.number is not None):
             continue
@@ -350,9 +353,10 @@ def phrases_in(words: Sequence[Word], tokens: Mapping[int, Token]) -> Phrases:
             place += 1
             concepts = nodes[0].concepts if len(nodes) == 1 else _all_of(nodes)
             if concepts:
-                found.append((concepts, (first, place)))
+                found.append(concepts)
+                stand.append((first, place))
             after = token_at(place)
-    return found
+    return found, stand
 
 
 def _all_of(nodes: Sequence[Node]) -> Sequence[str]:

@@ -124,8 +124,8 @@ def _often(shape: PackShape) -> dict[str, int]:
     for rule in shape["rules"]:
         for example in rule.get("hits", [])[:1]:
             words = lexicon.merged(read_words(example))
-            phrases = phrases_in(words, lexicon.tokens(words))
-            counts.update({concept for concepts, _ in phrases for concept in concepts})
+            found, _ = phrases_in(words, lexicon.tokens(words))
+            counts.update({concept for concepts in found for concept in concepts})
     return dict(sorted(counts.items()))
 
 

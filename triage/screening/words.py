@@ -157,30 +157,22 @@ def _moved(word: Word, placed: Placed) -> Word:
 class _Reader:
     """Goes through one text, thing by thing.
 
-    All its words are folded together first, parted by line ends, which no word has: that is one
-    step for a whole text instead of some for each word.
+    Its words are spelt at the end, all together: parted by line ends, which no word has, they are
+    folded in one step instead of one for each.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._classes = classes_of(text)
         self._found: list[Word] = []
+        self._written: list[str] = []
+        self._unspelt: list[Word] = []
         self._sentence = 0
         self._clause = 0
-        self._things = [
-            (thing.lastgroup, *thing.span()) for thing in _THINGS.finditer(self._classes)
-        ]
-        words = [
-            text[start:end]
-            for kind, start, end in self._things
-            if kind == "word" and end - start <= LONGEST_WORD
-        ]
-        folded = fold("\n".join(words))
-        self._folded = iter(folded.split("\n"))
-        self._is_plain = is_plain(folded)
 
     def words(self) -> list[Word]:
-        for kind, start, end in self._things:
+        for thing in _THINGS.finditer(self._classes):
+            kind, (start, end) = thing.lastgroup, thing.span()
             if kind == "word":
                 self._word(start, end)
             elif kind == "cluster":
@@ -193,37 +185,46 @@ class _Reader:
                 self._sentence, self._clause = self._sentence + 1, self._clause + 1
             elif kind == "clause" or (self._found and self._found[-1].is_cluster):
                 self._clause += 1
+        if self._unspelt:
+            self._spell()
         return self._found
 
     def _cluster(self, start: int, end: int) -> None:
         fits = end - start <= LONGEST_WORD
         spelt = (fold_cluster(self._text[start:end]),) if fits else ()
-        self._found.append(
-            Word(start, end, spelt, None, self._sentence, self._clause, True, True)  # noqa: FBT003 -- by place, as this is done for every letter of a text
-        )
+        self._add(start, end, spelt, is_word=True, is_cluster=True)
 
     def _word(self, start: int, end: int) -> None:
-        """Add a word, with single digits beside it in further spellings (rule 6)."""
-        if end - start > LONGEST_WORD:
-            self._add(start, end, (), is_word=True)
-            return
-        folded = next(self._folded)
-        if not folded:  # a hamza alone
-            self._add(start, end, (), is_word=True)
-            return
-        spellings: tuple[str, ...] = (folded,)
-        if not (self._is_plain and folded.isalpha()) and (further := further_spellings(folded)):
-            spellings += further
-        classes = self._classes
-        if classes.find("A", start, end) > 0:
-            spellings += self._elided(start, end)
-        if classes[end : end + 1] == "D" and classes[end + 1 : end + 2] != "D":
-            spellings = (*spellings, folded + self._text[end])
-        found = self._found
-        if found and found[-1].end == start and found[-1].is_digit:
-            start -= 1
-            spellings = (*spellings, self._text[start] + folded)
-        found.append(Word(start, end, spellings, None, self._sentence, self._clause, True))  # noqa: FBT003 -- by place, as this is done for every word of a text
+        """Add a word, not spelt yet; a single digit before it belongs to it (rule 6)."""
+        fits = end - start <= LONGEST_WORD
+        if fits:
+            self._written.append(self._text[start:end])
+            if self._found and self._found[-1].end == start and self._found[-1].is_digit:
+                start -= 1
+        self._add(start, end, (), is_word=True)
+        if fits:
+            self._unspelt.append(self._found[-1])
+
+    def _spell(self) -> None:
+        """Give the words their spellings."""
+        together, classes = fold("\n".join(self._written)), self._classes
+        plain = is_plain(together)
+        for word, folded in zip(self._unspelt, together.split("\n"), strict=True):
+            has_digit = classes[word.start] != "L"
+            start, end = word.start + has_digit, word.end
+            if not folded:  # a hamza alone
+                word.start = start
+                continue
+            spellings: tuple[str, ...] = (folded,)
+            if not (plain and folded.isalpha()):
+                spellings += further_spellings(folded)
+            if classes.find("A", start, end) > 0:
+                spellings += self._elided(start, end)
+            if classes[end : end + 1] == "D" and classes[end + 1 : end + 2] != "D":
+                spellings = (*spellings, folded + self._text[end])
+            if has_digit:
+                spellings = (*spellings, self._text[word.start] + folded)
+            word.spellings = spellings
 
     def _elided(self, start: int, end: int) -> tuple[str, ...]:
         """Return the word behind an elided one: ``argent`` in ``l'argent``, ``il`` in ``qu'il``."""
@@ -240,9 +241,12 @@ class _Reader:
         number: int | None = None,
         *,
         is_word: bool = False,
+        is_cluster: bool = False,
     ) -> None:
         sentence, clause = self._sentence, self._clause
-        self._found.append(Word(start, end, spellings, number, sentence, clause, is_word))
+        self._found.append(
+            Word(start, end, spellings, number, sentence, clause, is_word, is_cluster)
+        )
 
 
 def cluster_end(text: str, place: int) -> int:
