@@ -37,14 +37,15 @@ def downgrade():
     with op.batch_alter_table("conversations") as table:
         table.drop_column("team")
 '''
+# A line each; SQLite writes a column that was added later behind the last one, on its line.
+PARTS = re.compile(r",?\s*\n|, (?=\w+ (?:INTEGER|BIGINT|BLOB|VARCHAR|BOOLEAN))")
 SQL = "SELECT name, sql FROM sqlite_schema WHERE tbl_name <> 'alembic_version' ORDER BY name"
 
 
 def sql_of(connection):
     """Each table and index in its own words, with their order and spaces left out."""
     return {
-        name: sorted(part.strip() for part in re.split(r",?\s*\n", sql or ""))
-        for name, sql in connection
+        name: sorted(part.strip() for part in PARTS.split(sql or "")) for name, sql in connection
     }
 
 
