@@ -36,7 +36,7 @@ from vault.sqlite_file import (
 )
 from vault.writers_line import WritersLine
 
-BUSY_SECONDS: Final = 15.0
+BUSY_SECONDS: Final = 5.0
 """How long a writer waits. With each process writing once in turn that is hundreds of commits; who
 waits longer waits for something that is stuck."""
 POLL_SECONDS: Final = 0.05

@@ -224,7 +224,7 @@ async def goes_to(desk: Workplace, conversation: str) -> bool:
 
 
 async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mira):
-    """Kept sealed with the conversation; counted by rule and language when the desk is left."""
+    """Kept sealed with the conversation; no counter says within the week that it was done."""
     await desk.take(key(mira))
     side = desk.page.locator(".side")
     sign = side.locator(".found ol li").first
@@ -248,12 +248,8 @@ async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mi
     await expect(side.locator(".found ul li")).to_contain_text("work until 12")
     assert counted(house) == []
     await desk.lock()
-    await until(lambda: len(counted(house)) == 2, "both are counted")
-    (added, agreed) = counted(house)
-    assert added == ("excessive_work", "en", "added", 1)
-    assert agreed[0].startswith("en.")
-    assert agreed[1:] == ("en", "agreed", 1)
     await desk.unlock()
+    assert counted(house) == []
     await desk.open(key(mira))
     await expect(sign).to_contain_text(t("findings.agreed"))
     await expect(side.locator(".found ul li")).to_contain_text("work until 12")

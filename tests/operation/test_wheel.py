@@ -54,7 +54,9 @@ def test_it_holds_no_tests_no_measurements_no_sources_of_the_pages_and_no_demons
     own = f"{'-'.join(wheel.name.split('-')[:2])}"
     roots = {name.partition("/")[0] for name in names}
     assert roots == OURS | {f"{own}.dist-info", f"{own}.data"}
-    assert not [name for name in names if "demo" in name or "/test" in name or "bench" in name]
+    described = "share/havenline/docs/benchmarks.md"  # what was measured, not what measures
+    code = [name for name in names if not name.endswith(described)]
+    assert not [name for name in code if "demo" in name or "/test" in name or "bench" in name]
     scripts = [name for name in names if name.endswith((".js", ".mjs", ".ts"))]
     assert all("/static/built/" in name for name in scripts)
     entry_points = zipfile.ZipFile(wheel).read(f"{own}.dist-info/entry_points.txt").decode()
