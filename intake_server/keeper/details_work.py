@@ -8,6 +8,7 @@ moment. The keeper never sees what a version says.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from intake_server.keeper.members import proven
 from intake_server.keeper.parts import Keeper
@@ -16,6 +17,8 @@ from intake_server.keeper.shared_work import Arguments, Fields
 from vault.keeper_protocol import Peer, Refused, Verb, number_of, u32
 from vault.roster import Role
 from vault.slot_records import NO_HASH
+
+MOST_BEFORE_PINNING: Final = 100_000
 
 
 async def details(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:
@@ -35,7 +38,10 @@ async def pin_details(keeper: Keeper, peer: Peer, arguments: Arguments) -> Field
         if (number, digest) != (header.details_number, header.details_hash):
             if number < 1 or digest == NO_HASH:
                 raise Refused("this is no version")
-            # Before anything was pinned there may be versions from before pinning.
+            # Before anything was pinned there may be versions from before pinning. How many is
+            # bounded: after the highest number that fits there would never be another version.
+            if not header.details_number and number > MOST_BEFORE_PINNING:
+                raise Refused("no hotline has had so many versions")
             if header.details_number and number != header.details_number + 1:
                 raise Refused("this does not follow the newest version")
             await keeper.slots.write(
