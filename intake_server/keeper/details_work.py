@@ -8,17 +8,14 @@ moment. The keeper never sees what a version says.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from intake_server.keeper.members import proven
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.proofs import sealed_answer
 from intake_server.keeper.shared_work import Arguments, Fields
-from vault.keeper_protocol import Peer, Refused, Verb, number_of, u32
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Peer, Refused, Verb, number_of, u32
 from vault.roster import Role
 from vault.slot_records import NO_HASH
-
-MOST_BEFORE_PINNING: Final = 100_000
 
 
 async def details(keeper: Keeper, _peer: Peer, _arguments: Arguments) -> Fields:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from intake_server.keeper.details_work import MOST_BEFORE_PINNING
-from vault.keeper_protocol import Peer, Refused, Verb, u32
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Peer, Refused, Verb, u32
 from vault.keeper_requests import open_answer
 from vault.mirror import unseal
 from vault.mirror_client import MirrorKeeper
