@@ -272,8 +272,12 @@ for (const [what, held] of [
     const house = makeHouse();
     const { team, member, session, holders, given } = house;
     const own = toBase64Url(member.staffId);
+    const kim = person("Kim");
+    const named = [PERSON, personPayload(kim.known), member.staffId, member.keys.sign, NOW];
+    house.appended.push(signEntry(house.first, ...named));
     holders.clear();
     holders.set(own, held);
+    holders.set(toBase64Url(kim.known.staffId), 1);
     given.set(`${own} 1`, team.grants[0]);
     given.set(`${own} 2`, sealGrant(member.keys.box.public, 2, randomBytes(32)));
     josEpoch(house);
@@ -283,6 +287,8 @@ for (const [what, held] of [
     assert.equal(epochs.length, 3);
     const fromThird = openTeam(member.keys.box, [given.get(`${own} 3`)], member.roster);
     assert.deepEqual([...fromThird.keys()].sort(), [1, 3], "what it keeps is the newest that opens");
+    const kims = given.get(`${toBase64Url(kim.known.staffId)} 3`);
+    assert.ok(openGrant(kim.keys.box, kims, 3), "who was given any key before is given this one");
   });
 }
 

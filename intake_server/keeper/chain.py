@@ -132,17 +132,14 @@ class Chain:
         )
 
     def is_given_to_all(self, beginner_id: bytes) -> bool:
-        """Whether who begins the next epoch has given it to everybody who holds today's key.
+        """Whether who begins the next epoch has given it to everybody who was given one before.
 
-        Where nobody holds today's, to everybody who holds the newest that is held at all. A grant
-        may be worth nothing, only its receiver sees that; but whoever was given one counts as a
-        holder, so that the beginner can be removed.
+        A grant may be worth nothing, only its receiver sees that; but whoever was given one counts
+        as a holder, so that the beginner can be removed.
         """
         now = self.roster
         if now is None:
             return False
-        begun = self._begun(now)
-        newest = max((each.epoch for each in begun), default=0)
         given = {
             each.staff_id
             for each in self._grants
@@ -150,7 +147,7 @@ class Chain:
             and (each.epoch, each.granter_id) == (now.epoch.number + 1, beginner_id)
             and _is_members(each, now)
         }
-        return {each.staff_id for each in begun if each.epoch == newest} <= given
+        return {each.staff_id for each in self._begun(now)} <= given
 
     def _begun(self, roster: Roster) -> list[Grant]:
         """The members' grants of epochs that have begun."""

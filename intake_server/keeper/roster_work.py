@@ -51,7 +51,7 @@ def _extended(keeper: Keeper, entry: bytes, signer: bytes) -> Roster:
     if read.signer_id != signer:
         raise Refused("somebody else signed this entry")
     if read.type is EntryType.EPOCH and not keeper.chain.is_given_to_all(signer):
-        raise Refused("not everybody who holds the team key was given the next one")
+        raise Refused("not everybody who was given a team key was given the next one")
     if not keeper.chain.keeps_a_holder(roster):
         raise Refused("nobody else holds the team key")
     return roster

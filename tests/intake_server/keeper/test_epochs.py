@@ -129,8 +129,9 @@ async def test_who_alone_holds_what_they_began_can_be_removed(hotline, team, ref
     with refused:  # Mal stays a member, so that this is no removal
         await hotline.append(EntryType.PERSON, person_payload(mal.person(Role.AUDITOR)))
     await remove(hotline, mal, by=ada)
+    await give(hotline, bea, 3, bea)  # Ada was given none of 2 and 3: she is not left out by that
     await give(hotline, bea, 4, bea)
-    with refused:  # Ada holds the newest key that is left
+    with refused:
         await begin(hotline, bea, 4)
     await give(hotline, bea, 4, ada)
     await begin(hotline, bea, 4)
