@@ -1,11 +1,12 @@
 """How each messenger channel is: what the courier tells operators, and less of it the desk.
 
 Counts, ages and constant words; nothing of anybody who writes. The desk is told ages in steps of
-five minutes, hours and days, so that nobody there can tell from a channel's age who wrote when.
+five minutes, hours and days, and those of one moment for five minutes, so that nobody there can
+tell from a channel's age who wrote when.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ _MINUTE: Final = 60
 _STEP: Final = 5 * _MINUTE
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
+RENEWED_AFTER: Final = float(_STEP)
 _EXPLAINED: Final = frozenset({CANARY_SILENT, CANNOT_START, GAP_SUSPECTED})
 
 
@@ -104,9 +106,36 @@ def _rounded(seconds: int | None) -> int | None:
     return max(step, -(-seconds // step) * step) // _MINUTE
 
 
-def told_to_staff(states: Iterable[ChannelState]) -> dict[str, object]:
-    """What the courier's socket for the desk answers."""
-    return {"channels": [msgspec.to_builtins(shown_to_staff(state)) for state in states]}
+class ToldToStaff:
+    """What staff are told from one question to the next.
+
+    Whether a channel works is told as it is. Ages and counts are those of one moment for five
+    minutes: who asked again and again would else see the very second in which somebody wrote.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen: dict[str, ShownChannel] = {}
+        self._until = float("-inf")
+
+    def told(self, states: Iterable[ChannelState]) -> dict[str, object]:
+        """What the socket answers now."""
+        shown = [shown_to_staff(state) for state in states]
+        if self._monotonic() >= self._until:
+            self._seen = {one.name: one for one in shown}
+            self._until = self._monotonic() + RENEWED_AFTER
+        return {"channels": [msgspec.to_builtins(self._held(one)) for one in shown]}
+
+    def _held(self, now: ShownChannel) -> ShownChannel:
+        seen = self._seen.get(now.name)
+        last_in, last_out, kept, queue = (
+            (None, None, 0, 0)
+            if seen is None
+            else (seen.last_in, seen.last_out, seen.kept, seen.queue)
+        )
+        return msgspec.structs.replace(
+            now, last_in=last_in, last_out=last_out, kept=kept, queue=queue
+        )
 
 
 class _Health(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
 JOIN_CODE_DIGITS: Final = 10
 MAX_LIVING: Final = 1_500
+MOST_BEFORE_PINNING: Final = 100_000  # versions of the details that no keeper has pinned
 MIRROR_PART_SIZE: Final = 60_000
 
 _LENGTH_SIZE: Final = 4

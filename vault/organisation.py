@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from vault import tables
 from vault.keeper_answers import PinnedDetails
+from vault.keeper_protocol import MOST_BEFORE_PINNING
 from vault.roster import Role, Roster, extend, verify_chain
 from vault.sealing import SignKeys, equal, labelled_hash, pack, sign, verify
 
@@ -87,7 +88,6 @@ _t: Final = tables.organisation.c
 _COLUMNS: Final = (_t.number, _t.signer, _t.body, _t.signature)
 _UP_TO: Final = select(*_COLUMNS).where(_t.number <= bindparam("newest")).order_by(_t.number.desc())
 _ONE: Final = select(*_COLUMNS).where(_t.number == bindparam("number"))
-_LARGEST: Final = 2**31 - 1
 
 
 def pinned(c: Connection, pin: PinnedDetails, fingerprint: bytes) -> Saved | None:
@@ -98,8 +98,13 @@ def pinned(c: Connection, pin: PinnedDetails, fingerprint: bytes) -> Saved | Non
     return saved if is_it else None
 
 
-def versions(c: Connection, is_true: IsTrue, most: int = 1, newest: int = _LARGEST) -> list[Saved]:
-    """The latest versions that are true, from number `newest` down; however many other rows."""
+def versions(
+    c: Connection, is_true: IsTrue, most: int = 1, newest: int = MOST_BEFORE_PINNING
+) -> list[Saved]:
+    """The latest versions that are true, from number `newest` down; however many other rows.
+
+    Without a number, those that the first pin can take.
+    """
     found: list[Saved] = []
     rows = c.execute(_UP_TO, {"newest": newest})
     for row in rows:
@@ -113,7 +118,7 @@ def versions(c: Connection, is_true: IsTrue, most: int = 1, newest: int = _LARGE
 
 
 def put(c: Connection, saved: Saved) -> None:
-    """Keep a version that the keeper has pinned, in place of whatever stands at its number."""
+    """Keep a version that is to be pinned, in place of whatever stands at its number."""
     c.execute(delete(tables.organisation).where(_t.number == saved.number))
     c.execute(
         insert(tables.organisation),

@@ -110,7 +110,12 @@ def server_of(url: str) -> Server:
 
 
 def is_here(host: str | None) -> bool:
-    """Whether a host is this machine: no host, a folder of Unix sockets, or loopback."""
+    """Whether a host is this machine: no host, a folder of Unix sockets, or loopback.
+
+    A list is not, whatever it begins with: libpq tries one after the other.
+    """
+    if host and "," in host:
+        return False
     if not host or host.startswith(("/", "@")) or host == "localhost":
         return True
     try:

@@ -10,6 +10,7 @@ import {
   changedBetween,
   checkNewest,
   detailsHash,
+  newOrganisation,
   NotNewest,
   readVersion,
   signDetails,
@@ -73,6 +74,17 @@ test("nothing is signed on what is not the pinned version to the letter", () => 
   ]) {
     assert.throws(() => checkNewest(roster, { ...loaded, ...wrong }), NotNewest);
   }
+});
+
+test("before anything is pinned no number is signed that leaves no room for others", async () => {
+  const asked = [];
+  const api = { post: async (path) => asked.push(path) };
+  const organisation = newOrganisation({ api, now: () => 1_700_000_000_000 }, member);
+  for (const number of [100_000, 4_294_967_294]) {
+    const loaded = { number, details: {}, pinned: "", missing: false, versions: [] };
+    await assert.rejects(organisation.save({}, loaded), NotNewest);
+  }
+  assert.deepEqual(asked, [], "nothing was asked for, so nothing was signed");
 });
 
 test("what a version changed is told by name", () => {

@@ -9,6 +9,7 @@ import { freshNonce, prove } from "./keeper.js";
 const LABEL = "organisation";
 const SCHEMA = 1;
 const PIN_DETAILS = 0x4c;
+const MOST_BEFORE_PINNING = 100_000;
 /** What a version says of itself and not of the organisation. */
 const OWN = ["schema", "made"];
 
@@ -133,6 +134,9 @@ export function newOrganisation({ api, now }, member) {
     async save(changes, loaded = null) {
       const base = loaded ?? (await load());
       checkNewest(member.roster, base);
+      if (!base.pinned && base.number >= MOST_BEFORE_PINNING) {
+        throw new NotNewest(); // after the highest number that fits nothing could ever be saved
+      }
       const whole = { ...base.details, ...changes };
       await pin(signDetails(member, base.number + 1, whole, Math.floor(now() / 1000)));
     },

@@ -2,7 +2,7 @@
 
 import { equal } from "../envelope/bytes.js";
 import { CannotOpen } from "../envelope/sealing.js";
-import { openEarlierSeed, openGrant, teamKeys } from "../envelope/wraps.js";
+import { openGrant, readEarlierSeed, teamKeys } from "../envelope/wraps.js";
 
 /**
  * @typedef {import("../envelope/wraps.js").KeyPairs & {seed: Uint8Array}} EpochKeys
@@ -29,23 +29,28 @@ function orNull(work) {
 }
 
 /**
- * Every epoch that these grants open, directly or through the seed that a later epoch keeps.
+ * Every epoch that these grants open, directly or through the seed that a later epoch keeps: of the
+ * one before it, or where who began it could not open that, of the newest they could.
  * @param {import("../envelope/sealing.js").BoxKeys} member
  * @param {Uint8Array[]} grants @param {import("../roster/roster.js").Roster} roster
  * @returns {TeamKeys}
  */
 export function openTeam(member, grants, roster) {
   const keys = new Map();
+  /** @type {Map<number, Uint8Array[]>} what opened epochs keep of earlier ones */
+  const kept = new Map();
   for (const epoch of [...roster.epochs].reverse()) {
-    const seeds = grants.map((grant) => orNull(() => openGrant(member, grant, epoch.number)));
-    const later = keys.get(epoch.number + 1);
-    const kept = roster.epochs[epoch.number]?.earlierSeed; // of the epoch after this one
-    if (later && kept?.length) {
-      seeds.push(orNull(() => openEarlierSeed(later.box, kept, epoch.number)));
-    }
+    const { number, earlierSeed } = epoch;
+    const given = grants.map((grant) => orNull(() => openGrant(member, grant, number)));
+    const seeds = [...given, ...(kept.get(number) ?? [])];
     const named = seeds.map((seed) => seed && keysOf(seed, epoch)).find(Boolean);
-    if (named) {
-      keys.set(epoch.number, named);
+    if (!named) {
+      continue;
+    }
+    keys.set(number, named);
+    const earlier = earlierSeed?.length && orNull(() => readEarlierSeed(named.box, earlierSeed));
+    if (earlier) {
+      kept.set(earlier.epoch, [...(kept.get(earlier.epoch) ?? []), earlier.seed]);
     }
   }
   return keys;

@@ -63,6 +63,7 @@ export function newTeamState(session, member, onChange = () => undefined) {
   const seconds = () => Math.floor(now() / 1000);
   const headEpoch = () => currentEpoch(member.roster).number;
   const headKeys = () => member.team.get(headEpoch());
+  const newestOpen = () => Math.max(0, ...member.team.keys());
 
   /** Reads the roster on, and fetches one's grants where a newer epoch began. */
   async function refresh() {
@@ -100,32 +101,38 @@ export function newTeamState(session, member, onChange = () => undefined) {
   const grant = (person, epoch, seed) =>
     askGrant(api, member, person.staffId, epoch, sealGrant(person.boxKey, epoch, seed));
 
-  /** The current epoch's seed, if it still is one: keys are overwritten when the desk is locked. */
-  function headSeed() {
-    const seed = headKeys()?.seed;
-    if (!seed || !equal(teamKeys(seed).box.public, currentEpoch(member.roster).boxKey)) {
+  /** An epoch's seed, if it still is one: keys are overwritten when the desk is locked. */
+  function seedOf(number) {
+    const seed = member.team.get(number)?.seed;
+    const epoch = member.roster.epochs[number - 1];
+    if (!seed || !equal(teamKeys(seed).box.public, epoch.boxKey)) {
       throw new CannotOpen();
     }
     return seed;
   }
 
   /** Gives the current team key to somebody on the roster. */
-  const letRead = (person) => grant(person, headEpoch(), headSeed());
+  const letRead = (person) => grant(person, headEpoch(), seedOf(headEpoch()));
 
   const counsellors = () => member.roster.people.filter((person) => counsels(person.roles));
   const isOwn = (person) => equal(person.staffId, member.staffId);
 
+  /** Which of the team keys each counsellor has been given, and the newest that anybody has. */
+  async function givenKeys() {
+    const { holders } = await askTeam(api, member);
+    const given = (person) => holders.get(toBase64Url(person.staffId)) ?? 0;
+    return { given, newest: Math.max(0, ...counsellors().map(given)) };
+  }
+
   /** Everybody's grants first, then the entry: from then on all hold the key, or nobody. */
   async function makeEpoch() {
-    const last = headEpoch();
-    const number = last + 1;
+    const last = newestOpen();
+    const number = headEpoch() + 1;
     const seed = randomBytes(32);
     const keys = teamKeys(seed);
-    const earlierSeed = sealEarlierSeed(keys.box.public, last, headSeed());
-    const { holders } = await askTeam(api, member);
-    const holding = counsellors().filter(
-      (person) => isOwn(person) || holders.get(toBase64Url(person.staffId)) === last,
-    );
+    const earlierSeed = sealEarlierSeed(keys.box.public, last, seedOf(last));
+    const { given } = await givenKeys();
+    const holding = counsellors().filter((one) => isOwn(one) || given(one) > 0);
     for (const person of holding) {
       await grant(person, number, seed);
     }
@@ -133,12 +140,28 @@ export function newTeamState(session, member, onChange = () => undefined) {
     await append(EPOCH, epochPayload(epoch));
   }
 
+  /**
+   * Whether this member begins the epoch that is due. Who does not open the current one leaves it
+   * to those who do, but where nobody was given it, or their own grant of it is worth nothing: so
+   * it is after the removal of somebody who began an epoch for themself alone.
+   */
+  async function isOursToBegin() {
+    if (headKeys()) {
+      return true;
+    }
+    if (!newestOpen()) {
+      return false;
+    }
+    const { given, newest } = await givenKeys();
+    return newest < headEpoch() || given(member) === headEpoch();
+  }
+
   /** Gives the current key to who held an earlier one, with the same keys, and missed it. */
   async function catchUp() {
     const head = headEpoch();
-    const { holders } = await askTeam(api, member);
+    const { given } = await givenKeys();
     for (const person of counsellors()) {
-      const held = holders.get(toBase64Url(person.staffId)) ?? 0;
+      const held = given(person);
       if (held > 0 && held < head && !isOwn(person)) {
         await letRead(person);
       }
@@ -146,7 +169,7 @@ export function newTeamState(session, member, onChange = () => undefined) {
   }
 
   async function makeEpochIfDue() {
-    if (!member.roster.isEpochDue || !headKeys()) {
+    if (!member.roster.isEpochDue || !(await isOursToBegin())) {
       return;
     }
     try {

@@ -6,11 +6,13 @@ import { test } from "node:test";
 
 import { fromBase64Url, pack, randomBytes, toBase64Url, u32 } from "../envelope/bytes.js";
 import { KEEPER_ANSWER, seal } from "../envelope/sealing.js";
-import { openGrant, staffKeys, teamKeys } from "../envelope/wraps.js";
+import { openGrant, sealEarlierSeed, sealGrant, staffKeys, teamKeys } from "../envelope/wraps.js";
 import {
   ADMIN,
   COUNSELLOR,
   currentEpoch,
+  EPOCH,
+  epochPayload,
   extend,
   newcomerHash,
   PERSON,
@@ -25,6 +27,7 @@ import { invitationKeys, linkOf, newInvitation, readInvitation } from "./invitat
 import { keeperAnswer, makeConversation, makeTeam } from "./made_for_tests.mjs";
 import { rewrapOne } from "./rewrapping.js";
 import { forgetMember } from "./sign_in.js";
+import { openTeam } from "./team.js";
 import { newTeamState, readOn } from "./team_state.js";
 
 const NOW = 1_700_000_100;
@@ -101,7 +104,7 @@ function makeHouse() {
     sealed: { grants: team.grants, roster: first },
   };
   const remove = () => add(REMOVAL, removalPayload(jo.known.staffId));
-  return { team, member, session, server, appended, given, asked, remove, first };
+  return { team, member, jo, holders, session, server, appended, given, asked, remove, first };
 }
 
 test("an invitation is read from its link as it was made, and nothing else is", () => {
@@ -245,6 +248,64 @@ test("of two who begin an epoch at once, the slower takes the quicker one's", as
   };
   await state.follow();
   assert.equal(currentEpoch(member.roster).number, 1);
+});
+
+/** Jo begins epoch 2 and is removed; what Jo gave the others is worth nothing. */
+function josEpoch({ member, jo, appended, first }) {
+  const keys = teamKeys(randomBytes(32));
+  const { box, sign } = keys;
+  const earlierSeed = sealEarlierSeed(box.public, 1, randomBytes(32));
+  const epoch = { number: 2, boxKey: box.public, signKey: sign.public, earlierSeed };
+  const begun = [EPOCH, epochPayload(epoch), jo.known.staffId, jo.keys.sign];
+  const removed = [REMOVAL, removalPayload(jo.known.staffId), member.staffId, member.keys.sign];
+  for (const [type, payload, signer, own] of [begun, removed]) {
+    const roster = appended.reduce(extend, first);
+    appended.push(signEntry(roster, type, payload, signer, own, NOW));
+  }
+}
+
+for (const [what, held] of [
+  ["a worthless grant of", 2],
+  ["no grant of", 1],
+]) {
+  test(`after the removal of somebody who began an epoch, who has ${what} it begins the next`, async () => {
+    const house = makeHouse();
+    const { team, member, session, holders, given } = house;
+    const own = toBase64Url(member.staffId);
+    const kim = person("Kim");
+    const named = [PERSON, personPayload(kim.known), member.staffId, member.keys.sign, NOW];
+    house.appended.push(signEntry(house.first, ...named));
+    holders.clear();
+    holders.set(own, held);
+    holders.set(toBase64Url(kim.known.staffId), 1);
+    given.set(`${own} 1`, team.grants[0]);
+    given.set(`${own} 2`, sealGrant(member.keys.box.public, 2, randomBytes(32)));
+    josEpoch(house);
+    await newTeamState(session, member).follow();
+    const { epochs, isEpochDue } = member.roster;
+    assert.equal(isEpochDue, false);
+    assert.equal(epochs.length, 3);
+    const fromThird = openTeam(member.keys.box, [given.get(`${own} 3`)], member.roster);
+    assert.deepEqual([...fromThird.keys()].sort(), [1, 3], "what it keeps is the newest that opens");
+    const kims = given.get(`${toBase64Url(kim.known.staffId)} 3`);
+    assert.ok(openGrant(kim.keys.box, kims, 3), "who was given any key before is given this one");
+  });
+}
+
+test("who missed an epoch leaves the next one to those who hold it", async () => {
+  const house = makeHouse();
+  const { member, session, server, holders, given } = house;
+  const kim = person("Kim");
+  const named = [PERSON, personPayload(kim.known), member.staffId, member.keys.sign, NOW];
+  house.appended.push(signEntry(house.first, ...named));
+  holders.clear();
+  holders.set(toBase64Url(member.staffId), 1);
+  holders.set(toBase64Url(kim.known.staffId), 2);
+  josEpoch(house);
+  server["/api/team/append"] = () => assert.fail("nothing is begun");
+  await newTeamState(session, member).follow();
+  assert.equal(member.roster.isEpochDue, true);
+  assert.equal(given.size, 0);
 });
 
 test("a locked desk begins no epoch and gives no key", async () => {

@@ -86,6 +86,16 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
     return holders.length === 1 && equal(holders[0].staffId, staffId);
   }
 
+  /** Whether anybody else has an earlier one: then the keeper says whether they can be removed. */
+  function isHeldBefore({ staffId }) {
+    return member.roster.people.some(
+      (one) =>
+        counsels(one.roles) &&
+        !equal(one.staffId, staffId) &&
+        holding.has(toBase64Url(one.staffId)),
+    );
+  }
+
   /** Runs what a button does; trouble is said in one sentence. */
   async function act(pressed, work, place = problem) {
     place.clear();
@@ -284,7 +294,7 @@ export function newTeamView({ t, now }, member, state, { onChanged }) {
 
   function askToRemove(person) {
     const trouble = newProblem();
-    if (holdsAlone(person)) {
+    if (holdsAlone(person) && !isHeldBefore(person)) {
       const shut = sheet(
         t.parts("team.remove_title", { name: el("bdi", {}, person.shownName) }),
         el("p", {}, t("team.holds_alone")),

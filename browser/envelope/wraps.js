@@ -303,10 +303,24 @@ export const sealEarlierSeed = (nextTeamBox, epoch, seed) =>
 export const openEarlierSeed = (nextTeam, blob, epoch) =>
   openSeed(EARLIER_SEED, nextTeam, blob, epoch);
 
-function openSeed(kind, keys, blob, epoch) {
+/**
+ * The seed that a later epoch keeps, and of which earlier one: not of the one before it where who
+ * began it could not open that.
+ * @param {BoxKeys} laterTeam @param {Uint8Array} blob @returns {{epoch: number, seed: Uint8Array}}
+ * @throws {import("./sealing.js").CannotOpen}
+ */
+export const readEarlierSeed = (laterTeam, blob) => readSeed(EARLIER_SEED, laterTeam, blob);
+
+function readSeed(kind, keys, blob) {
   const [number, seed, rest] = split(openSealed(kind, keys, blob), 4, 32);
-  must(!rest.length && readU32(number) === epoch);
-  return seed;
+  must(!rest.length);
+  return { epoch: readU32(number), seed };
+}
+
+function openSeed(kind, keys, blob, epoch) {
+  const read = readSeed(kind, keys, blob);
+  must(read.epoch === epoch);
+  return read.seed;
 }
 
 // --- signing in and proofs ------------------------------------------------------------------

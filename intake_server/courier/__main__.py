@@ -23,7 +23,7 @@ from intake_server.channel_health import (
     CANARY_SILENT,
     FOR_STAFF,
     ChannelState,
-    told_to_staff,
+    ToldToStaff,
 )
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
@@ -209,8 +209,9 @@ async def serving(
         )
         stack.callback(health.close)
         # Read by the desk, which has another user: who may is said by the folder's group.
+        staff = ToldToStaff(clock.monotonic)
         told = await serve_health(
-            data.run_dir / FOR_STAFF, lambda: told_to_staff(courier.shown()), mode_in(data.run_dir)
+            data.run_dir / FOR_STAFF, lambda: staff.told(courier.shown()), mode_in(data.run_dir)
         )
         stack.callback(told.close)
         yield courier

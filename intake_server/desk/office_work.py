@@ -7,8 +7,9 @@ moment holds of one conversation; the keeper alone decides whether it still open
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from intake_server.clock import Clock
@@ -24,7 +25,7 @@ from vault import organisation
 from vault.engine import Database
 from vault.keeper_answers import PinnedDetails
 from vault.keeper_client import DeskKeeper
-from vault.keeper_protocol import Reference, Refused
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Reference, Refused
 from vault.keeper_team import TeamKeeper
 from vault.messages import StoredMessage
 from vault.organisation import Saved
@@ -63,6 +64,7 @@ class OfficeWork:
     team: TeamKeeper
     database: Database
     clock: Clock
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def about(self, known: Known) -> About:
         """What holds now; raises Unavailable."""
@@ -94,10 +96,11 @@ class OfficeWork:
         return pin, found
 
     async def save(self, member: bytes, known: Known, asked: Save) -> bytes:
-        """Have the keeper pin the next version, and keep it; the same again is the same.
+        """Keep the next version, and have the keeper pin it; the same again is the same.
 
-        Its sealed answer. Pinned first: of two admins who save at once one is told, and a row that
-        is not there yet is shown by nobody.
+        Its sealed answer. Kept first: a row that is not pinned yet is passed over and the next one
+        takes its place, while a pin without its row would close the page to new people. One at a
+        time, so that of two admins who save at once one is told and nothing of theirs is kept.
 
         Raises MalformedRequest, RefusedByKeeper, SomebodySaved, Unavailable.
         """
@@ -114,14 +117,10 @@ class OfficeWork:
             raise MalformedRequest
         digest = organisation.hash_of(known.roster.fingerprint, saved)
         with calm():
-            try:
-                answer = await self.team.pin_details(member, saved.number, digest, asked.proof)
-            except Refused:
-                if (await self.keeper.details()).number >= saved.number:
-                    raise SomebodySaved from None
-                raise
-            await self.database.write(lambda c: organisation.put(c, saved))
-        return answer
+            async with self.saving:
+                _check_next(await self.keeper.details(), saved.number, digest)
+                await self.database.write(lambda c: organisation.put(c, saved))
+                return await self.team.pin_details(member, saved.number, digest, asked.proof)
 
     # --- write to yourself ----------------------------------------------------------------
 
@@ -166,3 +165,16 @@ def _signed_by_admins(known: Known) -> organisation.IsTrue:
     """Tells the versions that are to be believed, by the verified roster."""
     fingerprint, admins = known.roster.fingerprint, organisation.admins_of(known.entries)
     return lambda saved: organisation.is_signed(saved, fingerprint, admins)
+
+
+def _check_next(pin: PinnedDetails, number: int, digest: bytes) -> None:
+    """Refuse what the keeper would not pin, before it is kept.
+
+    Raises SomebodySaved, RefusedByKeeper.
+    """
+    if (number, digest) == (pin.number, pin.digest):
+        return
+    if number <= pin.number:
+        raise SomebodySaved
+    if number > (pin.number + 1 if pin.number else MOST_BEFORE_PINNING):
+        raise RefusedByKeeper

@@ -117,14 +117,52 @@ class Chain:
     def keeps_a_holder(self, roster: Roster) -> bool:
         """Whether somebody still opens today's team key under `roster`, if anybody does now.
 
-        A member on paper counts: they are named only once their sheets were read back.
+        A member on paper counts: they are named only once their sheets were read back. Who alone
+        holds what they began themself can be removed while others hold the key before it.
         """
         now = self.roster
         if now is None:
             return True
-        head = [each for each in self._grants if each.epoch == now.epoch.number]
-        held = [each for each in head if not each.is_early and _is_members(each, now)]
-        return not held or any(_is_members(each, roster) for each in held)
+        held = [each for each in self._begun(now) if each.epoch == now.epoch.number]
+        alone = {each.staff_id for each in held}
+        return (
+            not held
+            or any(_is_members(each, roster) for each in held)
+            or (alone <= roster.removed and self._is_held_before(alone, roster))
+        )
+
+    def is_given_to_all(self, beginner_id: bytes) -> bool:
+        """Whether who begins the next epoch has given it to everybody who was given one before.
+
+        A grant may be worth nothing, only its receiver sees that; but whoever was given one counts
+        as a holder, so that the beginner can be removed.
+        """
+        now = self.roster
+        if now is None:
+            return False
+        given = {
+            each.staff_id
+            for each in self._grants
+            if each.is_early
+            and (each.epoch, each.granter_id) == (now.epoch.number + 1, beginner_id)
+            and _is_members(each, now)
+        }
+        return {each.staff_id for each in self._begun(now)} <= given
+
+    def _begun(self, roster: Roster) -> list[Grant]:
+        """The members' grants of epochs that have begun."""
+        return [each for each in self._grants if not each.is_early and _is_members(each, roster)]
+
+    def _is_held_before(self, alone: set[bytes], roster: Roster) -> bool:
+        """Whether a member has a key from just before this one person began those up to today's.
+
+        Only the conversations of those epochs are lost with them, and nobody else can read these.
+        """
+        beginners = self._beginners()
+        before = head = max(beginners)
+        while before > 1 and alone == {beginners[before]}:
+            before -= 1
+        return any(before <= each.epoch < head for each in self._begun(roster))
 
     def ends_with(self, entry: bytes) -> bool:
         """Whether this is the last entry: a request that is repeated gets the same answer."""
@@ -153,12 +191,13 @@ class Chain:
     async def put_grant(self, new: Grant) -> None:
         """Keep a grant in place of those it makes needless. Raises OSError.
 
-        One of the head epoch does so for all that have begun, one of the next for the same
-        granter's.
+        One of the head epoch does so for those that have begun, one of the next for those of the
+        next; but each only for the same granter's, so that nobody puts a worthless one in the
+        place of another's.
         """
 
         def is_needless(old: Grant) -> bool:
-            is_same = old.granter_id == new.granter_id or not new.is_early
+            is_same = old.granter_id == new.granter_id
             return old.staff_id == new.staff_id and old.is_early == new.is_early and is_same
 
         kept = (each for each in self._grants if not is_needless(each))

@@ -13,7 +13,7 @@ from intake_server.keeper.members import proven
 from intake_server.keeper.parts import Keeper
 from intake_server.keeper.proofs import sealed_answer
 from intake_server.keeper.shared_work import Arguments, Fields
-from vault.keeper_protocol import Peer, Refused, Verb, number_of, u32
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Peer, Refused, Verb, number_of, u32
 from vault.roster import Role
 from vault.slot_records import NO_HASH
 
@@ -35,7 +35,10 @@ async def pin_details(keeper: Keeper, peer: Peer, arguments: Arguments) -> Field
         if (number, digest) != (header.details_number, header.details_hash):
             if number < 1 or digest == NO_HASH:
                 raise Refused("this is no version")
-            # Before anything was pinned there may be versions from before pinning.
+            # Before anything was pinned there may be versions from before pinning. How many is
+            # bounded: after the highest number that fits there would never be another version.
+            if not header.details_number and number > MOST_BEFORE_PINNING:
+                raise Refused("no hotline has had so many versions")
             if header.details_number and number != header.details_number + 1:
                 raise Refused("this does not follow the newest version")
             await keeper.slots.write(

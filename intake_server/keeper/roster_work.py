@@ -17,7 +17,7 @@ from intake_server.keeper.parts import Keeper
 from intake_server.keeper.proofs import sealed_answer
 from intake_server.keeper.shared_work import Arguments, Fields, living
 from vault.keeper_protocol import Peer, Refused, Verb, number_of
-from vault.roster import Role, Roster, RosterError, read_entry
+from vault.roster import EntryType, Role, Roster, RosterError, read_entry
 from vault.sealing import Kind, Malformed, header
 from vault.slot_records import RecordKind, Staff
 from vault.slots import DiskRefused
@@ -40,15 +40,18 @@ def _extended(keeper: Keeper, entry: bytes, signer: bytes) -> Roster:
     """The roster with this entry; raises Refused unless it holds and the asker signed it.
 
     No entry may take the team key from the last who can open it: nobody could give it to anybody
-    any more, and everything stored would be lost.
+    any more, and everything stored would be lost. Nor may anybody begin an epoch for themself
+    alone: all that is written from then on would be theirs, and they the last holder.
     """
     try:
         roster = keeper.chain.verified_with(entry)
-        is_signers = read_entry(entry).signer_id == signer
+        read = read_entry(entry)
     except RosterError:
         raise Refused("the chain does not hold with this entry") from None
-    if not is_signers:
+    if read.signer_id != signer:
         raise Refused("somebody else signed this entry")
+    if read.type is EntryType.EPOCH and not keeper.chain.is_given_to_all(signer):
+        raise Refused("not everybody who was given a team key was given the next one")
     if not keeper.chain.keeps_a_holder(roster):
         raise Refused("nobody else holds the team key")
     return roster

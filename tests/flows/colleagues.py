@@ -195,7 +195,7 @@ class Colleague(Counsellor):
         keys = wraps.team_keys(seed)
         _, holders = await self.known_team()
         for person in self.chain.people.values():
-            if holders.get(person.staff_id) == last:
+            if person.staff_id in holders:
                 await self.grant(person, last + 1, seed)
         earlier = wraps.seal_earlier_seed(keys.box.public, last, self.team_seed)
         epoch = roster.Epoch(last + 1, keys.box.public, keys.sign.public, earlier)

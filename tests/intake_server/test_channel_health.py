@@ -1,15 +1,18 @@
 """What staff are told of a messenger: the worst first, and no time by which somebody is known."""
 
+import time
+
 import msgspec
 import pytest
 
 from intake_server.channel_health import (
+    RENEWED_AFTER,
     ChannelState,
     Standing,
+    ToldToStaff,
     read_shown,
     read_states,
     shown_to_staff,
-    told_to_staff,
 )
 from intake_server.health import serve_health
 
@@ -79,7 +82,7 @@ async def test_both_sockets_are_read_as_they_are_told(short_dir):
     whole, staff = short_dir / "whole.sock", short_dir / "staff.sock"
     servers = [
         await serve_health(whole, lambda: {"ok": True, "channels": [msgspec.to_builtins(limited)]}),
-        await serve_health(staff, lambda: told_to_staff([limited]), 0o660),
+        await serve_health(staff, lambda: ToldToStaff(time.monotonic).told([limited]), 0o660),
     ]
     assert await read_states(whole, 5.0) == (limited,)
     assert await read_shown(staff, 5.0) == (shown_to_staff(limited),)
@@ -88,3 +91,24 @@ async def test_both_sockets_are_read_as_they_are_told(short_dir):
         server.close()
     with pytest.raises(OSError):  # noqa: PT011 - any of them: nobody is there
         await read_shown(short_dir / "nobody.sock", 5.0)
+
+
+def test_who_asks_again_and_again_does_not_see_when_somebody_wrote():
+    now = [1_000.0]
+    staff = ToldToStaff(lambda: now[0])
+
+    def told(**facts):
+        (one,) = staff.told([state(**facts)])["channels"]
+        return one
+
+    before = told(last_inbound_seconds=7_300, last_delivery_seconds=None)
+    now[0] += RENEWED_AFTER - 1
+    wrote = {"last_inbound_seconds": 2, "last_delivery_seconds": 1, "kept": 1, "queue": 4}
+    assert told(**wrote) == before
+    away = told(**wrote, connected=False)
+    assert away == before | {"standing": "away"}, "whether it works is told at once"
+    (other,) = staff.told([state(name="new", **wrote)])["channels"]
+    assert (other["last_in"], other["queue"]) == (None, 0)
+    now[0] += 1
+    after = told(**wrote)
+    assert (after["last_in"], after["last_out"], after["kept"], after["queue"]) == (5, 5, 1, 4)

@@ -213,6 +213,8 @@ def test_options_that_are_refused_are_not_repeated(query, told):
         ("[2001:db8::1]", ""),
         ("", "host=db.example.org"),
         ("", "host=localhost,db.example.org"),
+        ("", "host=/run/postgresql,db.example.org"),
+        ("", "host=@havenline,db.example.org"),
         ("", "host=localhost.example.org&sslmode=disable"),
     ],
 )

@@ -5,7 +5,7 @@ import contextlib
 import msgspec
 import pytest
 
-from intake_server.channel_health import FOR_STAFF, ChannelState, told_to_staff
+from intake_server.channel_health import FOR_STAFF, ChannelState, ToldToStaff
 from intake_server.health import serve_health
 from intake_server.settings import ChannelSettings, LoopbackSettings
 from tests.intake_server.desk.place import Place
@@ -41,7 +41,7 @@ async def place(short_dir, http):
 @contextlib.asynccontextmanager
 async def a_courier(place):
     socket = place.settings.data.run_dir / FOR_STAFF
-    server = await serve_health(socket, lambda: told_to_staff([STATE]))
+    server = await serve_health(socket, lambda: ToldToStaff(place.clock.monotonic).told([STATE]))
     try:
         yield
     finally:

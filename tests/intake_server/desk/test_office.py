@@ -1,10 +1,12 @@
 """The office: who may change what is said, what the client page makes of it, and when it opens."""
 
+import asyncio
 import re
+import sqlite3
 
 import msgspec
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, make_url
 
 from intake_server.desk.bodies import to_text
 from intake_server.settings import WebSettings
@@ -12,7 +14,7 @@ from tests.flows import people
 from tests.intake_server.desk.place import Place
 from tests.intake_server.keeper.world import Member
 from vault import organisation, tables, wraps
-from vault.keeper_protocol import Verb, u32
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Verb, u32
 from vault.roster import RECOVERY_NAME, EntryType, Role, person_payload
 from vault.sealing import Secret, new_box_keys
 
@@ -152,6 +154,49 @@ async def test_an_older_version_never_takes_the_place_of_the_newest(place, ana):
     assert await save(place, ana, 3, mode="trial", **FULL) == (200, {"number": 3})
     assert (await page(place))[0] == "opening"
     assert "saved" not in (await ready(place, ana))[1]
+
+
+async def test_a_version_that_could_not_be_kept_is_not_pinned(place, ana):
+    """Whatever comes between: the page shows what was saved before, and saving again mends it."""
+    await save(place, ana, 1, mode="trial", **FULL)
+    forbid = "BEFORE INSERT ON organisation BEGIN SELECT RAISE(FAIL, 'no room'); END"
+    owner = sqlite3.connect(make_url(place.settings.data.database_url).database)
+    owner.execute(f"CREATE TRIGGER no_room {forbid}")
+    assert (await save(place, ana, 2, mode="trial", **FULL))[0] == 503
+    assert (await place.served.work.keeper.details()).number == 1
+    owner.execute("DROP TRIGGER no_room")
+    owner.close()
+    asked = await version(place, ana, 2, mode="trial", **(FULL | {"data_contact": "not pinned"}))
+    kept = organisation.Saved(
+        2, ana.staff_id, people.to_bytes(asked["body"]), people.to_bytes(asked["signed"])
+    )
+    await place.write(lambda c: organisation.put(c, kept))  # a crash before it was pinned
+    await place.close()
+    await place.open()
+    await place.let_in(ana)
+    state, shown = await page(place)
+    assert state == "opening"
+    assert "not pinned" not in shown
+    assert (await place.ask("/api/office/details", {}, ana.session))[1]["number"] == 1
+    assert await save(place, ana, 2, mode="trial", **FULL) == (200, {"number": 2})
+
+
+async def test_of_two_admins_at_once_one_is_told_and_nothing_of_theirs_is_kept(place, ana):
+    await save(place, ana, 1, mode="trial", **FULL)
+    both = [await version(place, ana, 2, mode="trial", data_contact=who) for who in ("A", "B")]
+    answers = await asyncio.gather(
+        *(place.ask("/api/office/save", asked, ana.session) for asked in both)
+    )
+    assert sorted(status for status, _ in answers) == [200, 410]
+    details = (await place.ask("/api/office/details", {}, ana.session))[1]
+    assert (details["number"], details["missing"]) == (2, False)
+
+
+@pytest.mark.parametrize("number", [MOST_BEFORE_PINNING + 1, 2**31 - 1])
+async def test_no_first_version_leaves_no_room_for_others(place, ana, number):
+    assert await save(place, ana, number, mode="trial", **FULL) == (403, {"error": "refused"})
+    assert (await place.ask("/api/office/details", {}, ana.session))[1]["number"] == 0
+    assert await save(place, ana, 1, mode="trial", **FULL) == (200, {"number": 1})
 
 
 async def test_who_was_an_admin_once_cannot_sign_another(place, ana):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault.keeper_protocol import Peer, Refused, Verb, u32
+from vault.keeper_protocol import MOST_BEFORE_PINNING, Peer, Refused, Verb, u32
 from vault.keeper_requests import open_answer
 from vault.mirror import unseal
 from vault.mirror_client import MirrorKeeper
@@ -59,6 +59,15 @@ async def test_an_installation_from_before_pins_what_it_has_reached(hotline):
     with pytest.raises(Refused):
         await pin(hotline, hotline.first, 9, SECOND)
     await pin(hotline, hotline.first, 8, SECOND)
+
+
+@pytest.mark.parametrize("number", [MOST_BEFORE_PINNING + 1, 2**32 - 1])
+async def test_the_first_pin_leaves_room_for_all_that_follow(hotline, number):
+    with pytest.raises(Refused):
+        await pin(hotline, hotline.first, number, FIRST)
+    assert await pinned(hotline) == (0, b"")
+    await pin(hotline, hotline.first, MOST_BEFORE_PINNING, FIRST)
+    await pin(hotline, hotline.first, MOST_BEFORE_PINNING + 1, SECOND)
 
 
 async def test_the_mirror_carries_the_pin(hotline, tmp_path):

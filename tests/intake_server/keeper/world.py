@@ -354,7 +354,10 @@ class Hotline:
         return await self.team.join(link.public, request, proof)
 
     async def put_grant(self, granter: Member, member: Member, epoch: int, seed: Secret) -> None:
-        grant = seal_grant(member.keys.box.public, epoch, seed)
+        await self.grant(granter, member.person(Role.COUNSELLOR), epoch, seed)
+
+    async def grant(self, granter: Member, member: Person, epoch: int, seed: Secret) -> None:
+        grant = seal_grant(member.box_key, epoch, seed)
         arguments = (granter.staff_id, member.staff_id, u32(epoch), grant)
         proof, reply = await self.staff_proof(granter, Verb.PUT_GRANT, *arguments)
         answer = await self.desk.put_grant(granter.staff_id, member.staff_id, epoch, grant, proof)
@@ -382,8 +385,12 @@ class Hotline:
         await self.append(EntryType.REMOVAL, removal_payload(member.staff_id))
 
     async def next_epoch(self, seed: Secret | None = None) -> int:
+        """Everybody's grants first, then the entry; by the first person."""
         seed, number = seed or Secret(random_bytes(32)), len(self.team_seeds) + 1
         keys = team_keys(seed)
+        people = (await self.roster()).people
+        for staff_id in (await self.known_team(self.first))[1]:
+            await self.grant(self.first, people[staff_id], number, seed)
         earlier = seal_earlier_seed(keys.box.public, number - 1, self.team_seeds[-1])
         self.team_seeds.append(seed)
         epoch = Epoch(number, keys.box.public, keys.sign.public, earlier)
