@@ -26,6 +26,17 @@ test("the same is refused", () => {
   }
 });
 
+test("files in too many parts are refused", () => {
+  for (const { kind, why, start, part, times, end, left } of VECTORS.repeated) {
+    const whole = un(start + part.repeat(times) + end);
+    if (left === null) {
+      assert.throws(() => clean(kind, whole), Unreadable, `${kind}: ${why}`);
+    } else {
+      assert.equal(clean(kind, whole).length, left, `${kind}: ${why}`);
+    }
+  }
+});
+
 test("what is no picture, sound, film or document of ours has no kind", () => {
   const texts = ["<!doctype html>", "<svg xmlns=", "PK\x03\x04", "MZ", "\x7fELF", "RIFF....AVI ", ""];
   for (const text of texts) {
