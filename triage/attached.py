@@ -88,14 +88,13 @@ def _kind_of_frames(start: bytes) -> str:
 
 
 def clean(kind: str, data: bytes) -> bytes:
-    """What is left of a file; raises UnreadableFileError."""
+    """What is left of a file, which is of the same kind; raises UnreadableFileError."""
     cleaner = _CLEANERS.get(kind)
     try:
         cleaned = data if cleaner is None else cleaner(data)
     except (IndexError, struct.error):
         raise UnreadableFileError from None
-    if not cleaned:
-        raise UnreadableFileError
+    _must(bool(cleaned) and kind_of(cleaned) == kind)  # the reader looks at that again
     return cleaned
 
 

@@ -57,6 +57,7 @@ test("chunks are posted a few at a time, fetched and opened", async () => {
     sealed: [0, 1, 2, 3].map((i) => stored.get(`${attachment} ${first + i}`)).filter(Boolean),
   });
   const bytes = Uint8Array.from({ length: 5 * 65_536 }, (_, i) => i % 253);
+  bytes.set(new TextEncoder().encode("OggS"));
   const [id, message] = [new Uint8Array(16), new Uint8Array(16).fill(1)];
   const shares = [];
   const prepared = [{ kind: "ogg", bytes }];
@@ -65,4 +66,20 @@ test("chunks are posted a few at a time, fetched and opened", async () => {
   assert.deepEqual(await fetchAndOpen(one, id, message, ask), bytes);
   stored.delete([...stored.keys()].pop());
   await assert.rejects(fetchAndOpen(one, id, message, ask));
+});
+
+test("what is not what it is called, or cannot be drawn, does not open", async () => {
+  const bomb = un(VECTORS.refused.find(({ why }) => why === "a few pixels too many").before);
+  const page = new TextEncoder().encode("<!doctype html><script>alert(1)</script>");
+  const [id, message] = [new Uint8Array(16), new Uint8Array(16).fill(1)];
+  for (const [kind, bytes] of [
+    ["png", bomb],
+    ["png", page],
+    ["jpeg", bomb],
+  ]) {
+    let stored;
+    const post = async ({ sealed }) => (stored = sealed);
+    const [one] = await sealAndPost([{ kind, bytes }], id, message, post, () => undefined);
+    await assert.rejects(fetchAndOpen(one, id, message, async () => ({ sealed: stored })), Unreadable);
+  }
 });

@@ -6,6 +6,8 @@
 // that draw. WAV: all but the form and the sound. MP3: the tags at both ends. More parts than any
 // camera makes are refused.
 
+import { kindOf } from "./kinds.js";
+
 /** A file that is not of the form of its kind, or too large to draw: refused, never repaired. */
 export class Unreadable extends Error {}
 
@@ -220,5 +222,13 @@ const CLEANERS = { jpeg: cleanJpeg, png: cleanPng, wav: cleanWav, mp3: cleanMp3 
 /** Kinds of which nothing can be taken away here: they may name a device, a time, a person. */
 export const KEPT_AS_THEY_ARE = ["ogg", "m4a", "webm", "aac", "pdf", "mp4"];
 
-/** @param {string} kind @param {Uint8Array} bytes @returns {Uint8Array} @throws {Unreadable} */
-export const clean = (kind, bytes) => (CLEANERS[kind] ?? ((same) => same))(bytes);
+/**
+ * @param {string} kind @param {Uint8Array} bytes
+ * @returns {Uint8Array} what is left, which is of the same kind
+ * @throws {Unreadable}
+ */
+export function clean(kind, bytes) {
+  const cleaned = (CLEANERS[kind] ?? ((same) => same))(bytes);
+  must(kindOf(cleaned) === kind); // the reader looks at that again
+  return cleaned;
+}
