@@ -129,7 +129,9 @@ def test_the_same_refusals_as_in_the_browser(case):
         clean(case["kind"], bytes.fromhex(case["before"]))
 
 
-@pytest.mark.parametrize("case", VECTORS["repeated"], ids=lambda case: f"{case['kind']} {case['why']}")
+@pytest.mark.parametrize(
+    "case", VECTORS["repeated"], ids=lambda case: f"{case['kind']} {case['why']}"
+)
 def test_files_in_too_many_parts_are_refused_as_in_the_browser(case):
     start, part, end = (bytes.fromhex(case[name]) for name in ("start", "part", "end"))
     whole = start + part * case["times"] + end
