@@ -256,17 +256,20 @@ def _clean_mp3(data: bytes) -> bytes:
     return data[start:end]
 
 
+_APE_FOOT: Final = 32  # bytes
+
+
 def _tag_at_end(data: bytes, start: int, end: int) -> int:
     """The size of what ends here and is no sound: ID3v1, what extends it, APEv2; or 0."""
     for size, name in ((128, b"TAG"), (227, b"TAG+")):
         if end - start > size and data.startswith(name, end - size):
             return size
-    foot = end - 32
+    foot = end - _APE_FOOT
     if foot < start or not data.startswith(b"APETAGEX", foot):
         return 0
     size, _, flags = struct.unpack_from("<III", data, foot + 12)
-    size += 32 if flags & 0x80000000 else 0  # its head counts apart
-    _must(32 <= size <= end - start)  # noqa: PLR2004  # its foot
+    size += _APE_FOOT if flags & 0x80000000 else 0  # a head of the same size is not in it
+    _must(_APE_FOOT <= size <= end - start)
     return int(size)
 
 

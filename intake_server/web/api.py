@@ -261,7 +261,7 @@ class Api:
         return _json({"stored": True, "number": stored.number, "due": stored.due})
 
     async def attach(self, body: bytes) -> Json:
-        """Store chunks of an attachment, before the message that names it."""
+        """Store chunks of an attachment, before its message; the view stands first in the body."""
         given = _read(body, _Attach)
         if not (0 <= given.first < LATEST_TIME and 0 < len(given.sealed) <= PER_REQUEST):
             raise MalformedRequest
