@@ -143,9 +143,8 @@ def test_files_in_too_many_parts_are_refused_as_in_the_browser(case):
 
 
 def test_cleaning_takes_a_small_multiple_of_the_file():
-    """Parts of which each would cost an object, in a file of a megabyte."""
-    part = b"\xff\xdb\x00\x40" + bytes(62)
-    whole = b"\xff\xd8" + part * 15_000 + b"\xff\xd9"
+    """Parts of which each would cost an object, many times its own size."""
+    whole = b"\xff\xd8" + b"\xff\xdb\x00\x02" * 19_000 + b"\xff\xd9"
     tracemalloc.start()
     try:
         clean("jpeg", whole)
