@@ -154,6 +154,41 @@ async def test_after_erasing_nothing_of_it_is_there(hotline, client):
     assert chunks[0][3:99] not in bytes_on_disk(hotline)
 
 
+async def test_erasing_ends_while_its_page_goes_on_sending(hotline, client):
+    view = (await client.first("Hello"))["view"]
+    one, _, chunks = sealed(client, b"OggS" + bytes(LARGEST - 10))
+    bodies = [
+        json.dumps(
+            {
+                "view": view,
+                "attachment": api.encode(one.id),
+                "chunks": len(chunks),
+                "first": number,
+                "sealed": [api.encode(chunk)],
+            }
+        )
+        for number, chunk in enumerate(chunks)
+    ]
+    refused = []
+
+    async def send(own):
+        while not refused:
+            for body in own:
+                headers = {"Content-Type": "application/json"}
+                async with client.session.post(
+                    hotline.url + "/api/attach", data=body, headers=headers
+                ) as response:
+                    if response.status != 200:
+                        refused.append(json.loads(await response.read())["error"])
+
+    sending = [asyncio.create_task(send(bodies[n::8])) for n in range(8)]
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        await client.erase()
+        await asyncio.gather(*sending)
+    assert set(refused) == {"refused"}
+
+
 async def test_another_pages_ticket_neither_reads_nor_adds(hotline, client, new_client):
     view = (await client.first("Hello"))["view"]
     one, message, chunks = sealed(client)
