@@ -5,15 +5,18 @@ Rules:
 1. What a file is its first bytes say; neither its name nor what somebody calls it counts.
 2. JPEG (ITU T.81): everything goes but what draws it; of Exif only which way is up is written anew.
    PNG (ISO 15948): everything goes but the chunks that draw. WAV: all but the form and the sound.
-   MP3: the tags at both ends.
-3. Nothing is repaired: what is not of the form of its kind, or larger than anybody's camera
-   makes it, is refused.
+   MP3: the tags at both ends (ID3v1, ID3v2, APEv2).
+3. Nothing is repaired: what is not of the form of its kind, or larger or in more parts than
+   anybody's camera makes it, is refused.
+4. What is left is gathered once, whatever the number of parts: memory is a small multiple of the
+   file.
 
 `browser/attached` does the same in JavaScript, byte for byte.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -85,14 +88,13 @@ def _kind_of_frames(start: bytes) -> str:
 
 
 def clean(kind: str, data: bytes) -> bytes:
-    """What is left of a file; raises UnreadableFileError."""
+    """What is left of a file, which is of the same kind; raises UnreadableFileError."""
     cleaner = _CLEANERS.get(kind)
     try:
         cleaned = data if cleaner is None else cleaner(data)
     except (IndexError, struct.error):
         raise UnreadableFileError from None
-    if not cleaned:
-        raise UnreadableFileError
+    _must(bool(cleaned) and kind_of(cleaned) == kind)  # the reader looks at that again
     return cleaned
 
 
@@ -105,58 +107,69 @@ def _must(holds: bool) -> None:  # noqa: FBT001  # reads as a sentence
 
 MOST_PIXELS: Final = 50_000_000
 """More is refused: whoever looks at the picture later has to draw it."""
-_NO_FRAME: Final = frozenset({0xC4, 0xC8, 0xCC})  # among the markers of frames: tables
-_SOI, _EOI, _SCAN, _COMMENT = b"\xff\xd8", 0xD9, 0xDA, 0xFE
-_APP0, _APP1, _APP14, _APP15 = 0xE0, 0xE1, 0xEE, 0xEF  # APP14: Adobe's, how colours are stored
+MOST_PARTS: Final = 20_000
+"""Segments, chunks or tags of one file: a file of ten megabytes could have millions of empty ones,
+each of which costs time."""
+MOST_SCANS: Final = 100
+"""A decoder goes over the whole picture once a scan; cameras and programs make about ten."""
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TABLES: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # Huffman, arithmetic, quantisation, restart
+_SOI, _EOI, _SCAN = b"\xff\xd8", 0xD9, 0xDA
+_APP1, _APP14 = 0xE1, 0xEE
+_ADOBE: Final = re.compile(rb"Adobe.{7}", re.DOTALL)  # how colours are stored, and nothing else
 _EXIF: Final = b"Exif\0\0"
 _UP: Final = 0x0112
+_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # no stuffed byte, no restart
 
 
 def _clean_jpeg(data: bytes) -> bytes:
-    parts, up = [_SOI], 1
-    for marker, segment, payload in _segments(data):
+    whole, left, up, scans = memoryview(data), bytearray(_SOI), 1, 0
+    for marker, at, end, after in _segments(data):
         if marker == _APP1:
-            up = _orientation(payload) or up
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:  # noqa: PLR2004  # the frames
-            height, width = struct.unpack_from(">HH", payload, 1)
-            _must(height * width <= MOST_PIXELS)
-        if not (_APP0 <= marker <= _APP15 and marker != _APP14) and marker != _COMMENT:
-            parts.append(segment)
+            up = _orientation(data[at + 4 : end]) or up
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            _must(0 < height * width <= MOST_PIXELS)
+        scans += marker == _SCAN
+        _must(scans <= MOST_SCANS)
+        is_colours = marker == _APP14 and _ADOBE.fullmatch(data, at + 4, end)
+        if marker in _FRAMES or marker in _TABLES or marker in (_SCAN, _EOI) or is_colours:
+            left += whole[at:after]
     if up > 1:
-        parts.insert(1, _upright_exif(up))
-    return b"".join(parts)
+        left[2:2] = _upright_exif(up)
+    return bytes(left)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, the whole segment with what is coded after it, and its payload; to the end marker."""
+def _segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Marker, and where its segment begins and ends, and what is coded after it; to the end marker.
+
+    Fill bytes before a marker count as segments.
+    """
     at = 2
-    while True:
+    for _ in range(MOST_PARTS):
         _must(data[at] == 0xFF)  # noqa: PLR2004  # what every marker begins with
         marker = data[at + 1]
         if marker == 0xFF:  # noqa: PLR2004  # fill bytes may stand before a marker
             at += 1
             continue
         if marker == _EOI:
-            yield marker, data[at : at + 2], b""  # what follows is no part of the picture
+            yield marker, at, at + 2, at + 2  # what follows is no part of the picture
             return
         (size,) = struct.unpack_from(">H", data, at + 2)
         end = at + 2 + size
         _must(size >= 2 and end <= len(data))  # noqa: PLR2004  # the size counts itself
         after = _after_scan(data, end) if marker == _SCAN else end
-        yield marker, data[at:after], data[at + 4 : end]
+        yield marker, at, end, after
         at = after
+    raise UnreadableFileError
 
 
 def _after_scan(data: bytes, start: int) -> int:
     """Where the coded part of a scan ends: at a marker that is no restart and no stuffed byte."""
-    at = start
-    while True:
-        at = data.find(b"\xff", at)
-        _must(0 <= at < len(data) - 1)
-        follows = data[at + 1]
-        if follows not in (0x00, 0xFF) and not 0xD0 <= follows <= 0xD7:  # noqa: PLR2004  # the restart markers
-            return at
-        at += 1
+    found = _AFTER_SCAN.search(data, start)
+    if found is None:
+        raise UnreadableFileError
+    return found.start()
 
 
 def _orientation(exif: bytes) -> int:
@@ -193,8 +206,8 @@ _DRAWN: Final = frozenset(
 
 
 def _clean_png(data: bytes) -> bytes:
-    parts, at = [data[:8]], 8
-    while True:
+    whole, left, at = memoryview(data), bytearray(data[:8]), 8
+    for _ in range(MOST_PARTS):
         size, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + size
         _must(end <= len(data))
@@ -202,38 +215,62 @@ def _clean_png(data: bytes) -> bytes:
             width, height = struct.unpack_from(">II", data, at + 8)
             _must(width * height <= MOST_PIXELS)
         if name in _DRAWN:
-            parts.append(data[at:end])
+            left += whole[at:end]
         if name == b"IEND":
-            return b"".join(parts)
+            return bytes(left)
         at = end
+    raise UnreadableFileError
 
 
 def _clean_wav(data: bytes) -> bytes:
-    parts: list[bytes] = []
-    at = 12
+    whole, left, kept, parts, at = memoryview(data), bytearray(data[:12]), 0, 0, 12
     while at + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, at)
         end = min(at + 8 + size + size % 2, len(data))
         if name in (b"fmt ", b"data"):
-            parts.append(data[at:end])
+            left += whole[at:end]
+            kept += 1
+        parts += 1
+        _must(parts <= MOST_PARTS)
         at = end
-    _must(len(parts) >= 2)  # noqa: PLR2004  # the form and the sound
-    body = b"".join(parts)
-    return data[:4] + struct.pack("<I", len(body) + 4) + data[8:12] + body
+    _must(kept >= 2)  # noqa: PLR2004  # the form and the sound
+    struct.pack_into("<I", left, 4, len(left) - 8)
+    return bytes(left)
 
 
 def _clean_mp3(data: bytes) -> bytes:
-    start, end = 0, len(data)
-    while data[start : start + 3] == b"ID3" and start + 10 <= end:
+    start, end, tags = 0, len(data), 0
+    while data.startswith(b"ID3", start) and start + 10 <= end:
         size = 0
         for byte in data[start + 6 : start + 10]:
             size = size * 128 + (byte & 0x7F)
         footer = 10 if data[start + 5] & 0x10 else 0
         start += 10 + size + footer
-    if end - start > 128 and data[end - 128 : end - 125] == b"TAG":  # noqa: PLR2004  # the tag at the end
-        end -= 128
+        tags += 1
+        _must(tags <= MOST_PARTS)
+    while size := _tag_at_end(data, start, end):
+        end -= size
+        tags += 1
+        _must(tags <= MOST_PARTS)
     _must(start < end)
     return data[start:end]
+
+
+_APE_FOOT: Final = 32  # bytes
+
+
+def _tag_at_end(data: bytes, start: int, end: int) -> int:
+    """The size of what ends here and is no sound: ID3v1, what extends it, APEv2; or 0."""
+    for size, name in ((128, b"TAG"), (227, b"TAG+")):
+        if end - start > size and data.startswith(name, end - size):
+            return size
+    foot = end - _APE_FOOT
+    if foot < start or not data.startswith(b"APETAGEX", foot):
+        return 0
+    size, _, flags = struct.unpack_from("<III", data, foot + 12)
+    size += _APE_FOOT if flags & 0x80000000 else 0  # a head of the same size is not in it
+    _must(_APE_FOOT <= size <= end - start)
+    return int(size)
 
 
 _CLEANERS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(

@@ -8,8 +8,11 @@ Rules:
 3.  Limits hold for each conversation and for all together, and count what is arriving. Past three
     quarters of the whole only conversations that the team has opened go on, so that strangers
     cannot use up the room of those who are already spoken with.
-4.  Nothing that lists conversations or messages touches these tables.
-5.  Deleting goes in pieces: a large attachment holds nobody up.
+4.  Before the team has opened a conversation at most two of its attachments may be unfinished:
+    whoever takes room for a large one has to send it.
+5.  Nothing that lists conversations or messages touches these tables.
+6.  Deleting goes in pieces: a large attachment holds nobody up. Before the first piece the door is
+    shut: no chunk arrives any more for what is being deleted, and so the pieces have an end.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     and_,
@@ -41,6 +45,8 @@ PIECE: Final = 32
 PER_REQUEST: Final = 4
 """How many chunks are taken or given at once: a quarter of a megabyte."""
 STALE_HOURS: Final = 2
+MOST_UNFINISHED: Final = 2
+"""Of a conversation that the team has not opened yet."""
 
 _SHARE_OF_STRANGERS: Final = 0.75
 _HEAD: Final = bytes((1, 1, 0x60))
@@ -90,12 +96,21 @@ _a: Final = tables.attachments.c
 _k: Final = tables.attachment_chunks.c
 _c: Final = tables.conversations.c
 
-_KNOWN: Final = select(_c.read_up_to).where(_c.id == bindparam("conversation"))
-_THERE: Final = select(_a.conversation, _a.message, _a.chunks).where(_a.id == bindparam("this"))
+_SHUT: Final = 0  # the hour in which a conversation is due whose slot is freed
+_KNOWN: Final = select(_c.read_up_to).where(_c.id == bindparam("conversation"), _c.due_hour > _SHUT)
+_THERE: Final = select(_a.conversation, _a.message, _a.chunks, _a.hour).where(
+    _a.id == bindparam("this")
+)
 _OF_ONE: Final = select(func.coalesce(func.sum(_a.chunks), 0)).where(
     _a.conversation == bindparam("conversation")
 )
 _OF_ALL: Final = select(func.coalesce(func.sum(_a.chunks), 0))
+_ARRIVED: Final = (
+    select(func.count()).where(_k.attachment == _a.id).correlate(tables.attachments)
+).scalar_subquery()
+_UNFINISHED: Final = select(func.count()).where(
+    _a.conversation == bindparam("conversation"), _a.message.is_(None), _a.chunks > _ARRIVED
+)
 _NUMBERS: Final = select(_k.number).where(
     _k.attachment == bindparam("this"),
     _k.number.in_(bindparam("numbers", expanding=True)),
@@ -121,6 +136,11 @@ _READ: Final = (
     .order_by(_k.number)
     .limit(PER_REQUEST)
 )
+_SHUT_THESE: Final = (
+    update(tables.conversations)
+    .where(_c.id.in_(bindparam("these", expanding=True)))
+    .values(due_hour=_SHUT)
+)
 _DELETE: Final = delete(tables.attachment_chunks).where(
     _k.attachment == bindparam("this"), _k.number == bindparam("number")
 )
@@ -133,15 +153,23 @@ def limits_of(megabytes_conversation: int, megabytes_total: int) -> Limits:
 
 
 def arrive(c: Connection, new: Arriving, limits: Limits, now: int) -> None:
-    """Store some chunks. Raises NotAChunk, NoRoom, UnknownConversation."""
+    """Store some chunks. Raises NotAChunk, NoRoom, UnknownConversation.
+
+    The last one also for a conversation, or an attachment, that is being deleted (rule 6).
+    """
     _check(new)
     there = c.execute(_THERE, {"this": new.id}).one_or_none()
-    if there is None:
-        _begin(c, new, limits, now)
-    elif (there.conversation, there.chunks) != (new.conversation, new.chunks):
+    if there is not None and (there.conversation, there.chunks) != (new.conversation, new.chunks):
         raise NotAChunk
+    read_up_to = c.scalar(_KNOWN, {"conversation": new.conversation})
+    if read_up_to is None:
+        raise UnknownConversation
+    if there is None:
+        _begin(c, new, limits, now, is_stranger=read_up_to == 0)
     elif there.message is not None:
         return  # whole already
+    elif there.hour <= hour_of(now) - STALE_HOURS:
+        raise UnknownConversation
     numbers = range(new.first, new.first + len(new.sealed))
     known = set(c.scalars(_NUMBERS, {"this": new.id, "numbers": list(numbers)}))
     rows = [
@@ -166,13 +194,12 @@ def _check(new: Arriving) -> None:
         raise NotAChunk
 
 
-def _begin(c: Connection, new: Arriving, limits: Limits, now: int) -> None:
+def _begin(c: Connection, new: Arriving, limits: Limits, now: int, *, is_stranger: bool) -> None:
     of = {"conversation": new.conversation}
-    read_up_to = c.scalar(_KNOWN, of)
-    if read_up_to is None:
-        raise UnknownConversation
     own, every = (c.execute(query, of).scalar_one() for query in (_OF_ONE, _OF_ALL))
-    total = limits.total if read_up_to > 0 else int(limits.total * _SHARE_OF_STRANGERS)
+    total = int(limits.total * _SHARE_OF_STRANGERS) if is_stranger else limits.total
+    if is_stranger and c.execute(_UNFINISHED, of).scalar_one() >= MOST_UNFINISHED:
+        raise NoRoom
     if own + new.chunks > limits.conversation or every + new.chunks > total:
         raise NoRoom
     c.execute(
@@ -205,6 +232,31 @@ def read(c: Connection, conversation: bytes, attachment: bytes, first: int) -> l
     return list(c.scalars(_READ, values))
 
 
+def shut(c: Connection, ids: Sequence[bytes]) -> int:
+    """Let no chunk of these conversations arrive any more; how many pieces there are to delete.
+
+    The keeper must have freed their slots before.
+    """
+    if not ids:
+        return 0
+    c.execute(_SHUT_THESE, {"these": list(ids)})
+    return _pieces(c, _a.conversation.in_(ids))
+
+
+def stale_pieces(c: Connection, now: int) -> int:
+    """How many pieces `delete_stale` has to delete; none of it grows any more."""
+    return _pieces(c, _stale(now)) + 1
+
+
+def _pieces(c: Connection, which: ColumnElement[bool]) -> int:
+    chunks = select(func.coalesce(func.sum(_a.chunks), 0)).where(which)
+    return -(-int(c.execute(chunks).scalar_one()) // PIECE)
+
+
+def _stale(now: int) -> ColumnElement[bool]:
+    return and_(_a.message.is_(None), _a.hour <= hour_of(now) - STALE_HOURS)
+
+
 def delete_some(c: Connection, ids: Sequence[bytes], piece: int = PIECE) -> int:
     """Delete at most `piece` chunks of these conversations; how many there were.
 
@@ -221,7 +273,7 @@ def delete_stale(c: Connection, now: int, piece: int = PIECE) -> int:
 
     How many rows went; 0 when nothing is left.
     """
-    old = and_(_a.message.is_(None), _a.hour <= hour_of(now) - STALE_HOURS)
+    old = _stale(now)
     of_old = exists().where(_a.id == _k.attachment, old)
     gone = _delete(c, select(_k.attachment, _k.number).where(of_old), piece)
     if gone < piece:

@@ -199,7 +199,10 @@ class Conversation(Base):
         "the hour of the first message, rounded down", HOUR, ORDER, Risk.MEDIUM
     )
     due_hour: Mapped[int] = column(
-        "the hour in which it is due to be forgotten, rounded up", HOUR, ORDER, Risk.MEDIUM
+        "the hour in which it is due to be forgotten, rounded up; 0 while it is being deleted",
+        HOUR,
+        ORDER,
+        Risk.MEDIUM,
     )
     latest_hour: Mapped[int] = column(
         "the hour past which nothing keeps it, rounded up", HOUR, ORDER, Risk.MEDIUM

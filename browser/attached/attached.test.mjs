@@ -26,6 +26,17 @@ test("the same is refused", () => {
   }
 });
 
+test("files in too many parts are refused", () => {
+  for (const { kind, why, start, part, times, end, left } of VECTORS.repeated) {
+    const whole = un(start + part.repeat(times) + end);
+    if (left === null) {
+      assert.throws(() => clean(kind, whole), Unreadable, `${kind}: ${why}`);
+    } else {
+      assert.equal(clean(kind, whole).length, left, `${kind}: ${why}`);
+    }
+  }
+});
+
 test("what is no picture, sound, film or document of ours has no kind", () => {
   const texts = ["<!doctype html>", "<svg xmlns=", "PK\x03\x04", "MZ", "\x7fELF", "RIFF....AVI ", ""];
   for (const text of texts) {
@@ -46,6 +57,7 @@ test("chunks are posted a few at a time, fetched and opened", async () => {
     sealed: [0, 1, 2, 3].map((i) => stored.get(`${attachment} ${first + i}`)).filter(Boolean),
   });
   const bytes = Uint8Array.from({ length: 5 * 65_536 }, (_, i) => i % 253);
+  bytes.set(new TextEncoder().encode("OggS"));
   const [id, message] = [new Uint8Array(16), new Uint8Array(16).fill(1)];
   const shares = [];
   const prepared = [{ kind: "ogg", bytes }];
@@ -54,4 +66,20 @@ test("chunks are posted a few at a time, fetched and opened", async () => {
   assert.deepEqual(await fetchAndOpen(one, id, message, ask), bytes);
   stored.delete([...stored.keys()].pop());
   await assert.rejects(fetchAndOpen(one, id, message, ask));
+});
+
+test("what is not what it is called, or cannot be drawn, does not open", async () => {
+  const bomb = un(VECTORS.refused.find(({ why }) => why === "a few pixels too many").before);
+  const page = new TextEncoder().encode("<!doctype html><script>alert(1)</script>");
+  const [id, message] = [new Uint8Array(16), new Uint8Array(16).fill(1)];
+  for (const [kind, bytes] of [
+    ["png", bomb],
+    ["png", page],
+    ["jpeg", bomb],
+  ]) {
+    let stored;
+    const post = async ({ sealed }) => (stored = sealed);
+    const [one] = await sealAndPost([{ kind, bytes }], id, message, post, () => undefined);
+    await assert.rejects(fetchAndOpen(one, id, message, async () => ({ sealed: stored })), Unreadable);
+  }
 });

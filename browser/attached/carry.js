@@ -94,10 +94,13 @@ export async function sealAndPost(prepared, conversationId, messageId, post, pro
 }
 
 /**
+ * Fetches, opens, and looks again at what a sender should have looked at: a program that is not
+ * ours could have called a page a picture, or sent one that no machine can draw.
  * @param {import("../envelope/attachments.js").Described} one
  * @param {Uint8Array} conversationId @param {Uint8Array} messageId
  * @param {(body: {attachment: string, first: number}) => Promise<{sealed: string[]}>} ask
- * @returns {Promise<Uint8Array>} @throws {import("../envelope/sealing.js").CannotOpen}
+ * @returns {Promise<Uint8Array>} of the kind that was named, cleaned
+ * @throws {import("../envelope/sealing.js").CannotOpen | Unreadable}
  */
 export async function fetchAndOpen(one, conversationId, messageId, ask) {
   const chunks = [];
@@ -108,5 +111,9 @@ export async function fetchAndOpen(one, conversationId, messageId, ask) {
     }
     chunks.push(...sealed.map(fromBase64Url));
   }
-  return openChunks(one, conversationId, messageId, chunks);
+  const bytes = openChunks(one, conversationId, messageId, chunks);
+  if (kindOf(bytes) !== one.kind) {
+    throw new Unreadable();
+  }
+  return clean(one.kind, bytes);
 }

@@ -3,7 +3,10 @@
 //
 // JPEG (ITU T.81): everything but what is needed to draw it goes, Exif with its place and its
 // thumbnail first of all; of Exif only which way is up is written anew. PNG: all but the chunks
-// that draw. WAV: all but the form and the sound. MP3: the tags at both ends.
+// that draw. WAV: all but the form and the sound. MP3: the tags at both ends. More parts than any
+// camera makes are refused.
+
+import { kindOf } from "./kinds.js";
 
 /** A file that is not of the form of its kind, or too large to draw: refused, never repaired. */
 export class Unreadable extends Error {}
@@ -32,19 +35,21 @@ const word = (bytes, at, size) => String.fromCharCode(...bytes.subarray(at, at +
 
 // --- JPEG -----------------------------------------------------------------------------------
 
-const APP0 = 0xe0;
 const APP1 = 0xe1;
 const APP14 = 0xee; // Adobe's: says how colours are stored
-const COMMENT = 0xfe;
 const SCAN = 0xda;
 const END = 0xd9;
 
 /** More pixels are refused: whoever looks at the picture later has to draw it. */
 const MOST_PIXELS = 50_000_000;
+/** Segments, chunks or tags of one file: each costs time. */
+const MOST_PARTS = 20_000;
+/** A decoder goes over the whole picture once a scan; cameras and programs make about ten. */
+const MOST_SCANS = 100;
 const isFrame = (marker) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-
-const dropped = (marker) =>
-  (marker >= APP0 && marker <= 0xef && marker !== APP14) || marker === COMMENT;
+/** Tables: Huffman, arithmetic, quantisation, restart; and what is drawn with them. */
+const DRAWING = [0xc4, 0xcc, 0xdb, 0xdd, SCAN];
+const isColours = (payload) => payload.length === 12 && word(payload, 0, 5) === "Adobe";
 
 /** Where the coded part of a scan ends: at a marker that is no restart and no stuffed byte. */
 function afterScan(bytes, from) {
@@ -58,10 +63,12 @@ function afterScan(bytes, from) {
 }
 
 function cleanJpeg(bytes) {
-  const parts = [bytes.subarray(0, 2)];
+  const kept = [bytes.subarray(0, 2)];
   let up = 1;
+  let scans = 0;
   let at = 2;
-  for (;;) {
+  for (let parts = 0; ; parts += 1) {
+    must(parts < MOST_PARTS);
     must(at + 4 <= bytes.length || bytes[at + 1] === END);
     must(bytes[at] === 0xff);
     const marker = bytes[at + 1];
@@ -70,26 +77,31 @@ function cleanJpeg(bytes) {
       continue;
     }
     if (marker === END) {
-      parts.push(bytes.subarray(at, at + 2)); // what follows is no part of the picture
+      kept.push(bytes.subarray(at, at + 2)); // what follows is no part of the picture
       break;
     }
-    const size = u16(bytes, at + 2);
-    const end = at + 2 + size;
-    must(size >= 2 && end <= bytes.length);
+    const end = at + 2 + u16(bytes, at + 2);
+    must(end >= at + 4 && end <= bytes.length);
+    const payload = bytes.subarray(at + 4, end);
     if (marker === APP1) {
-      up = orientation(bytes.subarray(at + 4, end)) || up;
+      up = orientation(payload) || up;
     }
-    must(!isFrame(marker) || u16(bytes, at + 5) * u16(bytes, at + 7) <= MOST_PIXELS);
+    if (isFrame(marker)) {
+      const pixels = u16(bytes, at + 5) * u16(bytes, at + 7);
+      must(pixels > 0 && pixels <= MOST_PIXELS);
+    }
+    scans += marker === SCAN ? 1 : 0;
+    must(scans <= MOST_SCANS);
     const next = marker === SCAN ? afterScan(bytes, end) : end;
-    if (!dropped(marker)) {
-      parts.push(bytes.subarray(at, next));
+    if (isFrame(marker) || DRAWING.includes(marker) || (marker === APP14 && isColours(payload))) {
+      kept.push(bytes.subarray(at, next));
     }
     at = next;
   }
   if (up > 1) {
-    parts.splice(1, 0, uprightExif(up));
+    kept.splice(1, 0, uprightExif(up));
   }
-  return joined(parts);
+  return joined(kept);
 }
 
 /** The value of the one tag that is kept, 1 to 8; 0 where there is none. */
@@ -130,52 +142,79 @@ const uprightExif = (up) =>
 const DRAWN = ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "sBIT"];
 
 function cleanPng(bytes) {
-  const parts = [bytes.subarray(0, 8)];
-  for (let at = 8; ; ) {
-    must(at + 12 <= bytes.length);
+  const kept = [bytes.subarray(0, 8)];
+  let at = 8;
+  for (let parts = 0; ; parts += 1) {
+    must(parts < MOST_PARTS && at + 12 <= bytes.length);
     const end = at + 12 + u32(bytes, at);
     const name = word(bytes, at + 4, 4);
     must(end <= bytes.length);
     must(name !== "IHDR" || u32(bytes, at + 8) * u32(bytes, at + 12) <= MOST_PIXELS);
     if (DRAWN.includes(name)) {
-      parts.push(bytes.subarray(at, end));
+      kept.push(bytes.subarray(at, end));
     }
     if (name === "IEND") {
-      return joined(parts);
+      return joined(kept);
     }
     at = end;
   }
 }
 
 function cleanWav(bytes) {
-  const parts = [];
+  const kept = [bytes.subarray(0, 12)];
+  let parts = 0;
   for (let at = 12; at + 8 <= bytes.length; ) {
     const size = u32le(bytes, at + 4);
     const end = Math.min(at + 8 + size + (size % 2), bytes.length);
     if (["fmt ", "data"].includes(word(bytes, at, 4))) {
-      parts.push(bytes.subarray(at, end));
+      kept.push(bytes.subarray(at, end));
     }
+    parts += 1;
+    must(parts <= MOST_PARTS);
     at = end;
   }
-  must(parts.length >= 2);
-  const body = joined(parts);
-  const head = bytes.slice(0, 12);
-  new DataView(head.buffer).setUint32(4, body.length + 4, true);
-  return joined([head, body]);
+  must(kept.length >= 3); // the head, the form and the sound
+  const all = joined(kept);
+  new DataView(all.buffer).setUint32(4, all.length - 8, true);
+  return all;
 }
 
 function cleanMp3(bytes) {
   let from = 0;
   let to = bytes.length;
+  let tags = 0;
   while (word(bytes, from, 3) === "ID3" && from + 10 <= to) {
     const size = [6, 7, 8, 9].reduce((sum, i) => sum * 128 + (bytes[from + i] & 0x7f), 0);
     from += 10 + size + (bytes[from + 5] & 0x10 ? 10 : 0);
+    tags += 1;
+    must(tags <= MOST_PARTS);
   }
-  if (to - from > 128 && word(bytes, to - 128, 3) === "TAG") {
-    to -= 128;
+  for (let size; (size = tagAtEnd(bytes, from, to)); ) {
+    to -= size;
+    tags += 1;
+    must(tags <= MOST_PARTS);
   }
   must(from < to);
   return bytes.slice(from, to);
+}
+
+/** The size of what ends here and is no sound: ID3v1, what extends it, APEv2; or 0. */
+function tagAtEnd(bytes, from, to) {
+  for (const [size, name] of [
+    [128, "TAG"],
+    [227, "TAG+"],
+  ]) {
+    if (to - from > size && word(bytes, to - size, name.length) === name) {
+      return size;
+    }
+  }
+  const foot = to - 32;
+  if (foot < from || word(bytes, foot, 8) !== "APETAGEX") {
+    return 0;
+  }
+  const size = u32le(bytes, foot + 12) + (bytes[foot + 23] & 0x80 ? 32 : 0); // its head counts apart
+  must(size >= 32 && size <= to - from);
+  return size;
 }
 
 const CLEANERS = { jpeg: cleanJpeg, png: cleanPng, wav: cleanWav, mp3: cleanMp3 };
@@ -183,5 +222,13 @@ const CLEANERS = { jpeg: cleanJpeg, png: cleanPng, wav: cleanWav, mp3: cleanMp3 
 /** Kinds of which nothing can be taken away here: they may name a device, a time, a person. */
 export const KEPT_AS_THEY_ARE = ["ogg", "m4a", "webm", "aac", "pdf", "mp4"];
 
-/** @param {string} kind @param {Uint8Array} bytes @returns {Uint8Array} @throws {Unreadable} */
-export const clean = (kind, bytes) => (CLEANERS[kind] ?? ((same) => same))(bytes);
+/**
+ * @param {string} kind @param {Uint8Array} bytes
+ * @returns {Uint8Array} what is left, which is of the same kind
+ * @throws {Unreadable}
+ */
+export function clean(kind, bytes) {
+  const cleaned = (CLEANERS[kind] ?? ((same) => same))(bytes);
+  must(kindOf(cleaned) === kind); // the reader looks at that again
+  return cleaned;
+}

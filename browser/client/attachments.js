@@ -84,6 +84,7 @@ export async function watchAttachments(page, talk, { byId, newWords, whileBusy }
     state.textContent = t("a02.preparing");
     const prepared = await prepare(files);
     const messageId = randomBytes(16);
+    // The ticket stands first: the server looks at it before it reads on.
     const post = (body) => talk.post("/api/attach", { view, ...body });
     const described = await sealAndPost(prepared, conversation.id, messageId, post, (share) => {
       state.textContent = t("a02.share_arrived", { percent: Math.round(100 * share) });

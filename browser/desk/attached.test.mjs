@@ -29,7 +29,8 @@ function place() {
 /** A line with one attachment, and a server that has its chunks. */
 function received({ made, conversation }) {
   const bytes = new Uint8Array(70_000).fill(7);
-  const one = describe("jpeg", bytes.length);
+  bytes.set(new TextEncoder().encode("OggS"));
+  const one = describe("ogg", bytes.length);
   const id = randomBytes(16);
   const chunks = [0, 1].map((i) => toBase64Url(sealChunk(one, made.id, id, bytes, i)));
   let asked = 0;
@@ -59,9 +60,20 @@ test("opened once, and every address given up when the conversation is left", as
   assert.deepEqual(both, ["blob:1", "blob:1"]);
   assert.equal(count(), 1);
   assert.deepEqual(new Uint8Array(await here.addresses.made[0].arrayBuffer()), bytes);
-  assert.equal(here.addresses.made[0].type, "image/jpeg");
+  assert.equal(here.addresses.made[0].type, "audio/ogg");
   attached.forget();
   assert.deepEqual(here.addresses.given, ["blob:1"]);
+});
+
+test("a page that is called a picture gets no address", async () => {
+  const here = place();
+  const bytes = new TextEncoder().encode("<!doctype html><script>alert(1)</script>");
+  const one = describe("png", bytes.length);
+  const id = randomBytes(16);
+  const sealed = [toBase64Url(sealChunk(one, here.made.id, id, bytes, 0))];
+  const attached = newAttached({ post: async () => ({ sealed }) }, here.conversation, here.addresses);
+  await assert.rejects(attached.address({ id: toBase64Url(id) }, one));
+  assert.deepEqual(here.addresses.made, []);
 });
 
 test("what arrives after leaving is dropped", async () => {

@@ -51,21 +51,19 @@ class Work:
         gone = Deleted()
         for start in range(0, len(freed), sweep.BATCH):
             batch = freed[start : start + sweep.BATCH]
-            while await self._delete_chunks(batch):
-                pass
+            await self._delete_chunks(batch)
             gone += await self._delete(batch)
         return gone
 
     async def delete_stale_attachments(self, now: int) -> None:
         """Delete what began to arrive hours ago and never became part of a message."""
-        while await self._delete_stale(now):
-            pass
+        for _ in range(await self.database.read(lambda c: attachments.stale_pieces(c, now))):
+            await self.database.write(lambda c: attachments.delete_stale(c, now))
 
-    async def _delete_stale(self, now: int) -> int:
-        return await self.database.write(lambda c: attachments.delete_stale(c, now))
-
-    async def _delete_chunks(self, batch: Sequence[Reference]) -> int:
-        return await self.database.write(lambda c: attachments.delete_some(c, _same(c, batch)))
+    async def _delete_chunks(self, batch: Sequence[Reference]) -> None:
+        pieces = await self.database.write(lambda c: attachments.shut(c, _same(c, batch)))
+        for _ in range(pieces):
+            await self.database.write(lambda c: attachments.delete_some(c, _same(c, batch)))
 
     async def _delete(self, batch: Sequence[Reference]) -> Deleted:
         return await self.database.write(lambda c: _delete_freed(c, batch))

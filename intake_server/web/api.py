@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -121,6 +122,10 @@ class Json:
     clears: bool = False  # after erasing: the browser is asked to clear what it has
 
 
+_TICKET: Final = re.compile(rb'\s*\{\s*"view"\s*:\s*"([A-Za-z0-9_-]{1,200})"')
+TICKET_HEAD: Final = 256  # bytes of a request in which its ticket stands
+
+
 class Views:
     """Tickets with which an open page asks for new ciphertext of its conversation.
 
@@ -148,6 +153,16 @@ class Views:
         if self._clock.unix() - made > VIEW_SECONDS:
             raise Refused
         return content[:ID_SIZE]
+
+    def read_head(self, head: bytes) -> bytes:
+        """The conversation id in the ticket that a body begins with.
+
+        Raises Refused, MalformedRequest.
+        """
+        found = _TICKET.match(head)
+        if found is None:
+            raise MalformedRequest
+        return self.read(found.group(1).decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +261,15 @@ class Api:
         return _json({"stored": True, "number": stored.number, "due": stored.due})
 
     async def attach(self, body: bytes) -> Json:
-        """Store chunks of an attachment, before the message that names it."""
+        """Store chunks of an attachment, before its message; the view stands first in the body."""
         given = _read(body, _Attach)
         if not (0 <= given.first < LATEST_TIME and 0 < len(given.sealed) <= PER_REQUEST):
             raise MalformedRequest
         sealed = [decode(one, SEALED_CHUNK) for one in given.sealed]
         conversation, attachment = self.views.read(given.view), decode(given.attachment, ID_SIZE)
+        spent = self.work.budgets.spent(conversation, danger=False)
+        if spent is not None:  # the message that names them would have to wait
+            raise spent
         await self.attachments.arrive(
             Chunks(attachment, conversation, given.chunks, given.first, sealed)
         )
@@ -333,6 +351,11 @@ def public_part(known: PublicKeys, keys: KeySource, promise: Promise) -> dict[st
 def too_long() -> Json:
     """The answer to a body that is longer than any request."""
     return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_long")
+
+
+def refused() -> Json:
+    """The answer to a ticket that opens nothing."""
+    return _error(*_REFUSALS[Refused])
 
 
 def malformed() -> Json:

@@ -37,12 +37,12 @@ class Budgets:
         """Held from looking at a conversation's budget to counting, so that none slips between."""
         return self._turns.setdefault(conversation, asyncio.Lock())
 
-    def spent(self, conversation: bytes, *, danger: bool) -> TooMany | None:
-        """What to raise where the next message must wait, or None."""
-        times = self._recent(conversation)
-        if danger or times is None or len(times) < self._an_hour:
+    def spent(self, conversation: bytes, *, danger: bool, following: int = 0) -> TooMany | None:
+        """What to raise where the next message, and so many after it, must wait; or None."""
+        times, allowed = self._recent(conversation), max(1, self._an_hour - following)
+        if danger or times is None or len(times) < allowed:
             return None
-        return TooMany(self._an_hour, times[-self._an_hour] + HOUR - self._now())
+        return TooMany(self._an_hour, times[-allowed] + HOUR - self._now())
 
     def count(self, conversation: bytes) -> None:
         """Count a message that was stored."""

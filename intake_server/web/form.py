@@ -194,6 +194,8 @@ class _Turn:
                 left_out = self.left_out(words)
                 await self.path.client.send(token.phrase, token, words)
                 fields = Fields(text=fields.rest, token=fields.token)  # these words are stored
+            if upload.spent is not None:
+                raise upload.spent
             if upload.files:
                 await self.send_files(token)
         except EmptyMessage:

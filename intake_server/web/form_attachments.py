@@ -8,9 +8,11 @@ from typing import Final
 
 from intake_server.web.attachment_work import AttachmentWork, NoRoom, NotOffered
 from intake_server.web.form_client import FormClient, OpenConversation, Opening
+from intake_server.web.form_fields import Fields
 from intake_server.web.form_token import FormTokens, TokenExpired
 from intake_server.web.form_upload import FileProblem
 from intake_server.web.work import MalformedRequest, Unavailable
+from triage.text import is_empty
 from vault.attachment_format import (
     Described,
     TooLarge,
@@ -76,15 +78,24 @@ class FormAttachments:
     client: FormClient
     tokens: FormTokens
 
-    async def begin(self, token: str) -> Attaching:
-        """Where the files of the form with this token go; raises FileProblem."""
+    async def begin(self, fields: Fields) -> Attaching:
+        """Where the files of a form go; raises FileProblem, TooMany.
+
+        So nothing is stored for who may not send the message that names it.
+        """
         try:
-            opened = self.tokens.open(token)
+            opened = self.tokens.open(fields.token)
             if opened.kept_phrase is None or self.work.limits is None:
                 raise FileProblem(_NOT_ARRIVED)
             opening = await self.client.opening(opened.phrase)
         except (TokenExpired, CannotOpen, Refused, Unavailable):
             raise FileProblem(_NOT_ARRIVED) from None
+        words = fields.danger or not is_empty(fields.text)  # a message of their own, before
+        spent = self.client.work.budgets.spent(
+            opening.conversation_id, danger=False, following=int(words)
+        )
+        if spent is not None:
+            raise spent
         return Attaching(self.work, opening, random_bytes(ID_SIZE))
 
     async def fetch(

@@ -3,14 +3,18 @@
 Theory of operation
 -------------------
 1.  A file is in this process's memory, whole, while it is cleaned and sealed, one after another;
-    nothing of it is written before it is sealed. So few such forms are read at a time; where there
-    is no place, files are read and dropped, and the words of the form go on.
+    nothing of it is written before it is sealed. So few such forms are read at a time, and one
+    file is cleaned at a time; where there is no place, files are read and dropped, and the words
+    of the form go on.
 2.  The fields stand before the files in the form, so that what was typed is known whatever becomes
     of the files. A file that cannot be taken is read to its end and dropped: the page brings back
     the text with the reason.
 3.  No picture is drawn here: a decoder fed by strangers has no place in the process that faces
     them. Bytes that are not needed to draw are taken out instead (`triage.attached`).
 4.  Neither the name of a file nor what its browser calls it is looked at.
+5.  Of a file at most two pieces are read before the form's token has opened a conversation that may
+    send now. A form whose files are dropped has a minute; who sends files has longer, as long as
+    they keep coming.
 """
 
 from __future__ import annotations
@@ -21,13 +25,17 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
+from intake_server.web.budgets import TooMany
 from intake_server.web.form_fields import Fields, MalformedForm
 from triage.attached import UnreadableFileError, clean, kind_of
 from vault.attachment_format import KINDS, LARGEST, MOST_IN_A_MESSAGE
 
 FORM: Final = "multipart/form-data"
 SECONDS: Final = 600.0
+FIRST_SECONDS: Final = 20.0
+SLOWEST: Final = 4_096  # bytes a second, once these first seconds are over
 _LONGEST_FIELDS: Final = 160 * 1024
 _LONGEST: Final = 120 * 2**20  # read and dropped, so that the answer reaches who sends too much
 _MOST_PARTS: Final = 40
@@ -51,34 +59,46 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Upload:
-    """What came with a form. `problem` is the key of a sentence, or empty."""
+    """What came with a form. `problem` is the key of a sentence, or empty.
+
+    `spent`: the files were dropped because the conversation may send no more just now.
+    """
 
     fields: Fields = field(default_factory=Fields)
     files: int = 0
     problem: str = ""
+    spent: TooMany | None = None
     sink: Sink | None = field(default=None, repr=False)
 
 
-Begin = Callable[[str], Awaitable[Sink]]
-"""From a form's token to where its files go; raises FileProblem."""
+Begin = Callable[[Fields], Awaitable[Sink]]
+"""From a form's fields to where its files go; raises FileProblem, TooMany."""
 
 
-async def read_upload(request: web.BaseRequest, begin: Begin | None) -> Upload:
-    """Read a form with files to its end; without `begin` its files are dropped.
+async def read_upload(
+    request: web.BaseRequest, begin: Begin, cleaning: asyncio.Lock, words_seconds: float
+) -> Upload:
+    """Read a form with files to its end, in `words_seconds` where none is taken (rule 5).
 
-    Raises MalformedForm, HTTPRequestEntityTooLarge, TimeoutError.
+    `cleaning` is held while a file is cleaned. Raises MalformedForm, HTTPRequestEntityTooLarge,
+    TimeoutError.
     """
     if (request.content_length or 0) > _LONGEST:
         raise web.HTTPRequestEntityTooLarge(_LONGEST, request.content_length or 0)
-    reading = _Reading(begin)
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(words_seconds) as limit:
+            reading = _Reading(begin, cleaning, limit)
             async for part in _parts(request):
                 await reading.take(part)
-    except (ValueError, AssertionError):  # aiohttp's, for what is no multipart body
+    except (ValueError, AssertionError, BadHttpMessage):  # aiohttp's, for what is no such body
         raise MalformedForm from None
     reading.upload.fields = Fields.of_pairs(reading.pairs)
     return reading.upload
+
+
+def seconds_for(size: int) -> float:
+    """How long a form of which so many bytes came since its files are taken may go on."""
+    return min(SECONDS, FIRST_SECONDS + size / SLOWEST)
 
 
 async def _parts(request: web.BaseRequest) -> AsyncIterator[BodyPartReader]:
@@ -97,11 +117,14 @@ async def _parts(request: web.BaseRequest) -> AsyncIterator[BodyPartReader]:
 class _Reading:
     """A form on its way in."""
 
-    begin: Begin | None
+    begin: Begin
+    cleaning: asyncio.Lock
+    limit: asyncio.Timeout
     upload: Upload = field(default_factory=Upload)
     pairs: dict[str, str] = field(default_factory=dict, repr=False)
     room: int = _LONGEST_FIELDS
     total: int = 0
+    taken_from: tuple[float, int] | None = None  # when, and behind how many bytes, files are taken
 
     async def take(self, part: BodyPartReader) -> None:
         """One part: a field, or a file."""
@@ -116,20 +139,41 @@ class _Reading:
             self.pairs[part.name] = data.decode("utf-8", "replace")
 
     async def _file(self, part: BodyPartReader) -> None:
-        data = await self._content(part, LARGEST if self.begin else 0)
-        if data is not None and not data:
+        first = await self._piece(part)
+        if not first:
             return  # the field for files was left empty
         self.upload.files += 1
-        if self.upload.problem:
+        if self.upload.files == 1:
+            await self._begin()
+        sink = self.upload.sink
+        has_room = sink is not None and not self.upload.problem
+        data = await self._content(part, LARGEST if has_room else 0, first)
+        if sink is None or self.upload.problem:
             return
         try:
-            await self._keep(data)
+            await self._keep(sink, data)
         except FileProblem as problem:
             self.upload.problem = problem.key
 
-    async def _keep(self, data: bytes | None) -> None:
-        if self.begin is None:
-            raise FileProblem("a04.not_arrived")
+    async def _begin(self) -> None:
+        """Look at the form's token before any file is read."""
+        try:
+            self.upload.sink = await self.begin(Fields.of_pairs(self.pairs))
+        except FileProblem as problem:
+            self.upload.problem = problem.key
+        except TooMany as spent:
+            self.upload.spent = spent
+        else:
+            self.taken_from = asyncio.get_running_loop().time(), self.total
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Give the form the time that it has earned by what came."""
+        if self.taken_from is not None:
+            since, behind = self.taken_from
+            self.limit.reschedule(since + seconds_for(self.total - behind))
+
+    async def _keep(self, sink: Sink, data: bytes | None) -> None:
         if data is None:
             raise FileProblem("a04.too_large")
         if self.upload.files > MOST_IN_A_MESSAGE:
@@ -138,23 +182,31 @@ class _Reading:
         if kind not in KINDS:
             raise FileProblem("a04.kind")
         try:
-            cleaned = await asyncio.to_thread(clean, kind, data)
+            async with self.cleaning:
+                cleaned = await asyncio.to_thread(clean, kind, data)
         except UnreadableFileError:
             raise FileProblem("a04.unreadable") from None
-        if self.upload.sink is None:
-            self.upload.sink = await self.begin(self.pairs.get("token", ""))
-        await self.upload.sink.add(kind, cleaned)
+        await sink.add(kind, cleaned)
 
-    async def _content(self, part: BodyPartReader, longest: int) -> bytes | None:
+    async def _content(
+        self, part: BodyPartReader, longest: int, first: bytes | None = None
+    ) -> bytes | None:
         """All of a part; None where it is longer, and then it is dropped."""
         data, is_kept = bytearray(), True
-        while piece := await part.read_chunk(_PIECE):
-            self.total += len(piece)
-            if self.total > _LONGEST:
-                raise web.HTTPRequestEntityTooLarge(_LONGEST, self.total)
+        piece = await self._piece(part) if first is None else first
+        while piece:
             if is_kept:
                 data += piece
             if len(data) > longest:
                 is_kept = False
                 data.clear()
+            piece = await self._piece(part)
         return bytes(data) if is_kept else None
+
+    async def _piece(self, part: BodyPartReader) -> bytes:
+        piece = await part.read_chunk(_PIECE)
+        self.total += len(piece)
+        if self.total > _LONGEST:
+            raise web.HTTPRequestEntityTooLarge(_LONGEST, self.total)
+        self._go_on()
+        return piece

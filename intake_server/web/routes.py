@@ -27,16 +27,18 @@ from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
 from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
 from intake_server.web.form_upload import FORM as FORM_WITH_FILES
-from intake_server.web.form_upload import Begin, Upload, read_upload
+from intake_server.web.form_upload import FileProblem, Sink, Upload, read_upload
 from intake_server.web.keys import NotOpen, PublicKeys
 from intake_server.web.places import NoPlace, Places
 from intake_server.web.view import Page, Site, StartPage
+from intake_server.web.work import MalformedRequest
 from vault.keeper_client import KeeperDown
+from vault.keeper_protocol import Refused
 
 LONGEST_BODY: Final = 160 * 1024  # three messages of the longest text: too long comes back whole
 SHORT_BODY: Final = 16 * 1024  # what most messages are; it is read without a place
-PLACES: Final = 64  # for long bodies on their way in, and again for requests being answered
-UPLOADS: Final = 4  # long forms that may bring files: one file each in memory
+PLACES: Final = 64  # for long bodies, for long forms with files, for requests being answered
+UPLOADS: Final = 4  # long forms whose files are taken: one file each in memory
 CARRIED: Final = 16  # requests with chunks of attachments, half a megabyte each
 PLACE_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 10.0  # a burst of 300 at once waits its turn, also on a slow machine
@@ -83,7 +85,9 @@ class Routes:
         self._reading = Places(PLACES, PLACE_SECONDS)
         self._answering = Places(PLACES, ANSWER_SECONDS)
         self._carrying = Places(CARRIED, ANSWER_SECONDS)
-        self._uploading = Places(UPLOADS, ANSWER_SECONDS)
+        self._uploading = Places(UPLOADS, PLACE_SECONDS)
+        self._reading_files = Places(PLACES, PLACE_SECONDS)
+        self._cleaning = asyncio.Lock()
         self.table: Mapping[tuple[str, str], Route] = {
             ("GET", "/"): Route("start", self._first_page),
             ("POST", "/"): Route("form", self._form_step),
@@ -134,18 +138,26 @@ class Routes:
             return self.elsewhere(HTTPStatus.BAD_REQUEST)
 
     async def _upload(self, request: web.BaseRequest) -> Upload:
-        """A form that may bring files. Where too many bring some, its words go on without them."""
-        begin: Begin | None = self._form.attachments.begin
+        """A form that may bring files. Where too many bring some, its words go on without them.
+
+        Such forms have places of their own, and those for files are for whose token opens: however
+        slowly strangers send them, they keep nobody's words out.
+        """
+        announced = request.content_length
         async with contextlib.AsyncExitStack() as places:
-            announced = request.content_length
-            if announced is None or announced > LONGEST_BODY:
-                try:
-                    await places.enter_async_context(self._uploading.one())
-                except NoPlace:
-                    begin = None
-            if begin is None or announced is None or announced > SHORT_BODY:
-                await places.enter_async_context(self._reading.one())
-            return await read_upload(request, begin)
+
+            async def begin(fields: Fields) -> Sink:
+                sink = await self._form.attachments.begin(fields)
+                if announced is None or announced > LONGEST_BODY:
+                    try:
+                        await places.enter_async_context(self._uploading.one())
+                    except NoPlace:
+                        raise FileProblem("a04.not_arrived") from None
+                return sink
+
+            if announced is None or announced > SHORT_BODY:
+                await places.enter_async_context(self._reading_files.one())
+            return await read_upload(request, begin, self._cleaning, BODY_SECONDS)
 
     async def _answer_form(
         self, request: web.BaseRequest, fields: Fields, upload: Upload | None
@@ -170,9 +182,14 @@ class Routes:
             return _json(api.malformed())
         has_chunks = request.path == api.CHUNKS_PATH
         reading = self._chunks(request) if has_chunks else self._body(request)
-        async with reading as body, self._answering.one():
-            answer = await self._api.answer(request.path, body)
-            return _json(api.malformed() if answer is None else answer)
+        try:
+            async with reading as body, self._answering.one():
+                answer = await self._api.answer(request.path, body)
+        except Refused:
+            answer = api.refused()
+        except MalformedRequest:
+            answer = None
+        return _json(api.malformed() if answer is None else answer)
 
     async def _file(self, request: web.BaseRequest) -> web.Response:
         return self._static[request.path].answer(request)
@@ -191,9 +208,18 @@ class Routes:
 
     @contextlib.asynccontextmanager
     async def _chunks(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
-        """The body of a request with chunks of an attachment: a few of them at a time."""
+        """The body of a request with chunks of an attachment: a few of them at a time.
+
+        Its ticket stands first, and who has none gets no place. Raises NoPlace, Refused,
+        MalformedRequest.
+        """
+        if (request.content_length or 0) > LONGEST_CHUNKS:
+            raise web.HTTPRequestEntityTooLarge(LONGEST_CHUNKS, request.content_length or 0)
+        async with asyncio.timeout(BODY_SECONDS):
+            head = await _read_head(request, api.TICKET_HEAD)
+        self._api.views.read_head(head)
         async with self._carrying.one():
-            yield await _read_long_body(request, LONGEST_CHUNKS)
+            yield await _read_long_body(request, head, LONGEST_CHUNKS)
 
     # --- the first page -------------------------------------------------------------------
 
@@ -285,11 +311,17 @@ async def _read_body(request: web.BaseRequest) -> bytes:
         return await request.read()
 
 
-async def _read_long_body(request: web.BaseRequest, longest: int) -> bytes:
-    """The body of a request that may be longer than others; raises as `_read_body`."""
-    if (request.content_length or 0) > longest:
-        raise web.HTTPRequestEntityTooLarge(longest, request.content_length or 0)
-    body = bytearray()
+async def _read_head(request: web.BaseRequest, size: int) -> bytes:
+    """The first bytes of a request's body."""
+    head = bytearray()
+    while len(head) < size and not request.content.at_eof():
+        head += await request.content.read(size - len(head))
+    return bytes(head)
+
+
+async def _read_long_body(request: web.BaseRequest, head: bytes, longest: int) -> bytes:
+    """The body behind its `head`, which may be longer than others; raises as `_read_body`."""
+    body = bytearray(head)
     async with asyncio.timeout(BODY_SECONDS):
         async for piece in request.content.iter_any():
             body += piece

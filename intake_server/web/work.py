@@ -259,8 +259,9 @@ class Work:
             erased = await self.keeper.erase(tag, proof)
         self.budgets.forget(erased.conversation_id)
         try:
-            while await self.database.write(lambda c: _delete_some(c, erased.conversation_id)):
-                pass
+            ids = [erased.conversation_id]
+            for _ in range(await self.database.write(lambda c: attachments.shut(c, ids))):
+                await self.database.write(lambda c: attachments.delete_some(c, ids))
             await self.database.write(lambda c: _delete(c, erased.conversation_id))
         except DatabaseFailed as failure:
             self.log.warning("rows_left_to_sweep", exc_info=failure)
@@ -390,10 +391,6 @@ def _state(c: Connection, row: Conversation) -> ClientState:
 def _store_due(c: Connection, conversation: bytes, due: int) -> None:
     if conversations.set_due(c, conversation, due):
         changes.note(c, conversation, "due")
-
-
-def _delete_some(c: Connection, conversation: bytes) -> int:
-    return attachments.delete_some(c, [conversation])
 
 
 def _delete(c: Connection, conversation: bytes) -> None:

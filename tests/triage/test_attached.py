@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,28 @@ def test_the_same_bytes_as_in_the_browser(case):
 def test_the_same_refusals_as_in_the_browser(case):
     with pytest.raises(UnreadableFileError):
         clean(case["kind"], bytes.fromhex(case["before"]))
+
+
+@pytest.mark.parametrize(
+    "case", VECTORS["repeated"], ids=lambda case: f"{case['kind']} {case['why']}"
+)
+def test_files_in_too_many_parts_are_refused_as_in_the_browser(case):
+    start, part, end = (bytes.fromhex(case[name]) for name in ("start", "part", "end"))
+    whole = start + part * case["times"] + end
+    if case["left"] is not None:
+        assert len(clean(case["kind"], whole)) == case["left"]
+        return
+    with pytest.raises(UnreadableFileError):
+        clean(case["kind"], whole)
+
+
+def test_cleaning_takes_a_small_multiple_of_the_file():
+    """Parts of which each would cost an object, many times its own size."""
+    whole = b"\xff\xd8" + b"\xff\xdb\x00\x02" * 19_000 + b"\xff\xd9"
+    tracemalloc.start()
+    try:
+        clean("jpeg", whole)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * len(whole)

@@ -1,10 +1,12 @@
 """Attachments: how they are sealed, and how they are stored, limited and deleted."""
 
+import asyncio
 import hashlib
 import os
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -250,6 +252,46 @@ def test_strangers_leave_room_for_those_whom_the_team_has_opened(c, of):
         arrive(c, some(known.id, 1, total=64), limits)
 
 
+def test_a_stranger_has_two_unfinished_ones_at_most(c, of):
+    wide = Limits(1_600, 1_600)
+    first = arrive(c, some(of, 1, total=2), wide)
+    arrive(c, some(of, 1, total=160), wide)
+    with pytest.raises(NoRoom):
+        arrive(c, some(of), wide)
+    arrive(c, some(of, 1, first=1, total=2, id=first.id))  # now it is whole
+    arrive(c, some(of, 1, total=2), wide)
+    with pytest.raises(NoRoom):
+        arrive(c, some(of), wide)
+    messages.add(c, from_client(of))
+    conversations.mark_read(c, of, 1024)
+    arrive(c, some(of), wide)
+
+
+def test_nothing_arrives_for_what_is_being_deleted(c, of):
+    other = new_conversation()
+    conversations.create(c, other)
+    half = arrive(c, some(of, 4, total=64))
+    arrive(c, some(of, 2))
+    arrive(c, some(other.id))
+    assert attachments.shut(c, [of]) == 3  # as many as there could be
+    for new in (some(of), some(of, 4, first=4, total=64, id=half.id)):
+        with pytest.raises(UnknownConversation):
+            arrive(c, new)
+    assert [attachments.delete_some(c, [of], 4) for _ in range(3)] == [4, 2, 0]
+    arrive(c, some(other.id))
+    assert attachments.shut(c, []) == 0
+
+
+def test_what_is_stale_does_not_grow(c, of):
+    half = arrive(c, some(of, 4, total=64))
+    more = some(of, 4, first=4, total=64, id=half.id)
+    with pytest.raises(UnknownConversation):
+        arrive(c, more, now=NOW + 2 * HOUR)
+    assert attachments.stale_pieces(c, NOW + HOUR) == 1
+    assert attachments.stale_pieces(c, NOW + 2 * HOUR) == 3
+    arrive(c, more, now=NOW + HOUR)
+
+
 def test_what_never_became_part_of_a_message_goes_after_two_hours(c, of):
     stale, fresh, whole = (arrive(c, some(of)) for _ in range(3))
     attachments.bind(c, of, an_id(), [whole.id])
@@ -319,3 +361,25 @@ async def test_the_sweep_takes_what_a_kill_left(database):
     assert len(await database.read(lambda c: c.execute(count).all())) == 4
     await work.delete_stale_attachments(NOW + 3 * HOUR)
     assert await database.read(lambda c: c.execute(count).all()) == []
+
+
+async def test_who_goes_on_sending_does_not_hold_up_the_sweep(database):
+    new = new_conversation()
+    await database.write(first_contact(new))
+    every = [some(new.id, 4, first=first, total=64) for first in range(0, 64, 4)]
+    every = [replace(one, id=every[0].id) for one in every]
+
+    async def send():
+        while True:
+            for one in every:
+                await database.write(lambda c, one=one: attachments.arrive(c, one, PLENTY, NOW))
+
+    for one in every:
+        await database.write(lambda c, one=one: attachments.arrive(c, one, PLENTY, NOW))
+    sending = [asyncio.create_task(send()) for _ in range(4)]
+    rows = await database.read(conversations.references)
+    async with asyncio.timeout(20):
+        gone = await Work(database).delete(rows)
+    assert gone.conversations == 1
+    for ended in await asyncio.gather(*sending, return_exceptions=True):
+        assert isinstance(ended, UnknownConversation)

@@ -148,8 +148,45 @@ async def test_after_erasing_nothing_of_it_is_there(hotline, client):
     )
     await client.erase()
     assert await fetch(client, view, one) == []
+    one, _, more = sealed(client)
+    assert (await upload(client, view, one, more, until=4))["error"] == "refused"
     await hotline.work.database.checkpoint()
     assert chunks[0][3:99] not in bytes_on_disk(hotline)
+
+
+async def test_erasing_ends_while_its_page_goes_on_sending(hotline, client):
+    view = (await client.first("Hello"))["view"]
+    one, _, chunks = sealed(client, b"OggS" + bytes(LARGEST - 10))
+    bodies = [
+        json.dumps(
+            {
+                "view": view,
+                "attachment": api.encode(one.id),
+                "chunks": len(chunks),
+                "first": number,
+                "sealed": [api.encode(chunk)],
+            }
+        )
+        for number, chunk in enumerate(chunks)
+    ]
+    refused = []
+
+    async def send(own):
+        while not refused:
+            for body in own:
+                headers = {"Content-Type": "application/json"}
+                async with client.session.post(
+                    hotline.url + "/api/attach", data=body, headers=headers
+                ) as response:
+                    if response.status != 200:
+                        refused.append(json.loads(await response.read())["error"])
+
+    sending = [asyncio.create_task(send(bodies[n::8])) for n in range(8)]
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        await client.erase()
+        await asyncio.gather(*sending)
+    assert set(refused) == {"refused"}
 
 
 async def test_another_pages_ticket_neither_reads_nor_adds(hotline, client, new_client):
@@ -204,20 +241,19 @@ async def test_malformed_chunks_are_refused(hotline, client):
 async def test_no_room_is_said_and_words_still_go(hotline, client):
     await started_with(hotline, AttachmentSettings(conversation_megabytes=10, total_megabytes=10))
     view = (await client.first("Hello"))["view"]
-    for total in (64, 32, 16):  # three quarters of 160 chunks for who is not known yet
-        one, _, chunks = sealed(client, b"OggS")
-        answer = await client.post(
-            "/api/attach",
-            view=view,
-            attachment=api.encode(one.id),
-            chunks=total,
-            first=0,
-            sealed=[api.encode(chunks[0])],
-        )
-    assert answer == {"stored": True}
-    one, _, chunks = sealed(client, PLAIN)
-    answer = await upload(client, view, one, chunks)
-    assert (client.status, answer) == (200, {"stored": True})
+    one, _, chunks = sealed(client, b"OggS")
+    answer = await client.post(
+        "/api/attach",
+        view=view,
+        attachment=api.encode(one.id),
+        chunks=64,  # all of them count from the first on
+        first=0,
+        sealed=[api.encode(chunks[0])],
+    )
+    for _ in range(7):  # three quarters of 160 chunks for who is not known yet
+        one, _, chunks = sealed(client, PLAIN)
+        answer = await upload(client, view, one, chunks)
+        assert (client.status, answer) == (200, {"stored": True})
     one, _, chunks = sealed(client, PLAIN)
     answer = await upload(client, view, one, chunks)
     assert (client.status, answer["error"]) == (507, "no_room")
@@ -350,27 +386,81 @@ async def test_a_file_is_saved_again_under_a_neutral_name(hotline, browser):
         assert "This file cannot be opened." in screen.words
 
 
+HEAD = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nContent-Type: %b\r\n\r\n"
+FILES = b"multipart/form-data; boundary=b"
+
+
+async def slow(hotline, number, head, start=b""):
+    """So many senders that begin to send and then are silent."""
+    writers = []
+    for _ in range(number):
+        _, writer = await asyncio.open_connection("127.0.0.1", hotline.port)
+        writer.write(head + start)
+        await writer.drain()
+        writers.append(writer)
+    await asyncio.sleep(0.2)
+    return writers
+
+
 async def test_no_place_for_files_keeps_the_words(hotline, browser):
     """Slow senders of files hold every place; words in such a form come back with the reason."""
     await open_page(browser)
-    fields = browser.screen.forms["answer-form"].fields
-    writers = []
-    for _ in range(4):
-        _, writer = await asyncio.open_connection("127.0.0.1", hotline.port)
-        writer.write(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
-            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
-        )
-        await writer.drain()
-        writers.append(writer)
-    screen = await send_files(browser, ("a.ogg", PLAIN), text=TEXT)
-    assert "have not arrived" in screen.words
+    token = browser.screen.forms["answer-form"].fields["token"].encode()
+    start = b'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n' + token
+    start += b'\r\n--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    writers = await slow(hotline, 4, HEAD % (b"/", 9_000_000, FILES), start + PLAIN)
+    hotline.work.budgets._an_hour = 100
+    async with asyncio.timeout(30):  # until all of these have shown their token
+        while "have not arrived" not in browser.screen.words:
+            screen = await send_files(browser, ("a.ogg", PLAIN), text=TEXT)
     assert screen.forms["answer-form"].fields["text"] == TEXT
     screen = await send_files(browser, text="words alone")
     assert "We have your message." in screen.words
-    assert fields["token"]
     for writer in writers:
         writer.close()
+
+
+async def test_strangers_who_send_slowly_keep_nobody_out(hotline, browser, client):
+    view = (await client.first("Hello"))["view"]
+    await open_page(browser)
+    writers = await slow(hotline, 70, HEAD % (b"/", 100_000, FILES))
+    writers += await slow(hotline, 20, HEAD % (b"/api/attach", 300_000, b"application/json"))
+    form = {"do": "none", "text": "x" * 30_000}
+    async with browser.session.post(hotline.url + "/", data=form) as response:
+        assert response.status == 200
+    screen = await send_files(browser, text="words alone")
+    assert "We have your message." in screen.words
+    one, _, chunks = sealed(client)
+    assert await upload(client, view, one, chunks) == {"stored": True}
+    for writer in writers:
+        writer.close()
+
+
+async def test_strangers_take_no_place_for_files(hotline, browser):
+    await open_page(browser)
+    start = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    writers = await slow(hotline, 6, HEAD % (b"/", 9_000_000, FILES), start + PLAIN)
+    screen = await send_files(browser, ("a.ogg", PLAIN), text=TEXT)
+    assert "We have your message." in screen.words
+    for writer in writers:
+        writer.close()
+
+
+async def test_nothing_is_stored_for_who_may_send_no_more(hotline, browser, client):
+    view = (await client.first("Hello"))["view"]
+    one, _, chunks = sealed(client)
+    for number in range(3):
+        await client.send(str(number))
+    answer = await upload(client, view, one, chunks, until=4)
+    assert (client.status, answer["error"]) == (429, "too_many")
+    await open_page(browser)
+    for number in range(2):
+        await browser.submit("answer-form", "answer", text=str(number))
+    screen = await send_files(browser, ("a.ogg", PLAIN), text=TEXT)  # these are two messages
+    assert "That was 3 messages in an hour." in screen.texts["answer-problem"]
+    assert TEXT in screen.words
+    table = attachments.tables.attachments
+    assert await hotline.read(lambda c: c.execute(table.select()).all()) == []
 
 
 async def test_what_is_no_form_with_files_gets_the_calm_page(hotline, browser):
@@ -392,5 +482,13 @@ async def test_what_is_no_form_with_files_gets_the_calm_page(hotline, browser):
         hotline.url + "/", data=b"x", headers={"Content-Type": "multipart/form-data"}
     ) as response:
         assert response.status == 400
+    for head in (b"X canary: a", b"A: canary\r\n" * 500 + b"A: b", b"A: " + b"canary" * 5000):
+        async with browser.session.post(
+            hotline.url + "/",
+            data=b"--b\r\n" + head + b"\r\n\r\nhello\r\n--b--\r\n",
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+        ) as response:
+            assert response.status == 400
+    assert "canary" not in hotline.lines.getvalue()
     assert "request_failed" not in hotline.lines.getvalue()
     assert LARGEST == 10 * 2**20
