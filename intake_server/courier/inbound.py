@@ -320,21 +320,17 @@ class Inbound:
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
     ) -> bool:
         """Keep when answers may come; False where nobody knows this address yet."""
-        found = await self._found(tag)
-        row = None if found is None else await self._row(found)
-        if found is None or row is None:
+        found, answers = await self._found(tag), self.speech.answers
+        if found is None:
             return False
-        answers = self.speech.answers
         if wish.is_question:
             self.speech.say(channel, incoming.address, answers.hours_how)
             return True
-        place = Address(found.conversation_id, channel.name, incoming.address, wish.kept)
-        inner = seal_address(self.keys.box.public, place)
-        outer = await self.keeper.seal_address(found.address, inner)
+        await self.keeper.set_safe_hours(found.address, *wish.minutes)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         told = _Message(incoming, tag, transport, [wish.sign])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
-        await self.work.hours_changed(found.conversation_id, replace(row, outer=outer), arrived)
+        await self.work.hours_changed(found.conversation_id, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         said = answers.hours_off if wish.hours is None else answers.hours_set
         said = said.replace("{hours}", wish.kept).replace("{zone}", self.zone)
@@ -380,9 +376,11 @@ class Inbound:
         promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
             try:
-                found = (await self.joins.redeem(request.code, tag, promise.address_hours)).found
+                number = CHANNEL_NUMBERS[channel.name]
+                joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
             except (Refused, Busy):
                 return self.speech.answers.join_wrong
+            found = joined.found
         place = Address(found.conversation_id, channel.name, incoming.address, "")
         inner = seal_address(self.keys.box.public, place)
         outer = await self.keeper.seal_address(found.address, inner)

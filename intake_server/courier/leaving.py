@@ -79,8 +79,8 @@ class Leaving:
 
     async def _opened(self, reference: Reference, row: addresses.Address) -> Address | None:
         try:
-            inner = await self.keeper.open_address(reference, row.outer)
-            return open_address(self.keys.box, inner, row.conversation)
+            opened = await self.keeper.open_address(reference, row.outer)
+            return open_address(self.keys.box, opened.inner, row.conversation)
         except (Refused, CannotOpen):
             return None  # going already, or never ours
 

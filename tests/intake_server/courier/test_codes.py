@@ -10,6 +10,7 @@ from intake_server.courier import inbound, outbound
 from intake_server.courier.codes import AskCode, Join, read_request
 from intake_server.courier.commands import ERASE_COMMAND
 from vault import addresses
+from vault.keeper_client import CourierKeeper
 
 
 class Second(Loopback):
@@ -140,6 +141,52 @@ async def test_whom_nobody_knows_is_heard_whatever_they_write(stage, chats):
     await other.say("/join me please")
     texts = sorted([await stage.texts(row) for row in await stage.rows()])
     assert texts == [["/code"], ["/join me please"]]
+
+
+async def test_the_earlier_chat_of_the_same_messenger_has_no_way_back(stage, chats):
+    """Nor has its row: neither a command nor a message of it touches the conversation."""
+    first, _, _ = chats
+    later = Chat(first.channel, "kim's new phone")
+    await first.ask("hello")
+    (old,) = await stage.database.read(addresses.every)
+    assert (await later.ask(f"/join {await code_of(first)}")).startswith("Done.")
+    row = await stage.only_row()
+    (known,) = await stage.database.read(lambda c: addresses.reaches(c, row.id))
+    stage.clock.turn(7200)
+    for text in ("/join 0", "/hours 18-22", "more"):
+        await first.say(text)
+    assert await stage.texts(row) == ["hello", "[joined loopback]"]
+    assert await stage.database.read(lambda c: addresses.reaches(c, row.id)) == [known]
+    (other,) = [one for one in await stage.rows() if one.id != row.id]
+    assert await stage.texts(other) == ["/join 0", "[safe hours 18:00-22:00]", "more"]
+    await stage.answer(row, "We are here.")
+    assert await later.hear() == "We are here."
+    put = (old.channel, old.slot, old.tag, old.outer)
+    await stage.database.write(lambda c: addresses.put(c, row.id, *put))
+    message = await stage.answer(row, "And here.")
+    assert await stage.ended(row, message) == ("failed", "no_address")
+
+
+async def test_a_crash_between_the_keepers_two_steps_is_mended_by_the_same_message(
+    stage, chats, monkeypatch
+):
+    first, _, _ = chats
+    later = Chat(first.channel, "kim's new phone")
+    await first.ask("hello")
+    real, failed = CourierKeeper.seal_address, []
+
+    async def once(self, *arguments):
+        if not failed:
+            failed.append(True)
+            raise OSError
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(CourierKeeper, "seal_address", once)
+    assert (await later.ask(f"/join {await code_of(first)}")).startswith("Done.")
+    live, _ = await stage.caretaker.all_live()
+    assert sorted(one.kind for one in live) == [1, 2]
+    await stage.answer(await stage.only_row(), "We are here.")
+    assert await later.hear() == "We are here."
 
 
 async def test_erasing_in_one_chat_erases_both(stage, chats):
