@@ -31,7 +31,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
-from intake_server.courier.codes import AskCode, Join, read_request, sign_of
+from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
 from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
@@ -99,13 +99,15 @@ class Inbound:
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
     commands: Commands = field(init=False)
+    tries: JoinTries = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
     _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with no number drawn."""
+        """Begin with no number drawn, and none tried."""
+        self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, _drawn)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
@@ -375,10 +377,15 @@ class Inbound:
         """
         promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
+            if not self.tries.may_try(tag):
+                return self.speech.answers.join_busy
             try:
                 number = CHANNEL_NUMBERS[channel.name]
                 joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
-            except (Refused, Busy):
+            except Busy:
+                return self.speech.answers.join_busy
+            except Refused:
+                self.tries.wrong(tag)
                 return self.speech.answers.join_wrong
             found = joined.found
         place = Address(found.conversation_id, channel.name, incoming.address, "")

@@ -2,15 +2,20 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 
 from bots.loopback import Loopback
-from intake_server.courier import inbound, outbound
+from intake_server.courier import codes, inbound, outbound
+from intake_server.courier.answers import read_answers
 from intake_server.courier.codes import AskCode, Join, read_request
 from intake_server.courier.commands import ERASE_COMMAND
+from intake_server.keeper import join_codes
 from vault import addresses
 from vault.keeper_client import CourierKeeper
+
+JOIN_BUSY = read_answers(Path(), "en").join_busy
 
 
 class Second(Loopback):
@@ -122,6 +127,28 @@ async def test_a_code_joins_one_chat_and_no_second(stage, chats):
     assert "does not hold" in await other.ask(f"/join {code}")
     row = await stage.only_row()
     assert await stage.texts(row) == ["hello", "[joined matrix]"]
+
+
+async def test_one_account_that_guesses_blocks_itself_and_nobody_else(stage, chats):
+    first, second, guesser = chats
+    await first.ask("hello")
+    for _ in range(codes.TRIES):
+        assert "does not hold" in await guesser.ask("/join 0000000000")
+    right = await code_of(first)
+    assert await guesser.ask(f"/join {right}") == JOIN_BUSY, "the keeper is not even asked"
+    assert (await second.ask(f"/join {right}")).startswith("Done.")
+    stage.clock.turn(codes.TRIES_LIFE)
+    assert "does not hold" in await guesser.ask(f"/join {right}")
+    assert len(await stage.rows()) == 1
+
+
+async def test_a_busy_keeper_is_not_called_a_wrong_number(chats, monkeypatch):
+    first, second, guesser = chats
+    await first.ask("hello")
+    right = await code_of(first)
+    monkeypatch.setattr(join_codes, "TRIES", 1)
+    assert "does not hold" in await guesser.ask("/join 0000000000")
+    assert await second.ask(f"/join {right}") == JOIN_BUSY
 
 
 async def test_who_has_a_conversation_keeps_it_and_is_told_how(stage, chats):
