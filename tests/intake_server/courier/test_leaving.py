@@ -119,6 +119,11 @@ async def test_a_row_that_somebody_deleted_makes_the_channel_forget_nobody(stage
     await stage.database.write(lambda c: addresses.drop(c, row.id, "loopback"))
     await leave.look()
     assert (leave.waiting, heard["kim"].empty()) == (0, True)
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    await leave.look()
+    await leave.look()
+    assert await next_line(heard["kim"]) == {"forgotten": True}, "but when the keeper says so"
 
 
 async def test_what_waited_in_the_outbox_goes_with_the_conversation(stage, looks):
