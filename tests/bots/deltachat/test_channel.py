@@ -126,8 +126,6 @@ async def test_what_the_mail_server_did_not_take_is_not_sent_later(bench, monkey
     with pytest.raises(ChannelUnavailable):
         await handed
     outgoing.mend()
-    await until(lambda: bench.channel._line is not None)
-    await bench.channel._line.session.core.call("maybe_network")
     await sent(bench.channel, met.address, "written after it", 2)
     assert await person.hear() == "written after it"
     await bench.channel.send(met.address, "here", b"n" * 16)
