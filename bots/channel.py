@@ -18,9 +18,9 @@ Theory of operation
     receipts, typing, reactions, calls, the account's own messages from elsewhere. An edited
     message arrives again as a message of its own. Names and pictures of profiles are dropped.
 6.  Sending: `send` returns when the network has taken the message. `ChannelUnavailable` means
-    that it was certainly not taken and may be tried again; `ChannelUncertain` that nobody knows;
-    `ChannelRefused` that trying again is useless. Where the network knows names for messages, the
-    message id makes it so that the same id sent twice arrives once.
+    that it was not taken, will not be taken later, and may be tried again; `ChannelUncertain` that
+    nobody knows; `ChannelRefused` that trying again is useless. Where the network knows names for
+    messages, the message id makes it so that the same id sent twice arrives once.
 7.  A channel shows nothing of the staff: no typing, no receipts, no presence.
 8.  Neither texts nor addresses stand in exceptions, logs or `repr`.
 9.  An address is made of what the network keeps the same for one person (a key's fingerprint, an

@@ -49,11 +49,6 @@ _UNTIL: Final = (
     .where(_t.conversation == bindparam("of"), _t.channel == bindparam("over"))
     .values(until_hour=bindparam("hour"))
 )
-_RESEAL: Final = (
-    update(tables.addresses)
-    .where(_t.slot == bindparam("at"), _t.tag == bindparam("named"))
-    .values(outer_address=bindparam("outer"))
-)
 
 
 def put(
@@ -76,11 +71,6 @@ def put(
 def set_until(c: Connection, conversation: bytes, channel: str, until: int) -> None:
     """Note until when (seconds) the keeper keeps an address; rounded down to the hour."""
     c.execute(_UNTIL, {"of": conversation, "over": channel, "hour": until // HOUR})
-
-
-def reseal(c: Connection, slot: int, tag: bytes, outer: bytes) -> None:
-    """Keep the address of this very slot in another sealing."""
-    c.execute(_RESEAL, {"at": slot, "named": tag, "outer": outer})
 
 
 def reaches(c: Connection, conversation: bytes) -> list[Reach]:

@@ -136,8 +136,9 @@ _FILES: Final = (
     _file(
         "keeper/slots.bin",
         "records of constant size: the shred key of each conversation and address, their tags, "
-        "public keys, the tag by which a return phrase is found, and dates to the minute; sign-in "
-        "data of staff (hash of the authentication part, second factor, failures)",
+        "public keys, the tag by which a return phrase is found, an address's channel and safe "
+        "hours, and dates to the minute; sign-in data of staff (hash of the authentication part, "
+        "second factor, failures)",
         "131,072 records of 256 bytes by default; random where unused",
         about=About.CONVERSATIONS,
         risk=Risk.HIGH,

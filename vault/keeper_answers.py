@@ -141,6 +141,18 @@ class FoundAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedAddress:
+    """An inner address and its safe hours.
+
+    Minutes of the day, from `begin` to before `end`; equal: at any time.
+    """
+
+    inner: bytes = field(repr=False)
+    begin: int = field(repr=False)
+    end: int = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AddressErased:
     """What went with an address: the conversation too, unless a phrase is set."""
 

@@ -31,6 +31,7 @@ from vault.keeper_answers import (
     Hello,
     Living,
     MessengerCreated,
+    OpenedAddress,
     PinnedDetails,
     Replied,
     Rewrapped,
@@ -61,6 +62,7 @@ from vault.keeper_protocol import (
     read_fields,
     read_frame,
     refusal_of,
+    u16,
     u32,
     u64,
 )
@@ -286,13 +288,20 @@ class CourierKeeper(PeerClient):
         references = Reference.of(address), Reference.of(reference)
         return FoundAddress(*references, owner, cpk, npk, number_of(due))
 
-    async def open_address(self, address: Reference, outer: bytes) -> bytes:
-        """The inner address."""
-        (inner,) = await self._link.ask(Verb.OPEN_ADDRESS, address.packed, outer)
-        return inner
+    async def open_address(self, address: Reference, outer: bytes) -> OpenedAddress:
+        """The inner address, and when messages may come to it."""
+        inner, begin, end = await self._link.ask(Verb.OPEN_ADDRESS, address.packed, outer)
+        return OpenedAddress(inner, number_of(begin), number_of(end))
+
+    async def set_safe_hours(self, address: Reference, begin: int, end: int) -> None:
+        """Have messages come from `begin` to before `end` only (minutes of the day).
+
+        Equal ones: at any time.
+        """
+        await self._link.ask(Verb.SAFE_HOURS, address.packed, u16(begin), u16(end))
 
     async def seal_address(self, address: Reference, inner: bytes) -> bytes:
-        """The outer layer around an address's new contents."""
+        """The outer layer around an address that joined; an earlier one of its channel goes."""
         (outer,) = await self._link.ask(Verb.SEAL_ADDRESS, address.packed, inner)
         return outer
 

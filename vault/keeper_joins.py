@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import PeerClient
-from vault.keeper_protocol import Reference, Verb, number_of, u16
+from vault.keeper_protocol import Reference, Verb, number_of, u8, u16
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,15 @@ class JoinKeeper(PeerClient):
         (code,) = await self._link.ask(Verb.MAKE_JOIN_CODE, address.packed)
         return code.decode()
 
-    async def redeem(self, code: str, address_tag: bytes, hours: int) -> JoinedAddress:
-        """Make an address for the conversation of a code; `hours` is its life."""
+    async def redeem(
+        self, code: str, address_tag: bytes, channel: int, hours: int
+    ) -> JoinedAddress:
+        """Make an address for the conversation of a code; `hours` is its life.
+
+        `channel` as the slot file numbers them (docs/keeper.md, 1).
+        """
         address, reference, owner, cpk, npk, due, until = await self._link.ask(
-            Verb.REDEEM_JOIN_CODE, code.encode(), address_tag, u16(hours)
+            Verb.REDEEM_JOIN_CODE, code.encode(), address_tag, u8(channel), u16(hours)
         )
         references = Reference.of(address), Reference.of(reference)
         found = FoundAddress(*references, owner, cpk, npk, number_of(due))

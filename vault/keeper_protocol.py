@@ -105,6 +105,7 @@ class Verb(IntEnum):
     COURIER_ERASE = 0x24
     START_OVER = 0x28
     SEAL_ADDRESS = 0x29
+    SAFE_HOURS = 0x2A
     COURIER_CLIENT_WROTE = 0x25
     COURIER_CHANGE_DUE = 0x26
     COURIER_ANNOUNCE = 0x27
@@ -294,8 +295,9 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
             _COURIER, (SEALED,), (REFERENCE, ID, _OUTER_TEAM, U64, U64, REFERENCE, BLOB)
         ),
         Verb.FIND_ADDRESS: Rule(_COURIER, (KEY,), (REFERENCE, REFERENCE, ID, KEY, KEY, U64)),
-        Verb.OPEN_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
+        Verb.OPEN_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB, U16, U16)),
         Verb.SEAL_ADDRESS: Rule(_COURIER, (REFERENCE, BLOB), (BLOB,)),
+        Verb.SAFE_HOURS: Rule(_COURIER, (REFERENCE, U16, U16), ()),
         Verb.UNWRAP_OUTBOX: Rule(_COURIER, (REFERENCE, ID, BLOB), (BLOB,)),
         Verb.COURIER_ERASE: Rule(_COURIER, (REFERENCE,), (U8, ID)),
         Verb.START_OVER: Rule(_COURIER, (REFERENCE,), (U8, ID)),
@@ -304,7 +306,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.MAKE_JOIN_CODE: Rule(_COURIER, (REFERENCE,), (exactly(JOIN_CODE_DIGITS),)),
         Verb.REDEEM_JOIN_CODE: Rule(
             _COURIER,
-            (exactly(JOIN_CODE_DIGITS), KEY, U16),
+            (exactly(JOIN_CODE_DIGITS), KEY, U8, U16),
             (REFERENCE, REFERENCE, ID, KEY, KEY, U64, U64),
         ),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),

@@ -104,7 +104,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
                 "UPDATE (state, reason, tries, retry_minute, outer_item)",
             ),
             "inbox": (*_FIRST, "DELETE"),
-            "addresses": (*_FIRST, "DELETE", "UPDATE (until_hour, outer_address)"),
+            "addresses": (*_FIRST, "DELETE", "UPDATE (until_hour)"),
             "organisation": ("SELECT",),
         },
         "caretaker": {

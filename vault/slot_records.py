@@ -37,7 +37,7 @@ _SLOT: Final = struct.Struct(">I")
 _PREFIX: Final = struct.Struct(">BQ")
 _HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32sI32sI32s")
 _CONVERSATION: Final = struct.Struct(">16s16s32s32s32s16s32sIIIIHHBB")
-_ADDRESS: Final = struct.Struct(">16s16s32s32sI16sIIH")
+_ADDRESS: Final = struct.Struct(">16s16s32s32sI16sIIHBHH")
 _STAFF: Final = struct.Struct(">16s16s32s16s16s32s20sIBIB")
 _IN_DOUBT: Final = 1
 _CLOSED: Final = 1
@@ -68,6 +68,9 @@ class Channel(IntEnum):
     MATRIX = 3
     DELTACHAT = 4
     LOOPBACK = 255
+
+
+MESSENGERS: Final = frozenset(Channel) - {Channel.WEB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A living messenger address; times in minutes, `hours` its life after the last message."""
+    """A living messenger address; times in minutes, `hours` its life after the last message.
+
+    Safe hours are minutes of the day, from `begin` to before `end`; equal: at any time.
+    """
 
     tag: bytes = field(repr=False)
     conversation_id: bytes = field(repr=False)
@@ -135,6 +141,9 @@ class Address:
     created: int
     due: int
     hours: int
+    channel: int = 0
+    begin: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +329,9 @@ def _fields_of(record: Record) -> bytes:
             record.created,
             record.due,
             record.hours,
+            record.channel,
+            record.begin,
+            record.end,
         )
     return _STAFF.pack(
         record.tag,

@@ -237,12 +237,15 @@ def is_outbox_item_verified(opened: OpenedOutboxItem, team_sign: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a messenger client can be reached, and when it is safe to."""
+    """Where a messenger client can be reached.
+
+    When it is safe to, the keeper says: an older sealing would bring older hours back.
+    """
 
     conversation_id: bytes = field(repr=False)
     channel: str
     address: str = field(repr=False)
-    safe_hours: str = field(repr=False)  # as the client gave them; may be empty
+    safe_hours: str = field(repr=False)  # empty; a part of the layout
 
 
 def seal_address(courier_box: bytes, address: Address) -> bytes:

@@ -13,8 +13,8 @@ Theory of operation
 4.  The core neither sends nor shows anything unencrypted: mail without encryption stays unread on
     the server and can be neither counted nor answered. Groups are refused, and the sender alone
     is told so.
-5.  The core keeps a sent message until the mail server has taken it, and `bots.deltachat.sending`
-    makes it arrive once, whatever dies.
+5.  The core keeps a sent message until the mail server has taken it, or for half a minute;
+    `bots.deltachat.sending` makes it arrive once, and has nothing go later than somebody waits.
 6.  What was removed is overwritten within a minute, while one core has ended and the next has not
     begun (`bots.deltachat.traces`). Calls wait for that moment to pass.
 7.  A conversation that ends by itself is not told to the channel: the core forgets people who have

@@ -11,9 +11,15 @@ message id before the draft goes. Whoever is asked again looks there:
 | `draft N` | waits, or was taken | nobody sends again; it is waited for |
 | `draft N` | failed, or is not there | the note goes; a draft is made anew |
 | `sent …` | was removed after the network took it | its name on the network is told again |
+
+What the server has not taken while somebody waits for it is taken back: removed from the core,
+which would otherwise send it by itself, hours later, when the client's safe hours are over. A new
+core takes back what an earlier one left, before it speaks to any server. Where the server took a
+message in that very moment and nobody learnt of it, it arrives twice: better than at a wrong hour.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +37,7 @@ LONGEST: Final = 20_000  # characters; more would be shortened on the other side
 NOTE_DAYS: Final = 30  # for so long a sent id is known
 _NOTE: Final = "ui.out."
 _PATIENCE: Final = 25.0  # seconds for the mail server to take a message
+_AWAY: Final = 5.0  # seconds of them without a connection, which may be coming back
 FIRST_NUDGE: Final = 1.5  # seconds until the core is told to try again; then twice as many
 _LOOK: Final = 1.0  # seconds between looks, should an event have been missed
 
@@ -76,16 +83,21 @@ class Sending:
         return Sent(name)
 
     async def tidy(self) -> None:
-        """Drop old notes, and what has waited for a day: whoever wrote it was told to try again."""
+        """Drop old notes, and take back what was not taken: whoever wrote it was told to try again.
+
+        To be called before the core speaks to the mail server.
+        """
         for key in await self._session.ask(list[str], "get_all_ui_config_keys"):
             if not key.startswith(_NOTE):
                 continue
             noted = await self._noted(key)
             if noted is None or noted.at < self._now() - NOTE_DAYS * DAY:
                 await self._session.do("set_config", key, None)
-            elif noted.kind == "draft" and noted.at < self._now() - DAY:
-                await self._session.do("delete_messages", [int(noted.what)])
-                await self._session.do("set_config", key, None)
+            elif noted.kind == "draft":
+                message = await self._session.message(int(noted.what))
+                is_taken = message is not None and message.state >= DELIVERED
+                if not is_taken or noted.at < self._now() - DAY:
+                    await self._remove(int(noted.what), key)
 
     async def _draft(self, address: str, text: str, key: str) -> Message:
         if len(text) > LONGEST:
@@ -114,35 +126,50 @@ class Sending:
             raise ChannelRefused(RefusedBecause.NOT_ENCRYPTED) from None
 
     async def _taken(self, number: int, key: str) -> None:
-        """Wait until the server has taken it.
+        """Wait until the server has taken it; take it back where that lasts too long."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._wait_until_taken(number, key)
+        except TimeoutError:
+            message = await self._session.message(number)
+            if message is not None and message.state >= DELIVERED:
+                return
+            await self._remove(number, key)
+            raise ChannelUnavailable from None
+
+    async def _remove(self, number: int, key: str) -> None:
+        """Have the core forget a message, whether it waits in its queue or not, and its note."""
+        with contextlib.suppress(CoreRefused):  # it is not there any more
+            await self._session.do("delete_messages", [number])
+        await self._session.do("set_config", key, None)
+
+    async def _wait_until_taken(self, number: int, key: str) -> None:
+        """Return when the server has taken it; raises `TimeoutError` without a connection.
 
         After a failure the core tries again by itself, but only after half a minute and more, also
         when the mail server has long been back: what it tells of its connection is about arriving
         mail alone. So it is nudged for as long as somebody waits here.
         """
         loop, pause = asyncio.get_running_loop(), FIRST_NUDGE
-        nudge_at = loop.time() + pause
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                while True:
-                    changed = self._changed
-                    message = await self._session.message(number)
-                    state = FAILED if message is None else message.state
-                    if state >= DELIVERED:
-                        return
-                    if state == FAILED:
-                        await self._session.do("delete_messages", [number])
-                        await self._session.do("set_config", key, None)
-                        raise ChannelRefused(RefusedBecause.REFUSED)
-                    if not self._is_connected():
-                        raise ChannelUnavailable
-                    if loop.time() >= nudge_at:
-                        await self._session.core.call("maybe_network")
-                        pause *= 2
-                        nudge_at = loop.time() + pause
-                    await _wait(changed)
-        except TimeoutError:
-            raise ChannelUnavailable from None
+        nudge_at, connected_at = loop.time() + pause, loop.time()
+        while True:
+            changed = self._changed
+            message = await self._session.message(number)
+            state = FAILED if message is None else message.state
+            if state >= DELIVERED:
+                return
+            if state == FAILED:
+                await self._remove(number, key)
+                raise ChannelRefused(RefusedBecause.REFUSED)
+            if self._is_connected():
+                connected_at = loop.time()
+            elif loop.time() >= connected_at + _AWAY:
+                raise TimeoutError
+            if loop.time() >= nudge_at:
+                await self._session.core.call("maybe_network")
+                pause *= 2
+                nudge_at = loop.time() + pause
+            await _wait(changed)
 
     async def _noted(self, key: str) -> _Noted | None:
         note = await self._session.ask(str | None, "get_config", key)  # type: ignore[arg-type]  # a union is no type for mypy, but one for msgspec

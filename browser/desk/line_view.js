@@ -55,7 +55,8 @@ export function numberedFindings(thread) {
   return numbered;
 }
 
-const WAITS = { safe_hours: "state.safe_hours" };
+// The row says no more than this; which hours it are stands in the conversation.
+const LATER = "later";
 
 const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : outbox.reason);
 
@@ -69,10 +70,11 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       return t("state.delivered");
     }
     const outbox = talk.outbox.get(line.id);
+    if (outbox?.state === "waiting" && outbox.reason === LATER) {
+      return t("state.safe_hours");
+    }
     if (outbox?.state === "waiting" && outbox.again) {
-      const time = t.moment(outbox.again * 1000, now());
-      const why = WAITS[outbox.reason] ?? "state.again";
-      return t(why, { time });
+      return t("state.again", { time: t.moment(outbox.again * 1000, now()) });
     }
     if (!outbox || outbox.state in OUTBOX) {
       return t(OUTBOX[outbox?.state] ?? "state.pending");

@@ -29,9 +29,9 @@ class Answers:
     the number that must be repeated as `{number}`), `erased` confirms it in one neutral word.
     `hours_set` (with `{hours}` and `{zone}`), `hours_off` and `hours_how` answer the wish that
     messages come at certain hours only. `join_code` (with the code as `{code}`), `joined`,
-    `join_wrong` and `join_known` answer who joins another chat. `nobody_read` answers what came
-    unencrypted or to a group. `enrolled`, `duty_ping`, `duty_gap` and `duty_alarm` go to staff
-    alone (`intake_server.courier.duty`).
+    `join_wrong`, `join_busy` and `join_known` answer who joins another chat. `nobody_read` answers
+    what came unencrypted or to a group. `enrolled`, `duty_ping`, `duty_gap` and `duty_alarm` go to
+    staff alone (`intake_server.courier.duty`).
     """
 
     acknowledgement: str
@@ -44,6 +44,7 @@ class Answers:
     join_code: str
     joined: str
     join_wrong: str
+    join_busy: str
     join_known: str
     nobody_read: str
     enrolled: str

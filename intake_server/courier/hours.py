@@ -1,7 +1,8 @@
 """When answers may come: what a client asks for with a command, and what is kept of it.
 
-The hours stand in the sealed address, which only the courier opens, and go with it. The team is
-told by an event in the conversation; nothing else says so in clear. A command that names no hours
+The hours stand in the keeper's record of the address and go with it: no row of the database holds
+them, so none brings other ones back (docs/decisions/0022). The team is told by an event in the
+conversation; nothing in the database says so in clear. A command that names no hours
 is answered with how it is written and changes nothing. The hours hold for what counsellors write;
 what answers the client's own message comes at once, as they hold the phone now.
 """
@@ -25,8 +26,13 @@ class Wish:
 
     @property
     def kept(self) -> str:
-        """As it stands in the sealed address; empty: at any time."""
+        """As it is said; empty: at any time."""
         return "" if self.hours is None else str(self.hours)
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """As the keeper keeps it; equal: at any time."""
+        return (0, 0) if self.hours is None else (self.hours.begin, self.hours.end)
 
     @property
     def sign(self) -> str:

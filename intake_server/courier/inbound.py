@@ -31,7 +31,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
-from intake_server.courier.codes import AskCode, Join, read_request, sign_of
+from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
 from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
@@ -99,13 +99,15 @@ class Inbound:
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
     commands: Commands = field(init=False)
+    tries: JoinTries = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
     _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with no number drawn."""
+        """Begin with no number drawn, and none tried."""
+        self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, _drawn)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
@@ -320,21 +322,17 @@ class Inbound:
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
     ) -> bool:
         """Keep when answers may come; False where nobody knows this address yet."""
-        found = await self._found(tag)
-        row = None if found is None else await self._row(found)
-        if found is None or row is None:
+        found, answers = await self._found(tag), self.speech.answers
+        if found is None:
             return False
-        answers = self.speech.answers
         if wish.is_question:
             self.speech.say(channel, incoming.address, answers.hours_how)
             return True
-        place = Address(found.conversation_id, channel.name, incoming.address, wish.kept)
-        inner = seal_address(self.keys.box.public, place)
-        outer = await self.keeper.seal_address(found.address, inner)
+        await self.keeper.set_safe_hours(found.address, *wish.minutes)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         told = _Message(incoming, tag, transport, [wish.sign])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
-        await self.work.hours_changed(found.conversation_id, replace(row, outer=outer), arrived)
+        await self.work.hours_changed(found.conversation_id, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         said = answers.hours_off if wish.hours is None else answers.hours_set
         said = said.replace("{hours}", wish.kept).replace("{zone}", self.zone)
@@ -379,10 +377,17 @@ class Inbound:
         """
         promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
+            if not self.tries.may_try(tag):
+                return self.speech.answers.join_busy
             try:
-                found = (await self.joins.redeem(request.code, tag, promise.address_hours)).found
-            except (Refused, Busy):
+                number = CHANNEL_NUMBERS[channel.name]
+                joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
+            except Busy:
+                return self.speech.answers.join_busy
+            except Refused:
+                self.tries.wrong(tag)
                 return self.speech.answers.join_wrong
+            found = joined.found
         place = Address(found.conversation_id, channel.name, incoming.address, "")
         inner = seal_address(self.keys.box.public, place)
         outer = await self.keeper.seal_address(found.address, inner)

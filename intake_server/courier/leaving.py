@@ -73,31 +73,34 @@ class Leaving:
             if opened is not None:
                 self._known[reference] = opened
         for reference in self._known.keys() - rows.keys():
-            if await self._is_gone(self._known[reference]):
-                self._parting[reference] = self._known[reference]
-            del self._known[reference]
+            living = await self._living(self._known[reference])
+            if living == reference:
+                continue  # only the row is gone; no row is believed
+            address = self._known.pop(reference)
+            if living is None:
+                self._parting[reference] = address
 
     async def _opened(self, reference: Reference, row: addresses.Address) -> Address | None:
         try:
-            inner = await self.keeper.open_address(reference, row.outer)
-            return open_address(self.keys.box, inner, row.conversation)
+            opened = await self.keeper.open_address(reference, row.outer)
+            return open_address(self.keys.box, opened.inner, row.conversation)
         except (Refused, CannotOpen):
             return None  # going already, or never ours
 
-    async def _is_gone(self, address: Address) -> bool:
-        """Whether no conversation lives at this address; no row is believed for it."""
+    async def _living(self, address: Address) -> Reference | None:
+        """The slot in which this address lives; None where no conversation has it."""
+        tag = self.keys.address_tag(address.channel, address.address)
         try:
-            await self.keeper.find_address(self.keys.address_tag(address.channel, address.address))
+            return (await self.keeper.find_address(tag)).address
         except Refused:
-            return True
-        return False
+            return None
 
     async def _part(self, address: Address) -> bool:
         """Have the channel forget it; False where it must be asked again."""
         channel = self.channels.get(address.channel)
         if channel is None:
             return False
-        if not await self._is_gone(address):
+        if await self._living(address) is not None:
             return True  # wrote again
         try:
             remains = await channel.forget(address.address)

@@ -13,8 +13,9 @@ Theory of operation
 4.  It goes to the address of that conversation, opened by the keeper, and to no other.
 5.  Replies of one conversation go one after the other, in the order of their writing.
 6.  Outside the client's safe hours nothing is sent, whoever wrote it and however urgent it is: it
-    waits, and its row says until when. The hours stand beside the address, under its seal, so that
-    no row can change them.
+    waits. The keeper tells the hours each time, so that neither a row nor an older database can
+    change them. The row says only that it is looked at again in a quarter of an hour, whatever the
+    hours; when they begin this process knows in its memory, and the team by the conversation.
 7.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
     lives. Why a reply waits or failed stands in its row for the desk to show.
 """
@@ -35,9 +36,9 @@ from bots.channel import Channel, ChannelRefused, ChannelUnavailable
 from intake_server.clock import Clock
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.sent import SendState, SentFile
-from intake_server.courier.work import SAFE_HOURS, Work
+from intake_server.courier.work import LATER, Work
 from intake_server.roster_view import RosterView
-from triage.safe_hours import opens_at, read_hours
+from triage.safe_hours import SafeHours, opens_at
 from vault.engine import DatabaseFailed
 from vault.keeper_client import CourierKeeper
 from vault.keeper_protocol import Reference, Refused
@@ -55,6 +56,7 @@ from vault.wraps import (
 FIRST_PAUSE: Final = 20.0  # seconds; rows keep minutes
 LONGEST_PAUSE: Final = 15 * 60.0
 LEAVE_SECONDS: Final = 8.0
+LATER_SECONDS: Final = 15 * 60  # the same for all hours: the row tells nothing of them
 PACE: Final = 1.0  # seconds between two replies to one person
 _JITTER: Final = 0.2
 _LOOK: Final = 15.0  # seconds between two looks at what may be tried again
@@ -72,7 +74,7 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     NO_CHANNEL = "no_channel"
     FORGOTTEN = "forgotten"
-    SAFE_HOURS = SAFE_HOURS  # waits until the client's next safe hour
+    LATER = LATER  # waits by the client's wish
 
 
 class NotSent(Exception):
@@ -100,6 +102,7 @@ class Outbound:
     queue: Counter[str] = field(default_factory=Counter)  # what waits, by channel
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last took something
     _paced: dict[bytes, float] = field(default_factory=dict)  # when a conversation last was sent to
+    _opening: dict[bytes, int] = field(default_factory=dict)  # when a conversation's hours begin
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: dict[bytes, asyncio.Task[None]] = field(default_factory=dict)
@@ -143,11 +146,19 @@ class Outbound:
 
     async def _waiting(self) -> list[Waiting]:
         try:
+            await self._look_at_opened()
             self.queue = await self.work.queue(_MOST)
             return await self.work.waiting(_MOST)
         except DatabaseFailed as failed:
             self.log.warning("outbox_not_read", exc_info=failed)
             return []
+
+    async def _look_at_opened(self) -> None:
+        """Have what waited for hours that begin now looked at at once."""
+        now = self.clock.unix()
+        for conversation in [of for of, at in self._opening.items() if at <= now]:
+            await self.work.hurry(conversation)
+            del self._opening[conversation]
 
     async def _try(self, item: Waiting) -> None:
         """Send one reply and note what became of it; then there may be a next one."""
@@ -178,13 +189,15 @@ class Outbound:
             return
         try:
             text = await self._text(item)
-            address = await self._address(item)
+            address, hours = await self._address(item)
         except NotSent as not_sent:
             await self._give_up(item, not_sent.reason)
             return
-        until = opening_of(address, self.clock.unix(), self.zone)
-        if until is not None:
-            await self.work.postponed(item, Reason.SAFE_HOURS, until)
+        now = self.clock.unix()
+        opening = None if hours is None else opens_at(hours, now, self.zone)
+        if opening is not None:
+            self._opening[item.conversation] = opening
+            await self.work.postponed(item, Reason.LATER, now + LATER_SECONDS)
             return
         await self._hand_over(item, channel, address.address, text)
 
@@ -224,19 +237,20 @@ class Outbound:
             return Reason.FORGOTTEN
         return Reason.NOT_VERIFIED
 
-    async def _address(self, item: Waiting) -> Address:
-        """Where the conversation's client is reached; raises `NotSent`."""
+    async def _address(self, item: Waiting) -> tuple[Address, SafeHours | None]:
+        """Where the conversation's client is reached, and when; raises `NotSent`."""
         row = await self.work.address_of(item)
         if row is None:
             raise NotSent(Reason.NO_ADDRESS)
         try:
-            inner = await self.keeper.open_address(Reference(row.slot, row.tag), row.outer)
-            address = open_address(self.keys.box, inner, item.conversation)
+            opened = await self.keeper.open_address(Reference(row.slot, row.tag), row.outer)
+            address = open_address(self.keys.box, opened.inner, item.conversation)
         except (Refused, CannotOpen):
             raise NotSent(Reason.NO_ADDRESS) from None
         if address.channel != item.channel:
             raise NotSent(Reason.NO_ADDRESS)
-        return address
+        is_any_time = opened.begin == opened.end
+        return address, None if is_any_time else SafeHours(opened.begin, opened.end)
 
     # --- rules 3 and 7 --------------------------------------------------------------------
 
@@ -279,12 +293,6 @@ def _is_signed(opened: OpenedOutboxItem, roster: Roster) -> bool:
     """Whether the team signed it, under the epoch it names."""
     epoch = roster.epoch_numbered(opened.item.epoch)
     return epoch is not None and is_outbox_item_verified(opened, epoch.sign_key)
-
-
-def opening_of(address: Address, now: int, zone: tzinfo) -> int | None:
-    """When messages may come to this address again (seconds); None where they may come now."""
-    hours = read_hours(address.safe_hours)
-    return None if hours is None else opens_at(hours, now, zone)
 
 
 def pause_after(tries: int, wanted: float | None) -> float:

@@ -18,7 +18,7 @@ from vault.messages import CLIENT_TO_TEAM, MESSAGE, NewMessage, UnknownConversat
 from vault.outbox import Waiting
 
 NOT_SCREENED_URGENCY = 1
-SAFE_HOURS = "safe_hours"  # why a reply waits: the client said when messages may come
+LATER = "later"  # why a reply waits: the client said when messages may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,10 @@ class Work:
         known = await self.database.read(lambda c: addresses.of(c, conversation_id))
         return next((one for one in known if Reference(one.slot, one.tag) == reference), None)
 
-    async def hours_changed(
-        self, conversation_id: bytes, address: Address, arrived: Arrived
-    ) -> None:
-        """Keep an address with other safe hours and tell the team; raises UnknownConversation."""
+    async def hours_changed(self, conversation_id: bytes, arrived: Arrived) -> None:
+        """Tell the team of other safe hours, and look at what waits; raises UnknownConversation."""
         now = self.clock.unix()
-        await self.database.write(
-            lambda c: _hours_changed(c, conversation_id, address, arrived, now)
-        )
+        await self.database.write(lambda c: _hours_changed(c, conversation_id, arrived, now))
 
     async def joined(self, address: Address, until: int, arrived: Arrived) -> None:
         """Keep a further address of a conversation, and tell the team; raises UnknownConversation.
@@ -157,6 +153,10 @@ class Work:
     async def postponed(self, item: Waiting, reason: str, until: int) -> None:
         """Note that a reply is not tried before `until` (seconds)."""
         await self.database.write(lambda c: _postponed(c, item, reason, until))
+
+    async def hurry(self, conversation_id: bytes) -> None:
+        """Have looked at now what waits by the client's wish."""
+        await self.database.write(lambda c: _hurry(c, conversation_id))
 
     async def returned(self, item: Waiting, reason: str) -> None:
         """Give a reply back to the desk as a draft."""
@@ -246,6 +246,10 @@ def _postponed(c: Connection, item: Waiting, reason: str, until: int) -> None:
         changes.note(c, item.conversation, "outbox")
 
 
+def _hurry(c: Connection, conversation_id: bytes) -> None:
+    outbox.hurry(c, conversation_id, LATER)
+
+
 def _joined(c: Connection, address: Address, until: int, arrived: Arrived, now: int) -> None:
     of = address.conversation
     addresses.put(c, of, address.channel, address.slot, address.tag, address.outer)
@@ -266,12 +270,9 @@ def _tell(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> 
         messages.add(c, told)
 
 
-def _hours_changed(
-    c: Connection, conversation_id: bytes, address: Address, arrived: Arrived, now: int
-) -> None:
-    addresses.reseal(c, address.slot, address.tag, address.outer)
+def _hours_changed(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:
     _tell(c, conversation_id, arrived, now)
-    outbox.hurry(c, conversation_id, SAFE_HOURS)
+    outbox.hurry(c, conversation_id, LATER)
     changes.note(c, conversation_id, "outbox")
 
 

@@ -1,6 +1,9 @@
-"""What the courier asks for messenger clients (docs/keeper.md, 0x20-0x29)."""
+"""What the courier asks for messenger clients (docs/keeper.md, 0x20-0x2A)."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
 
 from intake_server.keeper.alarms import Alarm
 from intake_server.keeper.dates import (
@@ -25,9 +28,10 @@ from intake_server.keeper.shared_work import (
     reference_to,
     referenced,
     referenced_address,
+    same_channel,
     with_addresses,
 )
-from vault.keeper_protocol import Peer, Refused, number_of, u8
+from vault.keeper_protocol import Peer, Refused, number_of, u8, u16
 from vault.keeper_requests import NewMessengerConversation
 from vault.sealing import (
     KEY_SIZE,
@@ -42,9 +46,9 @@ from vault.sealing import (
     reader_of,
 )
 from vault.slot_index import Key
-from vault.slot_records import Address, Channel, Conversation, RecordKind
+from vault.slot_records import MESSENGERS, Address, Conversation, RecordKind
 
-_MESSENGERS = frozenset(Channel) - {Channel.WEB}
+_MINUTES_A_DAY: Final = 24 * 60
 _BOTH_GONE = u8(1)
 _ADDRESS_GONE = u8(2)
 
@@ -53,7 +57,7 @@ async def create(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     """Make a conversation's and its address's slot, or find those of the same request."""
     epoch = keeper.roster().epoch.number
     asked = NewMessengerConversation.open(keeper.start, arguments[0])
-    if asked.channel not in _MESSENGERS or not are_within_rails(asked.address_hours):
+    if asked.channel not in MESSENGERS or not are_within_rails(asked.address_hours):
         raise Malformed("the channel is unknown, or the address lives too short or too long")
     check_new(asked.epoch, epoch, asked.periods)
     slot, address_slot = await keeper.slots.find(
@@ -93,6 +97,7 @@ async def _made(
         created=conversation.created,
         due=0,
         hours=asked.address_hours,
+        channel=asked.channel,
     )
     address = address_after_message(address, keeper.clock.unix())
     await keeper.slots.write({slot: conversation, address_slot: address})
@@ -136,16 +141,38 @@ async def find_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
 
 
 async def open_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
-    """Take the outer layer off an address."""
+    """Take the outer layer off an address, and tell its safe hours.
+
+    The hours stand here and not under the layer: an older row would bring older hours back.
+    """
     _, address, _, _ = await referenced_address(keeper, arguments[0])
     reader = reader_of("address", address.address_tag)
     owner = address.conversation_id
-    return (outer_open(address.s, Kind.ADDRESS, owner, reader, arguments[1]),)
+    inner = outer_open(address.s, Kind.ADDRESS, owner, reader, arguments[1])
+    return inner, u16(address.begin), u16(address.end)
+
+
+async def safe_hours(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
+    """Keep when messages may come to an address, as its client chose."""
+    begin, end = number_of(arguments[1]), number_of(arguments[2])
+    if max(begin, end) >= _MINUTES_A_DAY:
+        raise Malformed("safe hours are minutes of the day")
+    slot, address, _, _ = await referenced_address(keeper, arguments[0])
+    await keeper.slots.write({slot: replace(address, begin=begin, end=end)})
+    return ()
 
 
 async def seal_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
-    """Put the outer layer around an address whose contents changed, such as its safe hours."""
-    _, address, _, _ = await referenced_address(keeper, arguments[0])
+    """Put the outer layer around an address that joined; it takes the place of its elder.
+
+    The elder, the conversation's earlier address on this channel, goes here and not when the code
+    is redeemed: then the new one is in both files, and a crash leaves one of the two at least.
+    """
+    slot, address, at, _ = await referenced_address(keeper, arguments[0])
+    elders = same_channel(keeper, at, address.channel)
+    elders.pop(slot, None)
+    if elders:
+        await forget(keeper, elders)
     reader = reader_of("address", address.address_tag)
     owner = address.conversation_id
     return (outer_seal(address.s, Kind.ADDRESS, owner, reader, arguments[1]),)

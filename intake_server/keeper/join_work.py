@@ -13,11 +13,18 @@ from intake_server.keeper.shared_work import (
     living,
     reference_to,
     referenced_address,
+    same_channel,
 )
 from vault.keeper_protocol import Busy, Peer, Reference, Refused, number_of
 from vault.sealing import KEY_SIZE, TAG_SIZE, Malformed, Secret, random_bytes
 from vault.slot_index import Key
-from vault.slot_records import Address, Conversation, RecordKind, minutes_up
+from vault.slot_records import (
+    MESSENGERS,
+    Address,
+    Conversation,
+    RecordKind,
+    minutes_up,
+)
 
 MOST_ADDRESSES: Final = 4  # of one conversation
 
@@ -34,9 +41,10 @@ async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     An address that has a conversation already keeps it: two are never made one by a guess, and
     nothing is left behind that its person believes erased.
     """
-    code, address_tag, hours = arguments[0], arguments[1], number_of(arguments[2])
-    if not are_within_rails(hours):
-        raise Malformed("the address lives too short or too long")
+    code, address_tag = arguments[0], arguments[1]
+    channel, hours = number_of(arguments[2]), number_of(arguments[3])
+    if channel not in MESSENGERS or not are_within_rails(hours):
+        raise Malformed("the channel is unknown, or the address lives too short or too long")
     seconds = keeper.join_codes.wait()
     if seconds:
         raise Busy(seconds)
@@ -52,7 +60,27 @@ async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
         raise Refused("this address has a conversation, or that of the code is gone")
     if conversation.has_phrase or _is_full(keeper, reference.slot):
         raise Refused("this conversation takes no further address")
-    slot, address = await _joined(keeper, reference.slot, conversation, address_tag, hours)
+    at = reference.slot
+    begin, end = _safe_hours(keeper, at, channel)
+    slot, address = await _joined(
+        keeper,
+        at,
+        conversation,
+        Address(
+            tag=random_bytes(TAG_SIZE),
+            conversation_id=conversation.conversation_id,
+            s=Secret(random_bytes(KEY_SIZE)),
+            address_tag=address_tag,
+            conversation_slot=at,
+            conversation_tag=conversation.tag,
+            created=minutes_up(keeper.clock.unix()),
+            due=0,
+            hours=hours,
+            channel=channel,
+            begin=begin,
+            end=end,
+        ),
+    )
     return (
         reference_to(slot, address),
         reference.packed,
@@ -65,25 +93,19 @@ async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 
 
 async def _joined(
-    keeper: Keeper, at: int, conversation: Conversation, address_tag: bytes, hours: int
+    keeper: Keeper, at: int, conversation: Conversation, made: Address
 ) -> tuple[int, Address]:
-    now = keeper.clock.unix()
     (slot,) = keeper.slots.take(RecordKind.ADDRESS)
-    made = Address(
-        tag=random_bytes(TAG_SIZE),
-        conversation_id=conversation.conversation_id,
-        s=Secret(random_bytes(KEY_SIZE)),
-        address_tag=address_tag,
-        conversation_slot=at,
-        conversation_tag=conversation.tag,
-        created=minutes_up(now),
-        due=0,
-        hours=hours,
-    )
-    address = address_after_message(made, now)
+    address = address_after_message(made, keeper.clock.unix())
     # With the conversation's own slot, so that nobody forgets it in between.
     await keeper.slots.write({at: conversation, slot: address})
     return slot, address
+
+
+def _safe_hours(keeper: Keeper, at: int, channel: int) -> tuple[int, int]:
+    """Those of the address whose place is taken: a new phone does not end them."""
+    chosen = ((one.begin, one.end) for one in same_channel(keeper, at, channel).values())
+    return next(((begin, end) for begin, end in chosen if begin != end), (0, 0))
 
 
 def _is_full(keeper: Keeper, slot: int) -> bool:

@@ -9,7 +9,7 @@ from intake_server.keeper.parts import Keeper
 from vault.keeper_protocol import Peer, Reference, Refused, number_of, u8, u32, u64
 from vault.roster import RECOVERY_NAME, Role
 from vault.sealing import equal
-from vault.slot_records import NO_KEY, Address, Conversation, Record, seconds_of
+from vault.slot_records import MESSENGERS, NO_KEY, Address, Conversation, Record, seconds_of
 
 Fields = tuple[bytes, ...]
 Arguments = Sequence[bytes]
@@ -114,6 +114,14 @@ def with_addresses(keeper: Keeper, slot: int, conversation: Conversation) -> dic
         if isinstance(address, Address) and equal(address.conversation_tag, conversation.tag):
             going[at] = address
     return going
+
+
+def same_channel(keeper: Keeper, slot: int, channel: int) -> dict[int, Address]:
+    """The addresses that the conversation in `slot` has on this channel, by their slots."""
+    if channel not in MESSENGERS:
+        return {}  # written before records named their channel
+    found = ((at, keeper.slots.get(at)) for at in keeper.slots.address_slots(slot))
+    return {at: one for at, one in found if isinstance(one, Address) and one.channel == channel}
 
 
 async def forget(keeper: Keeper, going: Mapping[int, Record]) -> None:

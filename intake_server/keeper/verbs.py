@@ -63,6 +63,7 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.FIND_ADDRESS: courier_work.find_address,
         Verb.OPEN_ADDRESS: courier_work.open_address,
         Verb.SEAL_ADDRESS: courier_work.seal_address,
+        Verb.SAFE_HOURS: courier_work.safe_hours,
         Verb.UNWRAP_OUTBOX: courier_work.unwrap_outbox,
         Verb.COURIER_ERASE: courier_work.erase,
         Verb.START_OVER: courier_work.start_over,

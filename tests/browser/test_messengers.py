@@ -73,7 +73,7 @@ async def test_a_messenger_client_at_the_desk(house, desk):
     await expect(talk).to_contain_text(t("event.safe_hours", begin=begin, end=end))
 
     await desk.reply("We are here.")
-    waits = t("state.safe_hours", time="").rstrip()
+    waits = t("state.safe_hours")
     await expect(talk.locator(".line.ours")).to_contain_text(waits, timeout=PATIENCE_MS)
     assert "We are here." not in await kim.hear(wait=1.0)
     await looks.take(desk.page, "waits for safe hours", DESK_WIDTHS)

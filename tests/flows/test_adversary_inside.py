@@ -188,7 +188,7 @@ async def test_limit_courier_finds_and_reads_the_addresses_of_its_clients(
     address, _, owner, *_ = await courier.ask(Verb.FIND_ADDRESS, tag)
     assert owner == town.kims
     outer = town.rows.one("select outer_address from addresses where conversation = ?", owner)
-    (inner,) = await courier.ask(Verb.OPEN_ADDRESS, address, outer)
+    inner, *_ = await courier.ask(Verb.OPEN_ADDRESS, address, outer)
     assert wraps.open_address(couriers_keys.box, inner, owner).address == "kim-7741"
 
 

@@ -94,11 +94,24 @@ def test_the_layout_of_a_conversation():
 
 def test_the_layout_of_an_address():
     record = Address(
-        *(b"T" * 16, b"I" * 16, Secret(b"S" * 32), b"A" * 32, 8, b"U" * 16, 1, 2, 48),
+        *(
+            b"T" * 16,
+            b"I" * 16,
+            Secret(b"S" * 32),
+            b"A" * 32,
+            8,
+            b"U" * 16,
+            1,
+            2,
+            48,
+            3,
+            1080,
+            1439,
+        ),
     )
     body = (
         *(b"\x02", bytes(8), b"T" * 16, b"I" * 16, b"S" * 32, b"A" * 32, b"\0\0\0\x08"),
-        *(b"U" * 16, b"\0\0\0\x01\0\0\0\x02", b"\0\x30"),
+        *(b"U" * 16, b"\0\0\0\x01\0\0\0\x02", b"\0\x30\x03\x04\x38\x05\x9f"),
     )
     assert record_image(KEY, 7, 0, record)[:240] == b"".join(body).ljust(240, b"\0")
 

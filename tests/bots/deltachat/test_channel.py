@@ -17,6 +17,7 @@ from bots.channel import (
     RefusedBecause,
 )
 from bots.deltachat import channel as under_test
+from bots.deltachat import sending
 from bots.deltachat.account import Identity, make_account
 from bots.deltachat.arriving import text_of
 from bots.deltachat.core import Core, program
@@ -98,6 +99,38 @@ async def test_a_killed_core_loses_and_doubles_nothing(bench):
     assert sorted({one.text for one in said}) == ["1", "2", "3", "4", "5", "6"]
     assert [await person.hear() for _ in range(6)] == [f"answer {one}" for one in range(1, 7)]
     assert {one.address for one in said} == {met.address}
+
+
+@pytest.mark.parametrize(
+    "dies",
+    [
+        # Left to itself the core would sleep for half a minute.
+        pytest.param(False, id="is away", marks=pytest.mark.long),
+        pytest.param(True, id="is away and the core dies"),
+    ],
+)
+async def test_what_the_mail_server_did_not_take_is_not_sent_later(bench, monkeypatch, dies):
+    """The courier may be waiting for safe hours by then; only its own next try sends."""
+    monkeypatch.setattr(sending, "_PATIENCE", 60.0 if dies else 2.0)
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    outgoing = bench.lines[1]
+    outgoing.cut()
+    handed = asyncio.create_task(bench.channel.send(met.address, "here", b"n" * 16))
+    await until(lambda: outgoing.refused > 0)
+    if dies:
+        os.kill(bench.channel._line.session.core.pid, signal.SIGKILL)
+    with pytest.raises(ChannelUnavailable):
+        await handed
+    outgoing.mend()
+    await sent(bench.channel, met.address, "written after it", 2)
+    assert await person.hear() == "written after it"
+    await bench.channel.send(met.address, "here", b"n" * 16)
+    assert await person.hear() == "here"
+    assert person.incoming.empty()
 
 
 @pytest.mark.long

@@ -1,14 +1,21 @@
-"""Answers come when the client said they may, and the desk is told until when they wait."""
+"""Answers come when the client said they may, and no row of the database changes that."""
 
 import asyncio
+import contextlib
 import re
+import sqlite3
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from intake_server.courier import outbound
 from intake_server.courier.hours import read_wish
 from intake_server.courier.outbound import Reason
+from intake_server.courier.work import Work
 from vault import addresses, messages, outbox
+from vault.engine import Database
+from vault.keeper_protocol import Reference
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -62,15 +69,12 @@ async def chosen(loopback, heard, text: str) -> str:
     return await text_of(heard)
 
 
-async def test_outside_the_hours_an_answer_waits_and_says_until_when(stage):
+async def test_outside_the_hours_an_answer_waits_until_they_begin(stage):
     loopback, heard, row = await met(stage)
     turned_to(stage, 12)
     assert "18:00-22:00 (UTC time)" in await chosen(loopback, heard, "/hours 18-22")
     message = await stage.answer(row, "We are here.")
-    assert await stage.settled(row, message) == ("waiting", Reason.SAFE_HOURS)
-    (standing,) = await stage.database.read(lambda c: outbox.state_of(c, row.id))
-    assert standing.again % DAY == 18 * HOUR
-    assert 0 < standing.again - stage.now() <= DAY
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
     assert heard.empty()
     turned_to(stage, 18)
     assert await text_of(heard) == "We are here."
@@ -82,11 +86,92 @@ async def test_no_row_brings_a_message_to_an_unsafe_hour(stage):
     turned_to(stage, 12)
     await chosen(loopback, heard, "/hours 18-22")
     message = await stage.answer(row, "We are here.")
-    assert await stage.settled(row, message) == ("waiting", Reason.SAFE_HOURS)
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
     for _ in range(3):
-        await stage.database.write(lambda c: outbox.hurry(c, row.id, Reason.SAFE_HOURS))
-        assert await stage.settled(row, message) == ("waiting", Reason.SAFE_HOURS)
+        await stage.database.write(lambda c: outbox.hurry(c, row.id, Reason.LATER))
+        assert await stage.settled(row, message) == ("waiting", Reason.LATER)
     assert heard.empty()
+
+
+async def test_an_older_address_row_brings_no_message_to_an_unsafe_hour(stage):
+    loopback, heard, row = await met(stage)
+    turned_to(stage, 12)
+    (before,) = await stage.database.read(lambda c: addresses.of(c, row.id))
+    await chosen(loopback, heard, "/hours 18-22")
+    message = await stage.answer(row, "We are here.")
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
+
+    def back(c):
+        addresses.put(c, row.id, before.channel, before.slot, before.tag, before.outer)
+        outbox.hurry(c, row.id, Reason.LATER)
+
+    await stage.database.write(back)
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
+    assert heard.empty()
+
+
+async def test_a_database_from_before_the_command_sends_nothing_at_an_unsafe_hour(stage):
+    loopback, heard, row = await met(stage)
+    turned_to(stage, 12)
+    file = stage.settings.data.database_dir / "whole-copy"
+    with contextlib.closing(sqlite3.connect(_database(stage))) as live:
+        live.execute("VACUUM INTO ?", (str(file),))
+    await chosen(loopback, heard, "/hours 18-22")
+    await stage.dismiss_all()
+    await stage.database.close()
+    for beside in _database(stage).parent.glob(f"{_database(stage).name}-*"):
+        beside.unlink()
+    file.chmod(0o600)
+    file.replace(_database(stage))
+    stage.database = await Database.open(stage.settings.data.database_url)
+    courier = await stage.with_courier()
+    heard = courier.channels["loopback"].listen("kim")
+    message = await stage.answer(row, "We are here.")
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
+    assert heard.empty()
+
+
+def _database(stage) -> Path:
+    return Path(stage.settings.data.database_url.removeprefix("sqlite:///"))
+
+
+async def test_a_crash_before_the_team_is_told_leaves_the_hours_in_force(stage, monkeypatch):
+    loopback, heard, row = await met(stage)
+    turned_to(stage, 12)
+    real, failed = Work.hours_changed, []
+
+    async def once(self, *arguments):
+        if not failed:
+            failed.append(await hours_at_keeper(stage, row))
+            raise OSError
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(Work, "hours_changed", once)
+    await chosen(loopback, heard, "/hours 18-22")
+    assert failed == [(18 * 60, 22 * 60)]
+    assert await stage.texts(row) == ["hello", "[safe hours 18:00-22:00]"]
+
+
+async def hours_at_keeper(stage, row) -> tuple[int, int]:
+    (kept,) = await stage.database.read(lambda c: addresses.of(c, row.id))
+    opened = await stage.courier.open_address(Reference(kept.slot, kept.tag), kept.outer)
+    return opened.begin, opened.end
+
+
+async def test_rows_that_wait_for_different_hours_are_alike(stage):
+    loopback, heard, row = await met(stage)
+    turned_to(stage, 12)
+    seen = []
+    for hours in ("18-22", "19:31-5"):
+        await chosen(loopback, heard, f"/hours {hours}")
+        message = await stage.answer(row, "We are here.")
+        assert await stage.settled(row, message) == ("waiting", Reason.LATER)
+        (standing,) = await stage.database.read(lambda c: outbox.state_of(c, row.id))
+        seen.append((standing.state, standing.reason, standing.again - stage.now()))
+        await stage.database.write(lambda c: outbox.sent(c, message))  # noqa: B023  # awaited here
+        await stage.database.write(lambda c: c.execute(text("DELETE FROM outbox")))
+    assert seen[0] == seen[1]
+    assert 0 < seen[0][2] <= outbound.LATER_SECONDS + 60
 
 
 async def test_within_the_hours_an_answer_goes_at_once(stage):
@@ -103,7 +188,7 @@ async def test_what_waits_goes_when_the_client_ends_the_hours(stage):
     turned_to(stage, 12)
     await chosen(loopback, heard, "/hours 18-22")
     message = await stage.answer(row, "We are here.")
-    assert await stage.settled(row, message) == ("waiting", Reason.SAFE_HOURS)
+    assert await stage.settled(row, message) == ("waiting", Reason.LATER)
     await loopback.say("kim", "/hours off")
     said = {await text_of(heard), await text_of(heard)}
     assert "We are here." in said

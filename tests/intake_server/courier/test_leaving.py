@@ -1,6 +1,7 @@
 """Whoever is forgotten here is forgotten by the channel too, however it came about."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -68,6 +69,24 @@ async def test_the_channel_forgets_whose_time_is_over(stage, looks):
     assert leave.waiting == 0
 
 
+async def test_the_channel_forgets_the_chat_whose_place_another_took(stage, looks):
+    leave, loopback, heard = await met(stage, looks, "kim")
+    await loopback.say("kim", "/code")
+    code = re.search(r"/join (\d{10})", (await next_line(heard["kim"]))["text"])[1]
+    new = loopback.listen("kim's new phone")
+    await loopback.say("kim's new phone", f"/join {code}")
+    lines = [await next_line(new), await next_line(new)]
+    await leave.look()
+    await leave.look()
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    await leave.look()
+    await leave.look()
+    assert await next_line(new) == {"forgotten": True}
+    assert (leave.waiting, len(lines)) == (0, 2)
+
+
 async def test_a_network_that_is_away_is_asked_again(stage, looks):
     leave, loopback, heard = await met(stage, looks, "kim")
     stage.clock.turn(400 * DAY)
@@ -100,6 +119,11 @@ async def test_a_row_that_somebody_deleted_makes_the_channel_forget_nobody(stage
     await stage.database.write(lambda c: addresses.drop(c, row.id, "loopback"))
     await leave.look()
     assert (leave.waiting, heard["kim"].empty()) == (0, True)
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    await leave.look()
+    await leave.look()
+    assert await next_line(heard["kim"]) == {"forgotten": True}, "but when the keeper says so"
 
 
 async def test_what_waited_in_the_outbox_goes_with_the_conversation(stage, looks):

@@ -39,8 +39,8 @@ async def test_a_messenger_client_has_a_conversation_and_an_address(hotline):
     assert (found.address, found.reference) == (made.address, made.reference)
     assert found.conversation_id == client.conversation_id
     assert (found.cpk, found.npk) == (asked.cpk, asked.npk)
-    inner = await hotline.courier.open_address(made.address, made.outer_address)
-    opened = open_address(hotline.courier_keys.box, inner, client.conversation_id)
+    given = await hotline.courier.open_address(made.address, made.outer_address)
+    opened = open_address(hotline.courier_keys.box, given.inner, client.conversation_id)
     assert opened.address == "+49 30 123"
     keys = await hotline.courier.slot_keys(made.reference)
     assert keys.verify_key is None

@@ -47,7 +47,8 @@ async def live_a_life(hotline: Hotline) -> list[tuple[bytes, ...]]:
     opened.append((await hotline.close_conversation(first, made.reference))[1])
     asked, message = await hotline.message_in()
     await hotline.courier.find_address(asked.address_tag)
-    opened.append((await hotline.courier.open_address(message.address, message.outer_address),))
+    there = await hotline.courier.open_address(message.address, message.outer_address)
+    opened.append((there.inner,))
     start_key = (await hotline.desk.hello()).start_key
     item = sealed_inner(start_key, hotline.outbox_item(client, random_bytes(16)))
     replied, message_id, _ = await hotline.reply(first, message.reference, item)
