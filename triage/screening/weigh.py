@@ -204,7 +204,9 @@ def _weight(hit: _Hit) -> int:
 
 def _without_quoted(signs: list[_Hit], routes: set[Route]) -> list[_Hit]:
     """Leave out quoted signs (rule 5)."""
-    if routes.isdisjoint(_QUOTING) or any(hit.names_writer for hit in signs):
+    if routes.isdisjoint(_QUOTING) or any(
+        hit.names_writer for hit in signs if not hit.match.rule.is_loose
+    ):
         return signs
     return [hit for hit in signs if hit.match.rule.category in {_DANGER, _SELF_HARM}]
 
@@ -231,8 +233,14 @@ def _flags(
 
 
 def _tells(hit: _Hit) -> bool:
-    """Say whether a hit tells of what happens; a plea says nothing about whose story it is."""
-    return hit.match.rule.category not in {None, "plea_or_constrained_contact"}
+    """Say whether a hit tells of what happens; a plea says nothing about whose story it is.
+
+    Nor does a loose one: far apart as its words may stand, the writer's are easily among them.
+    """
+    return not hit.match.rule.is_loose and hit.match.rule.category not in {
+        None,
+        "plea_or_constrained_contact",
+    }
 
 
 def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tuple[Finding, ...]:
