@@ -90,6 +90,11 @@ class Rule:
     misses: tuple[str, ...] = ()
 
     @property
+    def is_loose(self) -> bool:
+        """Say whether it only finds concepts near each other: too little to weigh by itself."""
+        return self.strength is Strength.WEAK
+
+    @property
     def excludes(self) -> bool:
         """Say whether some concepts must not stand beside a match."""
         return bool(self.unless or self.unless_before or self.unless_after or self.unless_next)

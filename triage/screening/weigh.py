@@ -14,7 +14,9 @@ Theory of operation
 6.  A situation is past when the words say that it is over and nothing says that it goes on.
     Danger makes it present, unless the writer says to be safe now. Self-harm is always present.
 7.  What rests on a spelling guess makes no urgency 3 by itself: danger is then 2.
-8.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
+8.  A loose rule adds a sign where no other rule found one of its category. It makes no urgency 3,
+    and urgency 2 only beside a sign of another kind that is not loose; it lifts no urgency 0.
+9.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
     together with laughter.
 """
 
@@ -99,10 +101,22 @@ def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
             signals.discard(Signal.DISTRESS)
     kept = _flags(flags, signals, signs, hits)
     findings = _findings(signs, taxonomy, minor=Flag.MINOR in kept)
-    urgency, why = _urgency(findings, kept, signals, named, taxonomy)
+    loose = {hit.match.rule.id for hit in signs if hit.match.rule.is_loose}
+    firm = tuple([finding for finding in findings if finding.rule not in loose])
+    urgency, why = _urgency(firm, kept, signals, named, taxonomy)
+    if urgency == 0:
+        findings = firm
+    elif len(firm) < len(findings) and urgency < _GUESSED:
+        urgency, why = _calmer(findings, kept, signals, named, taxonomy)
+        if urgency > 1 and not _has_indicator(firm, taxonomy):
+            urgency, why = 1, Why.ONE_SIGN
     if urgency == 0:
         kept.clear()
     return Weighed(urgency, why, findings, tuple(sorted(kept)), routes)
+
+
+def _has_indicator(findings: Sequence[Finding], taxonomy: Taxonomy) -> bool:
+    return any(taxonomy.categories[one.category].kind is Kind.INDICATOR for one in findings)
 
 
 def _urgency(
@@ -166,12 +180,17 @@ def _routes(hits: Sequence[_Hit]) -> tuple[RouteFound, ...]:
 def _signs(hits: Sequence[_Hit]) -> list[_Hit]:
     """Return hits that are signs, of each category none that lies inside or across another."""
     signs = [hit for hit in hits if hit.match.rule.category is not None]
-    signs.sort(key=lambda hit: (hit.match.guess, _weight(hit), hit.start - hit.end, hit.start))
+    signs.sort(
+        key=lambda hit: (
+            *(hit.match.rule.is_loose, hit.match.guess, _weight(hit)),
+            *(hit.start - hit.end, hit.start),
+        )
+    )
     kept: list[_Hit] = []
     taken: dict[str | None, list[_Hit]] = {}
     for hit in signs:
         others = taken.setdefault(hit.match.rule.category, [])
-        if len(others) == MOST_FINDINGS:
+        if len(others) == MOST_FINDINGS or (others and hit.match.rule.is_loose):
             continue
         if all(hit.end <= other.start or other.end <= hit.start for other in others):
             others.append(hit)
@@ -185,7 +204,9 @@ def _weight(hit: _Hit) -> int:
 
 def _without_quoted(signs: list[_Hit], routes: set[Route]) -> list[_Hit]:
     """Leave out quoted signs (rule 5)."""
-    if routes.isdisjoint(_QUOTING) or any(hit.names_writer for hit in signs):
+    if routes.isdisjoint(_QUOTING) or any(
+        hit.names_writer for hit in signs if not hit.match.rule.is_loose
+    ):
         return signs
     return [hit for hit in signs if hit.match.rule.category in {_DANGER, _SELF_HARM}]
 
@@ -212,8 +233,14 @@ def _flags(
 
 
 def _tells(hit: _Hit) -> bool:
-    """Say whether a hit tells of what happens; a plea says nothing about whose story it is."""
-    return hit.match.rule.category not in {None, "plea_or_constrained_contact"}
+    """Say whether a hit tells of what happens; a plea says nothing about whose story it is.
+
+    Nor does a loose one: far apart as its words may stand, the writer's are easily among them.
+    """
+    return not hit.match.rule.is_loose and hit.match.rule.category not in {
+        None,
+        "plea_or_constrained_contact",
+    }
 
 
 def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tuple[Finding, ...]:
@@ -222,7 +249,7 @@ def _findings(signs: Sequence[_Hit], taxonomy: Taxonomy, *, minor: bool) -> tupl
         rule = hit.match.rule
         category = taxonomy.categories[rule.category or ""]
         strength, applies = category.strength(minor=minor)
-        if rule.strength is not None and strength is not Strength.STRONG:
+        if rule.strength is not None and (rule.is_loose or strength is not Strength.STRONG):
             strength, applies = rule.strength, Applies.ANY
         found.append(
             Finding(
