@@ -164,7 +164,7 @@ async def test_a_page_closed_to_new_people_opens_with_code_for_who_has_words(chr
     page.on("request", lambda request: asked.append((request.method, request.url)))
     await page.locator("#return-form button").click()
     await page.locator("#back > summary").click()
-    assert await page.locator("#closed").is_visible()
+    await page.locator("#closed").wait_for()
     await page.locator("#return-form button").click()
     await page.locator("#phrase-text").fill("zebra " * 7 + "zebra")
     await page.locator("#open").click()
