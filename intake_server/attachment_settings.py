@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
-ChannelName = Literal["web"]  # messengers name what came and do not carry it yet
+ChannelName = Literal["web", "signal", "matrix", "deltachat", "loopback"]
 
 _LEAST: Final = 10
 _MOST: Final = 1_000_000
@@ -19,7 +19,7 @@ class AttachmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """
 
     enabled: bool = True
-    channels: tuple[ChannelName, ...] = ("web",)
+    channels: tuple[ChannelName, ...] = get_args(ChannelName)
     conversation_megabytes: int = 100
     total_megabytes: int = 4_000
 

@@ -27,6 +27,7 @@ from intake_server.channel_health import (
 )
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
+from intake_server.courier.attachments import Bringing
 from intake_server.courier.canary import Canaries
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
@@ -171,6 +172,7 @@ async def serving(
             speech,
             clock,
             log,
+            Bringing(work, settings.attachments, clock, log),
             guided,
             settings.page.time_zone,
         )
