@@ -29,6 +29,7 @@ from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
 from intake_server.courier.attachments import Bringing
 from intake_server.courier.canary import Canaries
+from intake_server.courier.carrying import Carrying
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.guided import Guided, read_words
@@ -177,7 +178,8 @@ async def serving(
             settings.page.time_zone,
         )
         zone = zoneinfo.ZoneInfo(settings.page.time_zone)
-        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
+        carrying = Carrying(work, settings.attachments)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone, carrying)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
         for one in joining:
