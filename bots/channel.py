@@ -37,8 +37,8 @@ Theory of operation
 12. `send` may be called again with an id that was sent before, also by a later process. Where
     `sends_once` is true, the message then arrives once all the same. So is `send_attachment`.
 13. What came with a message is fetched while the handler works on it, a bounded number of bytes
-    (`bots/attachments.py`); once the handler has returned, the channel removes it where it lay. A
-    channel that was told not to carry attachments names them, fetches none, and removes them.
+    (`bots/attachments.py`), or not at all where attachments are switched off; once the handler has
+    returned, the channel removes it where it lay.
 
 `bots/conformance.py` is the suite that every channel passes.
 """
@@ -67,7 +67,7 @@ class Incoming:
     """One message of one person. `text` is None where there is only an attachment.
 
     `fetches` gets the contents of each of `attachments`, in their order; None where it cannot be
-    had, and empty where the channel carries none.
+    had, and empty where there is nothing to fetch.
     """
 
     address: str = field(repr=False)

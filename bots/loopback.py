@@ -71,10 +71,8 @@ class Loopback:
         now: Callable[[], int],
         socket: Path | None = None,
         nobody_read: str = "",
-        carries: bool = True,
     ) -> None:
         self._now = now
-        self._carries = carries  # attachments
         self._socket = socket
         self._nobody_read = nobody_read  # said once a day to who writes unencrypted
         self._refusals = Refusals()
@@ -196,7 +194,7 @@ class Loopback:
             kinds,
             self._now(),
             identity_changed,
-            fetches if self._carries else (),
+            fetches,
         )
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if after is None or after in self._came[address]:
