@@ -2,9 +2,11 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 from bots.channel import Attachment, Incoming, Refusal
+from bots.deltachat.files import fetch_of
 from bots.deltachat.session import FIRST_REAL, Chat, Message, Session
 
 _KINDS: Final = {
@@ -28,8 +30,11 @@ def is_for_us(message: Message) -> bool:
     return message.from_id >= FIRST_REAL and not message.is_info
 
 
-async def read(session: Session, message: Message) -> Incoming | Refusal:
-    """Read one message of somebody else; raises `CoreGone` or `CoreRefused`."""
+async def read(session: Session, message: Message, state: Path) -> Incoming | Refusal:
+    """Read one message of somebody else; `state` is the core's folder, where files lie.
+
+    Raises `CoreGone` or `CoreRefused`.
+    """
     chat = await session.ask(Chat, "get_basic_chat_info", message.chat_id)
     if chat.chat_type != "Single":
         return Refusal.GROUP
@@ -50,6 +55,7 @@ async def read(session: Session, message: Message) -> Incoming | Refusal:
         text=text if text or kind is None else None,
         attachments=(kind,) if kind else (),
         at=message.timestamp,
+        fetches=(fetch_of(state, message.file, message.download_state),) if kind else (),
     )
 
 
