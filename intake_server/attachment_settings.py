@@ -33,6 +33,11 @@ class AttachmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         if self.conversation_megabytes > self.total_megabytes:
             raise ValueError("conversation_megabytes must not be more than total_megabytes")
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The channels over which attachments go."""
+        return self.channels if self.enabled else ()
+
     def allows(self, channel: str) -> bool:
         """Whether attachments go over this channel."""
-        return self.enabled and channel in self.channels
+        return channel in self.carried

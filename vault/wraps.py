@@ -239,7 +239,9 @@ def open_outbox_item(
 def _outbox_texts(packed: bytes) -> list[str]:
     """Channel and text; or channel, nothing and a list of attachments. Raises CannotOpen."""
     texts = _texts(packed, None)
-    _require(len(texts) == 2 or (len(texts) == 3 and not texts[1]))  # noqa: PLR2004  # as said
+    words_at, list_at = 1, 2
+    _require(len(texts) > words_at, len(texts) <= list_at + 1)
+    _require(len(texts) == list_at or not texts[words_at])
     return texts
 
 

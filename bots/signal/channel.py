@@ -130,7 +130,7 @@ class SignalChannel:
             raise ChannelRefused(RefusedBecause.TOO_LONG)
         return await self._sent_by(address, lambda: self._api.send(address, text))
 
-    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:  # noqa: ARG002 - as above
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:  # noqa: ARG002 - Signal knows no names for messages
         """Send a file to an account; the same id sent twice arrives twice."""
         return await self._sent_by(address, lambda: self._api.send_file(address, file))
 

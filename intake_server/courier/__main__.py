@@ -120,6 +120,7 @@ class Courier:
             refused={reason.value: count for reason, count in state.refused.items()},
             limited_seconds=int(state.limited_seconds),
             alarms=tuple(sorted([*state.alarms, *silent])),
+            attachments=self.outbound.carrying.allows(name),
             why=next((one.why for one in self.joining if one.name == name), ""),
         )
 
