@@ -23,6 +23,9 @@ _KINDS: Final = {
 _READABLE: Final = ("Text", "Unknown", *_KINDS)
 _CUT: Final = re.compile(r"\s*\[(\.\.\.|…)\]\s*$")  # the core's mark at the end of a shortened text
 _NEVER: Final = "Undecipherable"
+_LEFT: Final = "Available"  # too large to download: it stays on the server
+_SIZE: Final = re.compile(r"\s*\[[^\[]* – [0-9.,]+ [A-Za-z]+\]\s*$")
+"""What the core then says of a file behind the words: its name, which is not ours to keep."""
 
 
 def is_for_us(message: Message) -> bool:
@@ -49,6 +52,8 @@ async def read(session: Session, message: Message, state: Path) -> Incoming | Re
         await session.do("accept_chat", chat.id)
     kind = _KINDS.get(message.view_type)
     text = await _whole(session, message)
+    if message.download_state == _LEFT:
+        kind, text = kind or Attachment.FILE, _SIZE.sub("", text)
     return Incoming(
         address=address,
         transport_id=await session.transport_id(message.id),
