@@ -223,6 +223,7 @@ class DeltaChat:
         self._carriers.clear()
         self._arriving.clear()
         self._known.clear()
+        await asyncio.to_thread(self._lending.empty)
 
     # --- a core, again and again ----------------------------------------------------------
 
