@@ -29,7 +29,8 @@ class ChannelState(msgspec.Struct, frozen=True):
     """One channel, as the courier's health tells an operator of it.
 
     Ages are None where there was nothing since the courier started. `kept`: what arrived and could
-    not be stored yet; `queue`: replies that wait. `why`: what a person must do before it can start.
+    not be stored yet; `queue`: replies that wait; `leaving`: people who are forgotten here and whom
+    the messenger has still to forget. `why`: what a person must do before it can start.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     limited_seconds: int
     alarms: tuple[str, ...]
     why: str = ""
+    leaving: int = 0
 
 
 @unique
@@ -71,6 +73,7 @@ class ShownChannel(msgspec.Struct, frozen=True):
     queue: int
     gap: bool
     watched: bool
+    leaving: int = 0
 
 
 def shown_to_staff(state: ChannelState) -> ShownChannel:
@@ -85,6 +88,7 @@ def shown_to_staff(state: ChannelState) -> ShownChannel:
         queue=state.queue,
         gap=GAP_SUSPECTED in state.alarms,
         watched=bool(set(state.alarms) - _EXPLAINED),
+        leaving=state.leaving,
     )
 
 
@@ -128,13 +132,17 @@ class ToldToStaff:
 
     def _held(self, now: ShownChannel) -> ShownChannel:
         seen = self._seen.get(now.name)
-        last_in, last_out, kept, queue = (
-            (None, None, 0, 0)
-            if seen is None
-            else (seen.last_in, seen.last_out, seen.kept, seen.queue)
-        )
+        if seen is None:
+            return msgspec.structs.replace(
+                now, last_in=None, last_out=None, kept=0, queue=0, leaving=0
+            )
         return msgspec.structs.replace(
-            now, last_in=last_in, last_out=last_out, kept=kept, queue=queue
+            now,
+            last_in=seen.last_in,
+            last_out=seen.last_out,
+            kept=seen.kept,
+            queue=seen.queue,
+            leaving=seen.leaving,
         )
 
 

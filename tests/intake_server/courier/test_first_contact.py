@@ -1,5 +1,6 @@
 """What somebody sees over a shoulder, and what no word of theirs can set off."""
 
+import asyncio
 import json
 import re
 import tomllib
@@ -11,8 +12,10 @@ import pytest
 
 from intake_server.courier import duty
 from intake_server.courier.answers import Answers, read_answers
+from intake_server.courier.codes import read_request
 from intake_server.courier.commands import Commands
 from intake_server.courier.guided import Guided, read_words
+from intake_server.courier.hours import read_wish
 from intake_server.poster import poster
 from intake_server.settings import DeltaChatSettings, SignalSettings
 from triage.guided import QUESTIONS
@@ -35,7 +38,7 @@ TELLING = re.compile(
 
 POLITE = "en.plea.bare"  # "please", which a message to staff may begin with
 
-WORDS = read_words("en")[1]
+WORDS = read_words()
 ONES_OWN_WORDS = (
     "help", "HELP!", "stop", "Stop.", "please", "yes", "no", "ok", "hello", "hi", "erase",
     "delete", "questions", "takeback", "duty", "join", "start", "end", "unsubscribe", "quit",
@@ -50,12 +53,12 @@ def automatic(language):
     """Every text that goes to a client without a counsellor, as it is sent, by its name."""
     answers = read_answers(ROOT / "nowhere", language)
     said = {name: getattr(answers, name) for name in Answers.__slots__}
-    code, words = read_words(language)
-    guided = Guided(words, lambda: 0.0, code)
+    words = WORDS[language]
+    guided = Guided(WORDS, lambda: 0.0, language)
     said["guided"] = guided.read(b"t", b"1", "/questions").say
     said["taken_back"] = guided.read(b"t", b"2", "/takeback").say
     for first in (2, 1):  # answered "No" to the first question, which ends them; and to the end
-        guided = Guided(words, lambda: 0.0, code)
+        guided = Guided(WORDS, lambda: 0.0, language)
         guided.did(b"t", guided.read(b"t", b"0", "/questions"))
         for number in range(len(QUESTIONS)):
             step = guided.read(b"t", b"%d" % (number + 3), str(first))
@@ -135,6 +138,8 @@ def sets_off(text):
         "a command": partial(commands.read, b"tag"),
         "the questions": partial(guided.read, b"tag", b"transport"),
         "duty": duty._COMMAND.fullmatch,
+        "joining": read_request,
+        "safe hours": read_wish,
     }
     return [name for name, read in readers.items() if read(text) is not None]
 
@@ -154,5 +159,60 @@ def test_no_bare_word_or_number_starts_a_command(text):
 
 
 def test_what_does_is_seen_by_these_tests():
-    for text in ("/erase", "/QUESTIONS", "/takeback", "/duty 1234567890"):
+    """All commands that the manual lists, and no way to write one goes unseen."""
+    manual = (ROOT / "docs/channels.md").read_text(encoding="utf-8")
+    listed = {*re.findall(r"^\| `(/[a-z]+)", manual, re.MULTILINE), "/questions", "/takeback"}
+    assert listed == {"/erase", "/code", "/join", "/hours", "/questions", "/takeback"}
+    for text in (*listed, "/QUESTIONS", "/duty 1234567890", "/join 0123456789", "/hours 18-22"):
         assert sets_off(text) != []
+
+
+PLEAS = {
+    "ar": ("مساعدة", "ساعدوني", "قف", "توقف", "من فضلك", "أرجوكم"),
+    "bg": ("помощ", "помогнете", "спрете", "стоп", "моля"),
+    "de": ("Hilfe", "helft mir", "stopp", "aufhören", "bitte"),
+    "en": ("help", "help me", "stop", "please", "sos"),
+    "es": ("ayuda", "ayúdenme", "para", "basta", "por favor"),
+    "fr": ("aide", "aidez-moi", "stop", "arrêtez", "s'il vous plaît", "svp"),
+    "id": ("tolong", "bantu saya", "berhenti", "stop", "mohon"),
+    "km": ("ជួយ", "ជួយខ្ញុំផង", "ឈប់", "សូម"),
+    "my": ("ကူညီပါ", "ကယ်ပါ", "ရပ်ပါ", "ကျေးဇူးပြုပြီး"),
+    "pl": ("pomoc", "pomocy", "stop", "przestań", "proszę"),
+    "pt": ("ajuda", "socorro", "pare", "por favor"),
+    "ro": ("ajutor", "ajutați-mă", "stop", "opriți", "vă rog"),
+    "ru": ("помощь", "помогите", "стоп", "хватит", "пожалуйста"),
+    "sr": ("pomoć", "помоћ", "upomoć", "stani", "молим"),
+    "th": ("ช่วยด้วย", "ช่วย", "หยุด", "ได้โปรด", "ขอร้อง"),
+    "uk": ("допоможіть", "допомога", "стоп", "досить", "будь ласка"),
+    "vi": ("cứu tôi", "giúp tôi với", "dừng lại", "làm ơn", "xin"),
+}
+
+
+@pytest.mark.parametrize("language", sorted(PLEAS))
+def test_a_bare_plea_is_never_below_one_in_any_language(language):
+    """As a whole first message: it starts nothing, and screening leaves it at 1 or more."""
+    assert sorted(PLEAS) == sorted(file.stem for file in RULES.glob("*.toml"))
+    taxonomy = read_taxonomy((RULES.parent / "taxonomy.json").read_text(encoding="utf-8"))
+    rules = load_rules(
+        taxonomy, {language: (RULES / f"{language}.toml").read_text(encoding="utf-8")}
+    )
+    for word in PLEAS[language]:
+        for text in (word, word.upper(), f"{word}!", f"{word} {word}"):
+            assert sets_off(text) == []
+            assert screen(text, rules).urgency >= 1, text
+
+
+async def test_who_writes_three_times_is_heard_each_time_and_answered_once(stage):
+    """Whatever they answer to the greeting: nothing is asked first, nothing must be answered."""
+    courier = await stage.with_courier()
+    loopback = courier.channels["loopback"]
+    heard = loopback.listen("kim")
+    for text in ("help", "Kim", "no"):
+        async with asyncio.timeout(60):
+            await loopback.say("kim", text)
+    row = await stage.only_row()
+    assert await stage.texts(row) == ["help", "Kim", "no"]
+    assert (row.state, row.urgency >= 1) == ("waiting", True)
+    await stage.dismiss_all()  # which lets end what is being said
+    lines = [heard.get_nowait() for _ in range(heard.qsize())]
+    assert ["text" in line for line in lines] == [False, True]
