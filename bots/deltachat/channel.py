@@ -193,15 +193,23 @@ class DeltaChat:
                     if await session.ask(int, "get_chat_ephemeral_timer", chat) != wanted:
                         await session.do("set_chat_ephemeral_timer", chat, wanted)
 
-    async def forget(self, address: str) -> Remains:
-        """Remove the person from the core; their app keeps what the timer has not yet ended."""
+    async def withdraw(self, address: str) -> Remains:  # noqa: ARG002 - the protocol's
+        """Do nothing: what the network has taken is in the person's app alone, until its timer."""
+        return Remains(on_server=False, in_app=True, vanishes=True)
+
+    async def forget(self, address: str) -> None:
+        """Remove the person from the core."""
         async with self._working() as line:
             with contextlib.suppress(CoreRefused):
                 contact = await line.session.contact(address)
                 if contact is not None:
                     await line.session.drop(contact)
             line.removed.set()
-        return Remains(on_server=False, in_app=True)
+
+    async def people(self) -> list[str]:
+        """Return who is a contact in the core."""
+        async with self._working() as line:
+            return await line.session.people()
 
     def health(self) -> ChannelHealth:
         """Say how it is, from what the core told last."""

@@ -18,7 +18,8 @@ Theory of operation
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
     only where it has none of its own.
 9.  Whoever has written before chooses when answers may come (`courier.hours`).
-10. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
+10. What is said by itself is said in the language of what the person wrote (`courier.languages`).
+11. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
     no messages; what the client passes on at the end is one. Any other message ends them.
 """
 
@@ -33,11 +34,13 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
+from intake_server.courier.answers import Answers
 from intake_server.courier.attachments import Bringing, Brought
 from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
 from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
+from intake_server.courier.languages import Languages
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
 from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
@@ -61,9 +64,9 @@ from vault.envelope import (
     seal_envelope,
 )
 from vault.keeper_answers import FoundAddress
-from vault.keeper_client import CourierKeeper
+from vault.keeper_client import CourierKeeper, KeeperDown
 from vault.keeper_joins import JoinKeeper
-from vault.keeper_protocol import Busy, Reference, Refused
+from vault.keeper_protocol import Busy, KeeperRefusal, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
 from vault.rounding import HOUR
@@ -102,6 +105,7 @@ class Inbound:
     bringing: Bringing
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
+    languages: Languages = field(init=False)
     commands: Commands = field(init=False)
     tries: JoinTries = field(init=False)
     _kept_since: float | None = None
@@ -111,6 +115,7 @@ class Inbound:
 
     def __post_init__(self) -> None:
         """Begin with no number drawn, and none tried."""
+        self.languages = Languages(self.keeper, self.work, self.speech.spoken)
         self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, _drawn)
 
@@ -144,6 +149,7 @@ class Inbound:
         if await self.work.is_seen(transport):
             return
         await self.roster.current()  # nobody reads before somebody is set up
+        self.languages.hear(tag, readable(incoming))
         command = self.commands.read(tag, incoming.text or "")
         if command is not None:
             await self._obey(command, channel, incoming, tag)
@@ -253,7 +259,11 @@ class Inbound:
         await self.work.store_first(new, at, until, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
         self.speech.welcome(
-            channel, message.incoming.address, promise, text_only=_is_unreadable(message)
+            channel,
+            message.incoming.address,
+            promise,
+            text_only=_is_unreadable(message),
+            language=self.languages.heard(message.tag),
         )
 
     async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
@@ -263,7 +273,8 @@ class Inbound:
         await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
         if _is_unreadable(message):
-            self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)
+            answers = await self.languages.answers(message.tag)
+            self.speech.say(channel, message.incoming.address, answers.text_only)
 
     def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
         writer, brought = self._writers.of(conversation_id), message.brought
@@ -315,13 +326,14 @@ class Inbound:
             return False
         # A picture beside it, or new keys, are for the team to know of.
         is_plain = texts_of(incoming) == texts
-        step = guided.read(tag, transport, "".join(texts)) if is_plain else None
+        language = await self.languages.of(tag)
+        step = guided.read(tag, transport, "".join(texts), language) if is_plain else None
         if step is None:
             guided.forget(tag)
             return False
         if step.answers is not None:
             texts = [answers_text(step.answers)]
-            await self._store(channel, _Message(incoming, tag, transport, texts, guided.language))
+            await self._store(channel, _Message(incoming, tag, transport, texts, step.language))
         elif step.begins and await self._found(tag) is None:
             # Nobody is asked anything before the team knows of them.
             await self._store(channel, _Message(incoming, tag, transport, texts_of(incoming)))
@@ -334,21 +346,23 @@ class Inbound:
     async def _obey(
         self, command: Command, channel: Channel, incoming: Incoming, tag: bytes
     ) -> None:
+        answers = await self.languages.answers(tag)
         if command is Command.ASK_ERASE:
-            text = self.speech.answers.erase_number.replace("{number}", self.commands.number(tag))
+            text = answers.erase_number.replace("{number}", self.commands.number(tag))
             self.speech.say(channel, incoming.address, text)
         elif command is Command.ERASE:
             await self._erase(channel, tag)
             self.commands.done(tag)
             if self.guided is not None:
                 self.guided.forget(tag)
-            self.speech.part(channel, incoming.address)
+            self.languages.forget(tag)
+            self.speech.part(channel, incoming.address, answers, lambda: self._is_gone(tag))
 
     async def _choose_hours(
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
     ) -> bool:
         """Keep when answers may come; False where nobody knows this address yet."""
-        found, answers = await self._found(tag), self.speech.answers
+        found, answers = await self._found(tag), await self.languages.answers(tag)
         if found is None:
             return False
         if wish.is_question:
@@ -374,7 +388,7 @@ class Inbound:
         self, channel: Channel, incoming: Incoming, tag: bytes, request: AskCode | Join
     ) -> bool:
         """Do what is asked about joining; False where it is a message after all."""
-        found, answers = await self._found(tag), self.speech.answers
+        found, answers = await self._found(tag), await self.languages.answers(tag)
         if isinstance(request, AskCode):
             if found is None:
                 return False
@@ -385,7 +399,7 @@ class Inbound:
         elif found is None and not request.code:
             return False
         else:
-            said = await self._join(channel, incoming, tag, request, found)
+            said = await self._join(channel, incoming, tag, request, found, answers)
         self.speech.say(channel, incoming.address, said)
         return True
 
@@ -396,6 +410,7 @@ class Inbound:
         tag: bytes,
         request: Join,
         found: FoundAddress | None,
+        answers: Answers,
     ) -> str:
         """Join this chat to the conversation of a code, or end what a crash left half joined.
 
@@ -404,15 +419,15 @@ class Inbound:
         promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
             if not self.tries.may_try(tag):
-                return self.speech.answers.join_busy
+                return answers.join_busy
             try:
                 number = CHANNEL_NUMBERS[channel.name]
                 joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
             except Busy:
-                return self.speech.answers.join_busy
+                return answers.join_busy
             except Refused:
                 self.tries.wrong(tag)
-                return self.speech.answers.join_wrong
+                return answers.join_wrong
             found = joined.found
         place = Address(found.conversation_id, channel.name, incoming.address, "")
         inner = seal_address(self.keys.box.public, place)
@@ -426,7 +441,19 @@ class Inbound:
         await self.work.joined(sealed, until, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         self.speech.set_timer(channel, incoming.address, promise)
-        return self.speech.answers.joined
+        return answers.joined
+
+    # --- erasing --------------------------------------------------------------------------
+
+    async def _is_gone(self, tag: bytes) -> bool:
+        """Whether no conversation has this address; what nobody can tell now is no."""
+        try:
+            await self.keeper.find_address(tag)
+        except Refused:
+            return True
+        except (KeeperDown, KeeperRefusal):
+            return False
+        return False
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:
         with contextlib.suppress(Refused):

@@ -47,6 +47,7 @@ async def a_life(at):
         await tried(lambda: bench.channel.set_timer(met.address, 60))
         await person.say("between")
         assert (await desk.next()).text == "between"
+        await tried(lambda: bench.channel.withdraw(met.address))
         await tried(lambda: bench.channel.forget(met.address))
         await until(lambda: bench.channel.health().connected)
         await person.say("afterwards")
