@@ -31,6 +31,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     Ages are None where there was nothing since the courier started. `kept`: what arrived and could
     not be stored yet; `queue`: replies that wait; `leaving`: people who are forgotten here and whom
     the messenger has still to forget. `why`: what a person must do before it can start.
+    `attachments`: whether they go over it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     alarms: tuple[str, ...]
     why: str = ""
     leaving: int = 0
+    attachments: bool = True
 
 
 @unique
@@ -74,6 +76,7 @@ class ShownChannel(msgspec.Struct, frozen=True):
     gap: bool
     watched: bool
     leaving: int = 0
+    attachments: bool = True
 
 
 def shown_to_staff(state: ChannelState) -> ShownChannel:
@@ -89,6 +92,7 @@ def shown_to_staff(state: ChannelState) -> ShownChannel:
         gap=GAP_SUSPECTED in state.alarms,
         watched=bool(set(state.alarms) - _EXPLAINED),
         leaving=state.leaving,
+        attachments=state.attachments,
     )
 
 

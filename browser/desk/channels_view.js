@@ -56,6 +56,7 @@ function card(t, one) {
     kept ? t("channels.kept", { count: kept }) : "",
     watched ? t("channels.watched") : "",
     leaving ? t("channels.leaving", { count: leaving }) : "",
+    one.attachments === false ? t("channels.no_files") : "",
   ].filter(Boolean);
   const facts = [
     ["last_in", age(t, heard)],

@@ -27,7 +27,9 @@ from intake_server.channel_health import (
 )
 from intake_server.clock import Clock
 from intake_server.courier.answers import AnswersError, Spoken, read_spoken
+from intake_server.courier.attachments import Bringing
 from intake_server.courier.canary import Canaries
+from intake_server.courier.carrying import Carrying
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.guided import Guided, read_words
@@ -121,6 +123,7 @@ class Courier:
             refused={reason.value: count for reason, count in state.refused.items()},
             limited_seconds=int(state.limited_seconds),
             alarms=tuple(sorted([*state.alarms, *silent])),
+            attachments=self.outbound.carrying.allows(name),
             why=next((one.why for one in self.joining if one.name == name), ""),
         )
 
@@ -178,14 +181,22 @@ async def serving(
             speech,
             clock,
             log,
+            Bringing(work, settings.attachments, clock, log),
             guided,
             settings.page.time_zone,
         )
         zone = zoneinfo.ZoneInfo(settings.page.time_zone)
-        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
-        met = Met(data.courier_dir / "met.bin")
+        carrying = Carrying(work, settings.attachments)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone, carrying)
         leaving = Leaving(
-            keeper, work, keys, channels, met, speech.is_parting, clock.monotonic, log
+            keeper,
+            work,
+            keys,
+            channels,
+            Met(data.courier_dir / "met.bin"),
+            speech.is_parting,
+            clock.monotonic,
+            log,
         )
         courier = Courier(
             inbound, outbound, channels, joining, canaries, leaving, clock.monotonic()

@@ -10,7 +10,9 @@ Theory of operation
 4.  A living address slot without its rows is what a crash left between slot and commit (or is
     younger than a restored database): it is erased and made anew, and the message is not lost.
 5.  Messages of one address are stored one after the other.
-6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
+6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1. Words
+    are stored before what came with them is fetched (`courier.attachments`); a message with
+    attachments is acknowledged once both are stored, and each is known by a hash of its own.
 7.  A client erases everything by a command and a number (`intake_server.courier.commands`): the
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
@@ -33,13 +35,14 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
+from intake_server.courier.attachments import Bringing, Brought
 from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
-from intake_server.courier.commands import DIGITS, Command, Commands
+from intake_server.courier.commands import Command, Commands, drawn
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.languages import Languages
-from intake_server.courier.own_keys import OwnKeys, Writer, Writers
-from intake_server.courier.parts import readable, split, texts_of
+from intake_server.courier.own_keys import OwnKeys, Writers
+from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Speech
@@ -51,11 +54,7 @@ from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
 from vault.conversations import NewConversation
 from vault.envelope import (
-    MAX_NUMBER,
-    Direction,
-    Envelope,
     Format,
-    Origin,
     Text,
     encode_body,
     seal_envelope,
@@ -99,6 +98,7 @@ class Inbound:
     speech: Speech
     clock: Clock
     log: FilteringBoundLogger
+    bringing: Bringing
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
     languages: Languages = field(init=False)
@@ -113,7 +113,7 @@ class Inbound:
         """Begin with no number drawn, and none tried."""
         self.languages = Languages(self.keeper, self.work, self.speech.spoken)
         self.tries = JoinTries(self.clock.monotonic)
-        self.commands = Commands(self.clock.monotonic, _drawn)
+        self.commands = Commands(self.clock.monotonic, drawn)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
@@ -159,8 +159,26 @@ class Inbound:
         if await self._asked(channel, incoming, tag, transport):
             return
         texts = texts_of(incoming)
-        if texts:
+        if self.bringing.takes(channel, incoming):
+            await self._bring(channel, incoming, tag, transport)
+        elif texts:
             await self._store(channel, _Message(incoming, tag, transport, texts))
+
+    async def _bring(
+        self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
+    ) -> None:
+        """Store words, then attachments; each step may have been done before a crash."""
+        words = words_of(incoming)
+        before = self.keys.words_hash(transport)
+        if not await self.work.is_seen(before) and (words or await self._found(tag) is None):
+            # Of somebody new without a word this makes the conversation, to which files belong.
+            await self._store(channel, _Message(incoming, tag, before, words, is_first_half=True))
+        found = await self._found(tag)
+        if found is None:
+            raise ChannelUnavailable  # erased meanwhile
+        brought = await self.bringing.bring(found.conversation_id, channel, incoming, transport)
+        files = _Message(incoming, tag, transport, brought.texts, brought=brought)
+        await self._further(channel, files, found)
 
     async def _store(self, channel: Channel, message: "_Message") -> None:
         for _ in range(_TRIES):
@@ -240,7 +258,7 @@ class Inbound:
             channel,
             message.incoming.address,
             promise,
-            text_only=_is_unreadable(message.incoming),
+            text_only=_is_unreadable(message),
             language=self.languages.heard(message.tag),
         )
 
@@ -250,21 +268,25 @@ class Inbound:
         reach = Reach(channel.name, until)
         await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
-        if _is_unreadable(message.incoming):
+        if _is_unreadable(message):
             answers = await self.languages.answers(message.tag)
             self.speech.say(channel, message.incoming.address, answers.text_only)
 
     def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
-        writer = self._writers.of(conversation_id)
+        writer, brought = self._writers.of(conversation_id), message.brought
         sealed = []
         for place, text in enumerate(message.texts, start=1):
-            content = _envelope(conversation_id, writer, place, text, message.incoming.at)
+            content = writer.writes(conversation_id, place, text, message.incoming.at)
             if message.asked_in is not None:
                 body = encode_body(Text(text, message.asked_in))
                 content = replace(content, format=Format.ANSWERS, body=body)
+            named = () if brought is None or place > 1 else brought.ids
+            if brought is not None and named:
+                content = replace(content, message_id=brought.message_id, format=Format.ATTACHMENTS)
             envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
-            sealed.append(Sealed(content.message_id, envelope))
-        return Arrived(message.transport, sealed, bool(readable(message.incoming)))
+            sealed.append(Sealed(content.message_id, envelope, named))
+        has_text = brought is None and bool(readable(message.incoming))
+        return Arrived(message.transport, sealed, has_text)
 
     def _stored(
         self,
@@ -423,10 +445,8 @@ class Inbound:
         """Whether no conversation has this address; what nobody can tell now is no."""
         try:
             await self.keeper.find_address(tag)
-        except Refused:
-            return True
-        except (KeeperDown, KeeperRefusal):
-            return False
+        except (KeeperDown, KeeperRefusal) as reason:
+            return isinstance(reason, Refused)
         return False
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:
@@ -455,21 +475,19 @@ class Inbound:
                 self._locks[tag] = (lock, users - 1)
 
 
-def _drawn() -> str:
-    """Draw a number that a client must repeat."""
-    return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
-
-
-def _is_unreadable(incoming: Incoming) -> bool:
+def _is_unreadable(message: "_Message") -> bool:
     """Whether the client should write it again, as text."""
-    return not readable(incoming)
+    is_kept = message.brought is not None and bool(message.brought.described)
+    return not (message.is_first_half or is_kept or readable(message.incoming))
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
     """One arriving message: where it is from and what of it is stored.
 
-    `asked_in` is the language of the questions where the text is answers to them.
+    `asked_in` is the language of the questions where the text is answers to them. `brought`: what
+    became of its attachments, where these texts say that; `is_first_half`: the words
+    before them.
     """
 
     incoming: Incoming
@@ -477,19 +495,5 @@ class _Message:
     transport: bytes = field(repr=False)
     texts: list[str] = field(repr=False)
     asked_in: str | None = None
-
-
-def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:
-    return Envelope(
-        conversation_id=conversation_id,
-        message_id=random_bytes(ID_SIZE),
-        writer_id=writer.id,
-        counter=writer.written + place,
-        direction=Direction.CLIENT_TO_TEAM,
-        origin=Origin.COURIER,
-        epoch=0,
-        time_ms=min(max(at, 0) * 1000, MAX_NUMBER),
-        danger=False,
-        format=Format.MESSAGE,
-        body=encode_body(Text(text, "")),
-    )
+    brought: Brought | None = None
+    is_first_half: bool = False

@@ -64,6 +64,7 @@ async def test_staff_see_what_the_courier_tells(place):
                     "gap": True,
                     "watched": False,
                     "leaving": 0,
+                    "attachments": True,
                 }
             ],
         }
