@@ -37,11 +37,11 @@ from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
 from intake_server.courier.attachments import Bringing, Brought
 from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
-from intake_server.courier.commands import DIGITS, Command, Commands
+from intake_server.courier.commands import Command, Commands, drawn
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.languages import Languages
-from intake_server.courier.own_keys import OwnKeys, Writer, Writers
+from intake_server.courier.own_keys import OwnKeys, Writers
 from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
@@ -54,11 +54,7 @@ from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
 from vault.conversations import NewConversation
 from vault.envelope import (
-    MAX_NUMBER,
-    Direction,
-    Envelope,
     Format,
-    Origin,
     Text,
     encode_body,
     seal_envelope,
@@ -117,7 +113,7 @@ class Inbound:
         """Begin with no number drawn, and none tried."""
         self.languages = Languages(self.keeper, self.work, self.speech.spoken)
         self.tries = JoinTries(self.clock.monotonic)
-        self.commands = Commands(self.clock.monotonic, _drawn)
+        self.commands = Commands(self.clock.monotonic, drawn)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
@@ -280,7 +276,7 @@ class Inbound:
         writer, brought = self._writers.of(conversation_id), message.brought
         sealed = []
         for place, text in enumerate(message.texts, start=1):
-            content = _envelope(conversation_id, writer, place, text, message.incoming.at)
+            content = writer.writes(conversation_id, place, text, message.incoming.at)
             if message.asked_in is not None:
                 body = encode_body(Text(text, message.asked_in))
                 content = replace(content, format=Format.ANSWERS, body=body)
@@ -449,10 +445,8 @@ class Inbound:
         """Whether no conversation has this address; what nobody can tell now is no."""
         try:
             await self.keeper.find_address(tag)
-        except Refused:
-            return True
-        except (KeeperDown, KeeperRefusal):
-            return False
+        except (KeeperDown, KeeperRefusal) as reason:
+            return isinstance(reason, Refused)
         return False
 
     async def _erase(self, channel: Channel, tag: bytes) -> None:
@@ -481,11 +475,6 @@ class Inbound:
                 self._locks[tag] = (lock, users - 1)
 
 
-def _drawn() -> str:
-    """Draw a number that a client must repeat."""
-    return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
-
-
 def _is_unreadable(message: "_Message") -> bool:
     """Whether the client should write it again, as text."""
     is_kept = message.brought is not None and bool(message.brought.described)
@@ -508,19 +497,3 @@ class _Message:
     asked_in: str | None = None
     brought: Brought | None = None
     is_first_half: bool = False
-
-
-def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:
-    return Envelope(
-        conversation_id=conversation_id,
-        message_id=random_bytes(ID_SIZE),
-        writer_id=writer.id,
-        counter=writer.written + place,
-        direction=Direction.CLIENT_TO_TEAM,
-        origin=Origin.COURIER,
-        epoch=0,
-        time_ms=min(max(at, 0) * 1000, MAX_NUMBER),
-        danger=False,
-        format=Format.MESSAGE,
-        body=encode_body(Text(text, "")),
-    )
