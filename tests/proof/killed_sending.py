@@ -1,79 +1,121 @@
 """Couriers that kill themselves, one after the other: `python -m … DATA`, a line for each.
 
-A line says `WHEN NAME NTH`: before or after the NTH call of NAME. Each courier is a fork of this
-process, which has imported everything and opened nothing; its exit status is the answer. What the
-network took is appended to the file `taken` in the folder: loopback forgets with its process.
+A line says `WHEN NAME NTH`: before or after the NTH call of NAME, a step of sending; or `within
+sending N`: N milliseconds after the first look into the outbox, wherever that is; or `never - 0`.
+Each courier is a fork of this process, which has imported everything and opened nothing. Written
+are its process id and, when it has ended, its exit status.
+
+What the network takes is appended to the file `taken` in the folder, as loopback forgets with its
+process: message id, address and text. With `--once` the network is one that drops an id it has
+taken before, as Matrix and Delta Chat do, and says so.
 """
 
+import itertools
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
+from bots.channel import Sent
 from bots.loopback import Loopback
 from intake_server.courier.__main__ import serving
 from intake_server.courier.sent import SentFile
 from intake_server.courier.work import Work
 from intake_server.process import run_process
+from vault.keeper_client import CourierKeeper
 
-CALLS = {"send": (Loopback, "send"), "note": (SentFile, "note"), "sent": (Work, "sent")}
+STEPS = {
+    "waiting": (Work, "waiting"),
+    "is_next": (Work, "is_next"),
+    "unwrap": (CourierKeeper, "unwrap_outbox"),
+    "address": (Work, "address_of"),
+    "open": (CourierKeeper, "open_address"),
+    "note": (SentFile, "note"),
+    "send": (Loopback, "send"),
+    "sent": (Work, "sent"),
+    "failed": (Work, "failed"),
+}
+"""What sending one reply calls, in this order; `note` twice, around `send`; `failed` where nobody
+knows what became of it."""
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_around(when: str, owner: type, name: str, nth: int) -> None:
-    real, left = getattr(owner, name), [nth]
-
-    def is_time(moment: str) -> bool:
-        return when == moment and left[0] == 0
-
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    real, numbers = getattr(owner, name), itertools.count(1)
 
     async def killed(self, *arguments):
-        left[0] -= 1
-        if is_time("before"):
+        number = next(numbers)  # several calls may be under way
+        if (when, number) == ("before", nth):
             die()
         result = await real(self, *arguments)
-        if is_time("after"):
+        if (when, number) == ("after", nth):
             die()
         return result
 
     def killed_at_once(self, *arguments):
-        left[0] -= 1
-        if is_time("before"):
+        number = next(numbers)
+        if (when, number) == ("before", nth):
             die()
         real(self, *arguments)
-        if is_time("after"):
+        if (when, number) == ("after", nth):
             die()
 
     setattr(owner, name, killed_at_once if owner is SentFile else killed)
 
 
-def remember(folder: Path) -> None:
-    """Have the network write down what it takes."""
-    real = Loopback.send
+def kill_within(milliseconds: int) -> None:
+    """From the first look into the outbox on, the end is near."""
+    real = Work.waiting
+    timer = threading.Timer(milliseconds / 1000, die)
+    timer.daemon = True
+
+    async def waiting(self, limit):
+        if not timer.is_alive():
+            timer.start()
+        return await real(self, limit)
+
+    Work.waiting = waiting
+
+
+def remember(folder: Path, *, once: bool) -> None:
+    """Have the network write down what it takes; with `once`, each id a single time."""
+    real, file = Loopback.send, folder / "taken"
+    file.touch()
 
     async def send(self, address, text, message_id):
+        if once and message_id.hex() in file.read_text():
+            return Sent(message_id.hex())
         sent = await real(self, address, text, message_id)
-        with (folder / "taken").open("a") as file:
-            file.write(message_id.hex() + "\n")
+        with file.open("a") as taken:
+            taken.write(f"{message_id.hex()} {address} {text}\n")
         return sent
 
     Loopback.send = send
+    Loopback.sends_once = once
 
 
-def one_life(folder: Path, line: str) -> int:
-    remember(folder)
+def one_life(folder: Path, line: str, *, once: bool) -> int:
+    remember(folder, once=once)
     when, name, nth = line.split()
-    kill_around(when, *CALLS[name], int(nth))
+    if when == "within":
+        kill_within(int(nth))
+    elif when != "never":
+        kill_around(when, *STEPS[name], int(nth))
     return run_process("courier", serving, ["--data", str(folder)])
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, once = Path(sys.argv[1]), "--once" in sys.argv
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(one_life(folder, line))
+            os._exit(one_life(folder, line, once=once))
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
