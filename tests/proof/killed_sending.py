@@ -7,7 +7,8 @@ are its process id and, when it has ended, its exit status.
 
 What the network takes is appended to the file `taken` in the folder, as loopback forgets with its
 process: message id, address and text. With `--once` the network is one that drops an id it has
-taken before, as Matrix and Delta Chat do, and says so.
+taken before, as Matrix and Delta Chat do, and says so. With `--matrix` or `--deltachat` the channel
+is that one with its own network, and there are more steps.
 """
 
 import itertools
@@ -18,7 +19,12 @@ import threading
 from pathlib import Path
 
 from bots.channel import Sent
+from bots.deltachat.channel import DeltaChat
+from bots.deltachat.sending import Sending
 from bots.loopback import Loopback
+from bots.matrix.channel import MatrixChannel
+from bots.matrix.client import Client
+from intake_server.courier import outbound
 from intake_server.courier.__main__ import serving
 from intake_server.courier.sent import SentFile
 from intake_server.courier.work import Work
@@ -38,6 +44,16 @@ STEPS = {
 }
 """What sending one reply calls, in this order; `note` twice, around `send`; `failed` where nobody
 knows what became of it."""
+
+MATRIX = STEPS | {"send": (MatrixChannel, "send"), "say": (Client, "say")}
+DELTACHAT = STEPS | {
+    "send": (DeltaChat, "send"),
+    "draft": (Sending, "_draft"),
+    "go": (Sending, "_go"),
+    "taken": (Sending, "_taken"),
+    "memo": (Sending, "_note"),
+}
+"""`memo` twice: of the draft, and of what was taken."""
 
 
 def die() -> None:
@@ -98,22 +114,31 @@ def remember(folder: Path, *, once: bool) -> None:
     Loopback.sends_once = once
 
 
-def one_life(folder: Path, line: str, *, once: bool) -> int:
-    remember(folder, once=once)
+def one_life(folder: Path, line: str, options: list[str]) -> int:
+    steps = STEPS
+    if "--matrix" in options:
+        steps = MATRIX
+    elif "--deltachat" in options:
+        steps = DELTACHAT
+    else:
+        remember(folder, once="--once" in options)
     when, name, nth = line.split()
     if when == "within":
         kill_within(int(nth))
     elif when != "never":
-        kill_around(when, *STEPS[name], int(nth))
+        kill_around(when, *steps[name], int(nth))
     return run_process("courier", serving, ["--data", str(folder)])
 
 
 def main() -> None:
-    folder, once = Path(sys.argv[1]), "--once" in sys.argv
+    outbound.PACE = (
+        0.0  # what a kill left goes at once, or each life would end before it came to it
+    )
+    folder, options = Path(sys.argv[1]), sys.argv[2:]
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(one_life(folder, line, once=once))
+            os._exit(one_life(folder, line, options))
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
         _, status = os.waitpid(child, 0)
