@@ -132,7 +132,7 @@ async def test_delta_chat_conforms_over_dovecot_and_exim(check, server, phone, t
         await bench.close()
 
 
-async def test_what_waited_for_the_servers_arrives_in_order(server, bench, met):
+async def test_what_waited_for_the_servers_arrives_in_order(server, met):
     """All at once when they are back, delivered side by side by several processes."""
     taker, person, _ = met
     server.begin("away")

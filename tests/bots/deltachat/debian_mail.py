@@ -228,7 +228,7 @@ class DebianMail(MailServer):
     # --- how they fail --------------------------------------------------------------------
 
     def begin(self, fault: str) -> None:
-        """From now on: `away` (4xx at once), `greylisted` (451), `disk` (451 after the text), `refused`."""
+        """From now on, until `end`: `away`, `greylisted`, `disk` (each 451) or `refused` (550)."""
         (self.folder / "faults" / fault).touch()
 
     def end(self, fault: str) -> None:
