@@ -105,6 +105,7 @@ class DeltaChat:
         self._line: _Line | None = None
         self._at_work = 0  # calls that use the line
         self._is_changing = False  # from one core to the next, on purpose
+        self._is_first = True  # no core was there yet
         self._opened = asyncio.Event()  # set while there is a line
         self._tried = asyncio.Event()
         self._arriving: dict[int, deque[tuple[Message, Incoming]]] = {}  # by chat
@@ -248,7 +249,8 @@ class DeltaChat:
             await apply_policy(core, number, self._display_name)
             line = _Line(await Session.of(core, number), self._now)
             holder.append(line)
-            await line.sending.tidy()
+            await line.sending.tidy(is_first=self._is_first)
+            self._is_first = False
             await line.session.drop_silent(self._now() - self._keep_seconds)
             await line.session.do("start_io")
             self._alarms -= {_NO_CORE, _NO_ACCOUNT}
@@ -272,6 +274,7 @@ class DeltaChat:
             duties: list[Coroutine[None, None, None]] = [
                 self._look(line),
                 line.watch_connection(),
+                line.sending.take_back_left(),
             ]
             tasks = [group.create_task(_until_gone(duty)) for duty in duties]
             due = group.create_task(self._until_due(line))

@@ -11,6 +11,8 @@ taken before, as Matrix and Delta Chat do, and says so. With `--matrix` or `--de
 is that one with its own network, and there are more steps.
 """
 
+import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -31,6 +33,7 @@ from intake_server.courier.work import Work
 from intake_server.process import run_process
 from vault.keeper_client import CourierKeeper
 
+JOINING = 30.0  # seconds
 STEPS = {
     "waiting": (Work, "waiting"),
     "is_next": (Work, "is_next"),
@@ -114,12 +117,28 @@ def remember(folder: Path, *, once: bool) -> None:
     Loopback.sends_once = once
 
 
+def once_connected(channel: type) -> None:
+    """Have replies wait while a new courier joins the network, not until the next minute."""
+    real = channel.send
+
+    async def send(self, address, text, message_id):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(JOINING):
+                while not self.health().connected:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+        return await real(self, address, text, message_id)
+
+    channel.send = send
+
+
 def one_life(folder: Path, line: str, options: list[str]) -> int:
     steps = STEPS
     if "--matrix" in options:
         steps = MATRIX
+        once_connected(MatrixChannel)
     elif "--deltachat" in options:
         steps = DELTACHAT
+        once_connected(DeltaChat)
     else:
         remember(folder, once="--once" in options)
     when, name, nth = line.split()

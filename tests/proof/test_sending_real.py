@@ -25,7 +25,7 @@ from tests.bots.matrix.phone import Phone as MatrixPhone
 from tests.intake_server.courier.stage import Stage
 from tests.proof.test_sending import lives
 
-KILLS = int(os.environ.get("HAVENLINE_REAL_SEND_KILLS", "60"))
+KILLS = int(os.environ.get("HAVENLINE_REAL_SEND_KILLS", "200"))
 SEED = int(os.environ.get("HAVENLINE_PROOF_SEED", "20"))
 STEPS = ("waiting", "is_next", "unwrap", "address", "open", "note", "send", "sent")
 LONGEST = 2000  # milliseconds from the first look to the end of sending
