@@ -25,10 +25,10 @@ READ = {
 PLAYED = ("addresses", "changes", "conversations", "inbox", "messages", "meta", "outbox")
 EMPTY = {
     "alembic_version",  # the number of the last migration, looked at before the courier starts
-    "attachment_chunks",  # no row without one that was sent; carried sealed to the conversation
-    "attachments",
+    "attachment_chunks",  # played where files are: test_carrying.py
+    "attachments",  # as well
     "drafts",  # deleted with their conversation, never read
-    "organisation",  # played where its rows are: tests/intake_server/test_organisation_work.py
+    "organisation",  # believed by the keeper's pin alone: tests/intake_server/test_organisation.py
 }
 
 
