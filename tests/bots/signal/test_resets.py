@@ -40,8 +40,9 @@ async def a_life(at):
     try:
         desk, person, met = await bench.in_contact()
         try:
-            await tried(lambda: bench.channel.send(met.address, "an answer", NAME))
+            sent = await tried(lambda: bench.channel.send(met.address, "an answer", NAME))
             said = 1
+            await tried(lambda: bench.channel.delete(met.address, sent.transport_id))
         except ChannelUncertain:
             said = None  # nobody knows, and it is not sent again
         await tried(lambda: bench.channel.set_timer(met.address, 60))
