@@ -148,7 +148,10 @@ class Database:
         return await asyncio.to_thread(self._backend.checkpoint)
 
     async def vacuum(self) -> int:
-        """Give free pages back to the file system, in short steps; how many."""
+        """Give free pages back to the file system, in short steps; how many.
+
+        On PostgreSQL autovacuum does it, and 0 is answered; see `engine_postgres` for the owner.
+        """
         return await asyncio.to_thread(self._backend.vacuum)
 
     async def close(self) -> None:

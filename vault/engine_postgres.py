@@ -50,6 +50,8 @@ SELECT pg_notify('{CHANNEL}', ({_NEWEST})::text) FROM counted
 """  # noqa: S608  # made of constants
 _THERE: Final = "SELECT to_regclass('public.alembic_version') IS NOT NULL"
 _VERSION: Final = "SELECT version_num FROM public.alembic_version"
+_OURS: Final = (*tables.CONVERSATION_TABLES, *tables.OPERATION_TABLES)
+_VACUUM: Final = f"VACUUM (ANALYZE) {', '.join(table.name for table in _OURS)}"
 _LOOK_AGAIN: Final = 30.0
 _RECONNECT: Final = 1.0
 
@@ -95,7 +97,16 @@ class PostgresBackend:
         return True
 
     def vacuum(self) -> int:
-        """Leave it to PostgreSQL's autovacuum."""
+        """As the owner: clear deleted rows away, and count for the planner what is there.
+
+        A process may not; there autovacuum comes by itself, soon (docs/decisions/0032).
+        """
+        if self._process is None:
+            try:
+                with contextlib.closing(connect(self._server, None)) as raw:
+                    raw.execute(_VACUUM)
+            except psycopg.Error as error:
+                raise failure_of(error) from None
         return 0
 
     def failure_of(self, error: BaseException) -> BaseException:
