@@ -22,10 +22,10 @@ async def caretaker(url: str) -> AsyncIterator[Work]:
 async def test_everything_that_the_sweep_does_is_allowed(url, caretaker):
     new, kept = new_conversation(), new_conversation()
     web = await Database.open(url, "web")
+    limits = attachments.limits_of(10, 10)
     for each in (new, kept):
         await web.write(first_contact(each))
         one = Arriving(an_id(), each.id, 1, 0, [a_chunk()])
-        limits = attachments.limits_of(10, 10)
         await web.write(lambda c, one=one: attachments.arrive(c, one, limits, NOW))
 
     await caretaker.delete_stale_attachments(NOW)  # what just arrives stays
