@@ -71,7 +71,8 @@ wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dis
 	@ls $(DIST)/havenline-*.whl
 
 # Each part is under an hour and runs alone; docs/proofs.md says what each shows and last showed.
-PROOF_PARTS := stories kills channel sending stack unsynced postgres disk writers memory openapi parsers year soak
+PROOF_PARTS := stories kills channel sending stack unsynced postgres disk disk-postgres writers memory openapi \
+  parsers year year-postgres soak
 PROOF := $(BIN)/pytest -m "proof or long" -p no:randomly --verbose -s
 SOAK_MINUTES ?= 10
 
@@ -88,6 +89,12 @@ proof-kills proof-channel proof-sending proof-stack proof-unsynced proof-postgre
 
 proof-disk:
 	$(PROOF) tests/proof/test_full_disk.py
+
+proof-disk-postgres:
+	$(PROOF) tests/proof/test_full_disk_postgres.py
+
+proof-year-postgres:
+	$(PROOF) tests/proof/test_year_postgres.py
 
 proof-openapi: $(PROOF_STAMP)
 	$(PROOF) tests/proof/test_openapi.py

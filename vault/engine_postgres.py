@@ -9,9 +9,10 @@
 3.  With each commit goes a notification; it carries a number and nothing else, and is believed
     for nothing: who is woken looks into the table.
 4.  What a process may do is what its role was granted (`vault.postgres_roles`).
-5.  A connection that broke is opened anew for the next piece. Where it broke during a commit
-    nobody can say whether that happened: the piece is told to have failed, and doing it again
-    changes nothing, because the writer's ids are the same.
+5.  A connection that broke is opened anew for the next piece, which need not know. Where it broke
+    in the middle the piece fails. During a commit nobody can say whether that happened: the piece
+    is told to have failed, and doing it again changes nothing, because the writer's ids are the
+    same.
 6.  PostgreSQL cannot erase: dead rows stay until they are vacuumed, and WAL keeps everything that
     was ever written. Forgetting is the keeper's: without its shred key a row opens nowhere.
 """
