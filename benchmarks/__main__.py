@@ -41,6 +41,7 @@ PARTS = {
 COMMANDS = {
     "scale-postgres": ("-m", "benchmarks.parts.on_postgres"),
     "contacts": ("benchmarks/contacts.py", "--rounds", "1", "--seconds", "3"),
+    "memory": ("benchmarks/memory.py", "--as-installed"),
 }
 """How a part is run where not by the script of its name."""
 

@@ -82,9 +82,8 @@ async def answers(path: Path) -> bool:
 
 async def measure(times: int) -> None:
     os.umask(0o077)
-    print(
-        f"{'seconds until it answers':30}" + "".join(f"{name:>11}" for name in NAMES) + "       all"
-    )
+    heads = "".join(f"{name:>11}" for name in SOCKETS)
+    print(f"{'seconds until it answers':30}{heads}       all")
     for loaded, more in LOADED.items():
         folder = Path(tempfile.mkdtemp(prefix="hl", dir=os.environ.get("BENCH_DIR")))
         config = folder / "havenline.toml"
