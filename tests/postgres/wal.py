@@ -19,7 +19,10 @@ _HEADER, _LONG_HEADER, _IS_LONG = 24, 40, 0x02
 _ID = re.compile(rb"(?=\x23(.{16}))", re.DOTALL)  # 16 bytes with the length that stands before
 _WRAP = re.compile(rb"\x01\x01\x20")
 _ENVELOPE = re.compile(rb"\x01\x01\x01")
-_BEFORE = 256  # bytes from a row's first id to what is sealed in it, at most, other wraps apart
+# Bytes from a row's first id to what is sealed in it, at most; not so many that the row before is
+# reached, whose ids are another conversation's.
+_BEFORE_WRAPS = 480
+_BEFORE_ENVELOPE = 128
 _LENGTH = 4  # bytes of a length
 
 Row = tuple[bytes, bytes]  # what may be a conversation's id, and something sealed
@@ -41,20 +44,21 @@ def segments(folders: Iterable[Path]) -> Iterator[Path]:
 
 def wraps_in(log: bytes) -> set[Row]:
     """Whatever may be a team's or a client's wrap, with each id that may be its conversation's."""
-    return set(_found(log, _WRAP))
+    return set(_found(log, _WRAP, _BEFORE_WRAPS))
 
 
 def envelopes_in(log: bytes) -> set[Row]:
     """Whatever may be an envelope, likewise."""
-    return {(one, blob) for one, blob in _found(log, _ENVELOPE) if len(blob) in SIZES}
+    found = _found(log, _ENVELOPE, _BEFORE_ENVELOPE)
+    return {(one, blob) for one, blob in found if len(blob) in SIZES}
 
 
-def _found(log: bytes, pattern: re.Pattern[bytes]) -> Iterator[Row]:
+def _found(log: bytes, pattern: re.Pattern[bytes], before: int) -> Iterator[Row]:
     for match in pattern.finditer(log):
         blob = _stored(log, match.start())
         if blob is None:
             continue
-        start = max(0, match.start() - _BEFORE - len(blob) - _LENGTH)
+        start = max(0, match.start() - before)
         for one in _ID.finditer(log, start, match.start()):
             yield one[1], blob
 
