@@ -241,8 +241,11 @@ export function newDesk(session, member, told) {
       rows.patch(id, { holder: null });
     },
 
-    /** Whether files go over this conversation's channel. */
-    canAttach: (id) => rows.get(id)?.channel === "web",
+    /** Whether files go the way by which this client is answered now. */
+    canAttach(id) {
+      const way = talks.get(id)?.way();
+      return isOpen(way, now() / 1000) && rows.carriesFiles(way?.channel ?? rows.get(id)?.channel);
+    },
 
     /**
      * @param {string} id @param {{kind: string, bytes: Uint8Array}[]} prepared
@@ -250,7 +253,8 @@ export function newDesk(session, member, told) {
      */
     async sendAttachments(id, prepared, progress) {
       const talk = talks.get(id);
-      const stored = await talk.attached.send(member, prepared, progress, pause);
+      const channel = talk.way()?.channel;
+      const stored = await talk.attached.send(member, prepared, progress, pause, channel);
       talk.due = stored.due;
       rows.patch(id, { waiting_since: null, due: stored.due });
       await fetchMore(id).catch(() => undefined); // the next change fetches it
