@@ -71,9 +71,10 @@ wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dis
 	@ls $(DIST)/havenline-*.whl
 
 # Each part is under an hour and runs alone; docs/proofs.md says what each shows and last showed.
-PROOF_PARTS := stories kills channel sending mail stack unsynced postgres disk writers memory openapi parsers year soak
+PROOF_PARTS := stories kills channel sending mail stack unsynced postgres disk disk-postgres writers \
+  memory openapi parsers year year-postgres soak
 PROOF := $(BIN)/pytest -m "proof or long" -p no:randomly --verbose -s
-SOAK_MINUTES ?= 10
+SOAK_MINUTES ?= 24
 
 .PHONY: proof $(addprefix proof-,$(PROOF_PARTS))
 proof: $(addprefix proof-,$(or $(PART),$(PROOF_PARTS))) ## what is promised, proved, in parts (PART=kills, …)
@@ -105,6 +106,12 @@ proof-mail:
 
 proof-disk:
 	$(PROOF) tests/proof/test_full_disk.py
+
+proof-disk-postgres:
+	$(PROOF) tests/proof/test_full_disk_postgres.py
+
+proof-year-postgres:
+	$(PROOF) tests/proof/test_year_postgres.py
 
 proof-openapi: $(PROOF_STAMP)
 	$(PROOF) tests/proof/test_openapi.py
