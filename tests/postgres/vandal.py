@@ -63,10 +63,10 @@ class PostgresVandal(Vandal):
         return super().opens()
 
     def never_in_the_log(self) -> tuple[set[wal.Row], int]:
-        """What was read out of the server and is not in its log; and how much was read."""
+        """Wraps and messages read out of the server and not in its log; and how many were read."""
         asked = (
             "SELECT id, outer_team FROM conversations",
-            "SELECT conversation, envelope FROM messages",
+            "SELECT conversation, envelope FROM messages WHERE kind = 1",
         )
         read, carved = (self._rows(file, asked) for file in (self.read, self.carved))
         return read - carved, len(read)
