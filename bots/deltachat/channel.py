@@ -52,24 +52,19 @@ from bots.deltachat.account import (
 from bots.deltachat.arriving import is_for_us, read
 from bots.deltachat.core import Core, CoreGone, CoreRefused, Event, program
 from bots.deltachat.files import LIMIT, Lending, view_of
-from bots.deltachat.sending import Said, Sending
+from bots.deltachat.line import FIRST_PAUSE, LONGEST_PAUSE, Line
+from bots.deltachat.sending import Said
 from bots.deltachat.session import Message, Session
 from bots.deltachat.traces import TracesKept, wipe
 from bots.refusals import Refusals
 
-FIRST_PAUSE: Final = 0.2  # seconds before a core is started again, or a message handed over again
-LONGEST_PAUSE: Final = 60.0
 RESTART_EVERY: Final = 6 * 3600.0  # seconds; a core that lives for weeks grows
 WIPE_AFTER: Final = 40.0  # seconds after a removal; only while no core runs what is left goes
 LOOK_EVERY: Final = 60.0  # seconds between two looks that no event asked for
-GATHER: Final = 0.4  # seconds without another mail: servers deliver side by side, out of order
-LONGEST_GATHER: Final = 2.0  # seconds
-_CONNECTED: Final = 3000  # of the core's measures of connectivity: it works or waits for mail
 _START: Final = 20.0  # seconds that `start` waits for the core
 _CHANGE: Final = 10.0  # seconds that a call waits for the next core
 _FILE_CHANGE: Final = 180.0  # seconds that a rest waits for files on their way
 _MOMENT: Final = 0.05  # seconds
-_SETTLE: Final = 5.0  # seconds that a new core has to connect before somebody is sent away
 LENT: Final = "lent"  # in the channel's folder, where no other is named
 _NO_CORE: Final = "core_missing"
 _NO_ACCOUNT: Final = "no_account"
@@ -114,7 +109,7 @@ class DeltaChat:
         self._alarms: set[str] = set()
         self._events: Handler | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._at_work = 0  # calls that use the line
         self._files = 0  # of them, those that send one
         self._is_changing = False  # from one core to the next, on purpose
@@ -239,7 +234,7 @@ class DeltaChat:
     # --- a core, again and again ----------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _working(self) -> AsyncIterator["_Line"]:
+    async def _working(self) -> AsyncIterator[Line]:
         """The line, to be used for one call; raises `ChannelUnavailable`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CHANGE if self._is_changing else 0):
@@ -275,24 +270,24 @@ class DeltaChat:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     @contextlib.asynccontextmanager
-    async def _opening(self) -> AsyncIterator["_Line"]:
+    async def _opening(self) -> AsyncIterator[Line]:
         """A core with the account, connected as far as the network lets it."""
         binary = program()
         if binary is None:
             self._alarms.add(_NO_CORE)
             raise CoreGone
         await self._wipe()
-        holder: list[_Line] = []
+        holder: list[Line] = []
         core = await Core.start(binary, self._state, lambda event: _tell(holder, event))
         try:
             number = await open_account(core, self._identity)
             await apply_policy(core, number, self._display_name, self._download_limit)
-            line = _Line(await Session.of(core, number), self._now)
+            line = Line(await Session.of(core, number), self._now)
             holder.append(line)
             await line.sending.tidy(is_first=self._is_first)
-            self._is_first = False
             await line.session.drop_silent(self._now() - self._keep_seconds)
             await line.session.do("start_io")
+            self._is_first = False  # not before: a core that ended by here has sent nothing
             self._alarms -= {_NO_CORE, _NO_ACCOUNT}
             self._line = line
             self._opened.set()
@@ -308,7 +303,7 @@ class DeltaChat:
         await core.close()
         await self._wipe()
 
-    async def _run(self, line: "_Line") -> None:
+    async def _run(self, line: Line) -> None:
         """What is done while a core runs; ends when it has ended, or is due to be changed."""
         async with asyncio.TaskGroup() as group:
             duties: list[Coroutine[None, None, None]] = [
@@ -323,7 +318,7 @@ class DeltaChat:
             for task in (*tasks, due, ended):
                 task.cancel()
 
-    async def _until_due(self, line: "_Line") -> None:
+    async def _until_due(self, line: Line) -> None:
         """Wait until something is to be wiped and nobody is in the middle of a call."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RESTART_EVERY):
@@ -350,7 +345,7 @@ class DeltaChat:
 
     # --- arriving -------------------------------------------------------------------------
 
-    async def _look(self, line: "_Line") -> None:
+    async def _look(self, line: Line) -> None:
         """Take in hand what lies in the core, again and again (rule 2)."""
         while True:
             line.arrived.clear()
@@ -429,74 +424,17 @@ class DeltaChat:
         self._known.discard(message.id)
 
 
-class _Line:
-    """A running core with the account in it, and what it told."""
-
-    def __init__(self, session: Session, now: Callable[[], int]) -> None:
-        self.session = session
-        self.connected = False
-        self.arrived = asyncio.Event()
-        self.removed = asyncio.Event()
-        self.locks: dict[str, asyncio.Lock] = {}
-        self.sending = Sending(session, now, lambda: self.connected)
-        self._moved = asyncio.Event()
-        self._met = asyncio.Event()  # set once it was connected, or had its time for that
-
-    async def settled(self) -> None:
-        """Wait for the first connection of a core that has just begun."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE):
-                await self._met.wait()
-        self._met.set()
-
-    async def gather(self) -> None:
-        """Wait until what comes together has come, so that it can be put into its order."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_GATHER):
-                while self.arrived.is_set():
-                    self.arrived.clear()
-                    await asyncio.sleep(GATHER)
-
-    def hear(self, event: Event) -> None:
-        match event.kind:
-            case "IncomingMsg" | "IncomingMsgBunch" | "EventChannelOverflow":
-                self.arrived.set()
-            case "MsgDelivered" | "MsgFailed":
-                self.sending.changed()
-            case "ConnectivityChanged":
-                self._moved.set()
-
-    async def watch_connection(self) -> None:
-        """Know whether the server is there, and nudge the core as long as it is not."""
-        pause = FIRST_PAUSE
-        while True:
-            self._moved.clear()
-            self.connected = await self.session.ask(int, "get_connectivity") >= _CONNECTED
-            self.sending.changed()
-            if self.connected:
-                pause = FIRST_PAUSE
-                self._met.set()
-                await self._moved.wait()
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._moved.wait()
-                    continue
-            await self.session.core.call("maybe_network")
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-
 def _order(message: Message) -> tuple[int, int]:
     """By the sender's clock, as mail does not keep its order on the way."""
     return message.timestamp, message.id
 
 
-def _tell(holder: list["_Line"], event: Event) -> None:
+def _tell(holder: list[Line], event: Event) -> None:
     for line in holder:
         line.hear(event)
 
 
-async def _ended(line: _Line) -> None:
+async def _ended(line: Line) -> None:
     await line.session.core.ended.wait()
 
 
