@@ -9,8 +9,8 @@ Theory of operation
 2.  Every file is a message of its own on the network, with the attachment's id as message id:
     each is noted in the file of sent ids before it goes, and none goes twice
     (`courier.outbound`, rule 3).
-3.  Two files at most of each channel are in memory at a time, and none is written to a disk here. What it is is
-    looked at again, and it is cleaned again, as whoever receives one does.
+3.  Of each channel at most two files are in memory at a time, and none is written to a disk here.
+    What it is is looked at again, and it is cleaned again, as whoever receives one does.
 4.  Where one of several does not go, the reply has failed, and the desk says that a part of it
     may have arrived.
 """

@@ -13,9 +13,10 @@ Theory of operation
 4.  It goes to the address of that conversation, opened by the keeper, and to no other.
 5.  Replies of one conversation go one after the other, in the order of their writing.
 6.  Outside the client's safe hours nothing is sent, whoever wrote it and however urgent it is: it
-    waits; and the rest of it, where they end between two of its files. The keeper tells the hours each time, so that neither a row nor an older database can
-    change them. The row says only that it is looked at again in a quarter of an hour, whatever the
-    hours; when they begin this process knows in its memory, and the team by the conversation.
+    waits; so does the rest of a reply where they end between two of its files. The keeper tells the
+    hours each time, so that neither a row nor an older database can change them. The row says only
+    that it is looked at again in a quarter of an hour, whatever the hours; when they begin this
+    process knows in its memory, and the team by the conversation.
 7.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
     lives. Why a reply waits or failed stands in its row for the desk to show.
 8.  A reply of attachments is as many messages on the network; rule 3 holds for each
@@ -274,9 +275,7 @@ class Outbound:
             return Reason.FORGOTTEN
         return Reason.NOT_VERIFIED
 
-    async def _address(
-        self, item: Waiting, reply: OutboxItem
-    ) -> tuple[Address, SafeHours | None]:
+    async def _address(self, item: Waiting, reply: OutboxItem) -> tuple[Address, SafeHours | None]:
         """Where the conversation's client is reached, and when; raises `NotSent`."""
         none = NotSent(Reason.NO_ADDRESS, reply.attachments)
         row = await self.work.address_of(item)

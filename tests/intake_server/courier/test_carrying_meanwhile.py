@@ -63,7 +63,7 @@ async def test_waiting_for_a_place_does_not_outlast_the_safe_hours(stage):
     await place.acquire(), await place.acquire()  # files of two other conversations go
     message, _ = await reply_with(stage, row, JPEG)
     async with asyncio.timeout(30):
-        while not place._waiters:  # noqa: SLF001, ASYNC110 - nothing else tells that it waits
+        while not place._waiters:  # noqa: ASYNC110 - nothing else tells that it waits
             await asyncio.sleep(0.02)
     hours.turned_to(stage, 23)
     place.release(), place.release()
