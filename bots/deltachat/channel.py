@@ -15,8 +15,9 @@ Theory of operation
     is told so.
 5.  The core keeps a sent message until the mail server has taken it, or for half a minute;
     `bots.deltachat.sending` makes it arrive once, and has nothing go later than somebody waits.
-6.  What was removed is overwritten within a minute, while one core has ended and the next has not
-    begun (`bots.deltachat.traces`). Calls wait for that moment to pass.
+6.  What was removed is overwritten within a minute, within two while a file comes or goes: between
+    the end of one core and the beginning of the next (`bots.deltachat.traces`). Calls wait for that
+    moment to pass; a file that takes longer than that is begun again.
 7.  A conversation that ends by itself is not told to the channel: the core forgets people who have
     been silent for longer than any conversation lives.
 8.  Edits and deletions by the other side do not reach a message that is stored already.
@@ -26,11 +27,12 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bots.attachments import Outgoing
+from bots.attachments import Fetch, Outgoing
 from bots.channel import (
     ChannelHealth,
     ChannelRefused,
@@ -51,7 +53,7 @@ from bots.deltachat.account import (
 )
 from bots.deltachat.arriving import is_for_us, read
 from bots.deltachat.core import Core, CoreGone, CoreRefused, Event, program
-from bots.deltachat.files import LIMIT, Lending, view_of
+from bots.deltachat.files import Lending, view_of
 from bots.deltachat.line import FIRST_PAUSE, LONGEST_PAUSE, Line
 from bots.deltachat.sending import Said
 from bots.deltachat.session import Message, Session
@@ -63,7 +65,7 @@ WIPE_AFTER: Final = 40.0  # seconds after a removal; only while no core runs wha
 LOOK_EVERY: Final = 60.0  # seconds between two looks that no event asked for
 _START: Final = 20.0  # seconds that `start` waits for the core
 _CHANGE: Final = 10.0  # seconds that a call waits for the next core
-_FILE_CHANGE: Final = 180.0  # seconds that a rest waits for files on their way
+_FILE_CHANGE: Final = 60.0  # seconds that a rest waits for files that come or go
 _MOMENT: Final = 0.05  # seconds
 LENT: Final = "lent"  # in the channel's folder, where no other is named
 _NO_CORE: Final = "core_missing"
@@ -76,8 +78,7 @@ class DeltaChat:
 
     `keep_seconds`: the longest life of a conversation; whoever was silent for longer is forgotten
     here too. `nobody_read`: what is said to who writes to a group. `lending`: a folder in memory
-    for files on their way to the core. `carries`: whether attachments are handed over; else large
-    ones stay on the server.
+    for files on their way to the core.
     """
 
     name = "deltachat"
@@ -93,12 +94,10 @@ class DeltaChat:
         identity: Identity | None = None,
         nobody_read: str = "",
         lending: Path | None = None,
-        carries: bool = True,
     ) -> None:
         self._state = folder / STATE
         self._lending = Lending(lending or folder / LENT)
-        self._download_limit = LIMIT if carries else None
-        self._without_file = asyncio.Event()  # set while no file is being sent
+        self._without_file = asyncio.Event()  # set while no file comes or goes
         self._without_file.set()
         self._now = now
         self._display_name = display_name
@@ -111,7 +110,7 @@ class DeltaChat:
         self._keeper: asyncio.Task[None] | None = None
         self._line: Line | None = None
         self._at_work = 0  # calls that use the line
-        self._files = 0  # of them, those that send one
+        self._files = 0  # files that are being sent or fetched
         self._is_changing = False  # from one core to the next, on purpose
         self._is_first = True  # no core was there yet
         self._opened = asyncio.Event()  # set while there is a line
@@ -142,13 +141,20 @@ class DeltaChat:
 
     async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:
         """Send once, as a text; the core does not rest meanwhile."""
+        with self._with_file():
+            try:
+                async with self._lending.lent(file) as path:
+                    return await self._send(address, Said("", path, view_of(file)), message_id)
+            except OSError:
+                raise ChannelUnavailable from None  # there is no room to lend it
+
+    @contextlib.contextmanager
+    def _with_file(self) -> Iterator[None]:
+        """While a file comes or goes the core does not rest, for a minute at most."""
         self._files += 1
         self._without_file.clear()
         try:
-            async with self._lending.lent(file) as path:
-                return await self._send(address, Said("", path, view_of(file)), message_id)
-        except OSError:
-            raise ChannelUnavailable from None  # there is no room to lend it
+            yield
         finally:
             self._files -= 1
             if not self._files:
@@ -250,6 +256,11 @@ class DeltaChat:
         finally:
             self._at_work -= 1
 
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Session]:
+        async with self._working() as line:
+            yield line.session
+
     async def _keep(self) -> None:
         """Have a core running, always (rule 1); runs from `start` to `stop`."""
         pause = FIRST_PAUSE
@@ -281,7 +292,7 @@ class DeltaChat:
         core = await Core.start(binary, self._state, lambda event: _tell(holder, event))
         try:
             number = await open_account(core, self._identity)
-            await apply_policy(core, number, self._display_name, self._download_limit)
+            await apply_policy(core, number, self._display_name)
             line = Line(await Session.of(core, number), self._now)
             holder.append(line)
             await line.sending.tidy(is_first=self._is_first)
@@ -369,10 +380,11 @@ class DeltaChat:
                 await self._take(session, message)
 
     async def _take(self, session: Session, message: Message) -> None:
-        found = await read(session, message, self._state)
+        found = await read(session, message, self._state, self._asking)
         if not isinstance(found, Incoming):
             await self._refuse(session, message, found)
             return
+        found = replace(found, fetches=tuple(self._held(one) for one in found.fetches if one))
         self._known.add(message.id)
         queue = self._arriving.setdefault(message.chat_id, deque())
         place = len(queue)
@@ -380,6 +392,13 @@ class DeltaChat:
             place -= 1  # the first is being handed over
         queue.insert(place, (message, found))
         self._carry(message.chat_id)
+
+    def _held(self, fetch: Fetch) -> Fetch:
+        async def held(most: int) -> bytes:
+            with self._with_file():
+                return await fetch(most)
+
+        return held
 
     async def _refuse(self, session: Session, message: Message, reason: Refusal) -> None:
         self._refusals.note(reason, self._now())

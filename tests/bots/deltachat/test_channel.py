@@ -247,23 +247,47 @@ async def test_text_is_read_out_of_the_page_of_a_long_message():
     assert text_of(page) == "a & b\n\nc"
 
 
-@pytest.mark.long
-async def test_what_the_core_leaves_on_the_server_is_named_and_lost_as_too_large(bench):
-    bench.carries = False  # as where attachments are switched off
-    channel, taker, fetched = await bench.restarted(), Taker(), []
+class Fetching:
+    """Fetches what comes before it is stored, `most` bytes of it; `before` is called then."""
 
-    async def take(incoming):
+    def __init__(self, most, before=None):
+        self.taker, self.most, self.before, self.fetched = Taker(), most, before, []
+
+    async def take(self, incoming):
         for fetch in incoming.fetches:
-            with pytest.raises(AttachmentLost) as lost:
-                await fetch(10 * 2**20)
-            fetched.append(lost.value.reason)
-        await taker.take(incoming)
+            if self.before:
+                await self.before()
+            try:
+                self.fetched.append(await fetch(self.most))
+            except AttachmentLost as lost:
+                self.fetched.append(lost.reason)
+        await self.taker.take(incoming)
 
-    await channel.start(take)
+
+async def test_a_large_file_stays_on_the_server_until_it_is_fetched(bench):
+    content = b"%PDF" + os.urandom(400_000)
+    lying = []
+
+    async def before():
+        lying.extend(one.stat().st_size for one in bench.folder.glob("state/*/dc.db-blobs/*"))
+
+    fetching = Fetching(10 * 2**20, before)
+    await bench.channel.start(fetching.take)
+    person = await bench.person()
+    await person.show(Attachment.FILE, content)
+    incoming = await fetching.taker.next()
+    assert (incoming.text, incoming.attachments) == (None, (Attachment.FILE,))
+    assert fetching.fetched == [content]
+    assert sum(lying) < 163_840
+
+
+@pytest.mark.long
+async def test_what_is_larger_than_asked_for_is_not_downloaded(bench):
+    fetching = Fetching(200_000)
+    await bench.channel.start(fetching.take)
     person = await bench.person()
     await person.show(Attachment.FILE, b"%PDF" + os.urandom(400_000))
-    incoming = await taker.next()
-    assert (incoming.text, incoming.attachments) == (None, (Attachment.FILE,))
-    assert fetched == [Lost.TOO_LARGE]
+    await fetching.taker.next()
+    assert fetching.fetched == [Lost.TOO_LARGE]
     await person.say("after it")
-    assert (await taker.next()).text == "after it"
+    assert (await fetching.taker.next()).text == "after it"
