@@ -14,7 +14,7 @@ from intake_server.screening_rules import read_rules
 from triage.screening.engine import screen
 
 SETS = Path(__file__).parent / "sets"
-LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set")
+LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set", "lex3_set")
 HARDEST_SET = "seventh_set"
 PLEA = "plea_or_constrained_contact"
 WORST_PRECISION, WORST_RECALL = 0.75, 0.7
