@@ -124,7 +124,9 @@ def _asked(words: Sequence[Word], index: WordIndex) -> Iterator[tuple[int, Known
     for place, word in enumerate(words):
         spellings = word.spellings
         if spellings:
-            there = kept.get(name_of(spellings))
+            # Most words have one spelling, by which they are kept: asked here, without a call.
+            name = spellings[0] if len(spellings) == 1 else name_of(spellings)
+            there = kept.get(name)
             if there is None:
                 there = asked.get(spellings)
                 if there is None:
