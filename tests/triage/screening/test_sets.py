@@ -18,7 +18,7 @@ LATER_SETS = (
     *("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set"),
     *("lex1_set", "lex2_set", "lex3_set"),
 )
-HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.9, 0.75, 33)}
+HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.92, 0.85, 34)}
 """Of each: precision, recall, and how many messages in danger are found, at least."""
 PLEA = "plea_or_constrained_contact"
 WORST_PRECISION, WORST_RECALL = 0.75, 0.7
