@@ -22,9 +22,8 @@ Theory of operation
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -65,6 +64,7 @@ from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
 from vault.rounding import HOUR
 from vault.sealing import ID_SIZE, Kind, random_bytes
+from vault.ways import NUMBERS
 from vault.wraps import (
     Address,
     ScreeningCopy,
@@ -73,11 +73,6 @@ from vault.wraps import (
     seal_address,
     seal_team_wrap,
 )
-
-CHANNEL_NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
-    {"signal": 2, "matrix": 3, "deltachat": 4, "loopback": 255}
-)
-"""As the slot file numbers them (docs/keeper.md, section 1)."""
 
 _TRIES: Final = 3  # an erasure may come between two steps, not again and again
 
@@ -195,7 +190,7 @@ class Inbound:
                 cpk=keys.messages.public,
                 npk=keys.notes.public,
                 epoch=team.number,
-                channel=CHANNEL_NUMBERS[channel.name],
+                channel=NUMBERS[channel.name],
                 periods=Periods(
                     promise.inactivity_hours, promise.absolute_hours, promise.closed_hours
                 ),
@@ -380,7 +375,7 @@ class Inbound:
             if not self.tries.may_try(tag):
                 return self.speech.answers.join_busy
             try:
-                number = CHANNEL_NUMBERS[channel.name]
+                number = NUMBERS[channel.name]
                 joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
             except Busy:
                 return self.speech.answers.join_busy

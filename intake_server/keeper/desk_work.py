@@ -16,6 +16,7 @@ from intake_server.keeper.shared_work import (
     keep_known,
     referenced,
     verify_key_of,
+    ways_of,
 )
 from vault.keeper_protocol import Busy, Peer, Refused, Verb, number_of
 from vault.keeper_requests import Proof, open_inner
@@ -52,6 +53,7 @@ async def open_team_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fi
         verify_key_of(conversation),
         date(conversation.due),
         date(conversation.latest),
+        ways_of(keeper, slot, conversation),
     )
     await keep_known(keeper, slot, conversation)
     return (answer,)
@@ -62,9 +64,9 @@ async def replied(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     slot, conversation, proof = await _asked(keeper, peer, Verb.REPLIED, arguments, Role.COUNSELLOR)
     outer = b""
     if arguments[3]:
-        if conversation.channel == Channel.WEB:
+        if conversation.channel == Channel.WEB and not conversation.is_joined:
             # Else whoever writes rows could have a reply to the web sealed to the courier.
-            raise Refused("a conversation born on the web has no messenger")
+            raise Refused("no messenger was joined to this conversation")
         inner = open_inner(keeper.start, Kind.OUTBOX, arguments[3])
         reader = reader_of("outbox", arguments[2])
         owner = conversation.conversation_id
