@@ -30,7 +30,14 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
-from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
+from intake_server.courier.codes import (
+    AskCode,
+    Join,
+    JoinTries,
+    left_sign_of,
+    read_request,
+    sign_of,
+)
 from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
@@ -304,14 +311,16 @@ class Inbound:
         self, command: Command, channel: Channel, incoming: Incoming, tag: bytes
     ) -> None:
         if command is Command.ASK_ERASE:
-            text = self.speech.answers.erase_number.replace("{number}", self.commands.number(tag))
+            answers, is_page = self.speech.answers, await self._is_page(tag)
+            text = answers.part_number if is_page else answers.erase_number
+            text = text.replace("{number}", self.commands.number(tag))
             self.speech.say(channel, incoming.address, text)
         elif command is Command.ERASE:
-            await self._erase(channel, tag)
+            is_all = await self._erase(channel, incoming, tag)
             self.commands.done(tag)
             if self.guided is not None:
                 self.guided.forget(tag)
-            self.speech.part(channel, incoming.address)
+            self.speech.part(channel, incoming.address, is_all=is_all)
 
     async def _choose_hours(
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
@@ -347,8 +356,7 @@ class Inbound:
         if isinstance(request, AskCode):
             if found is None:
                 return False
-            code = await self.joins.make_code(found.address)
-            said = answers.join_code.replace("{code}", code)
+            said = await self._code(found)
         elif found is not None and await self._row(found) is not None:
             said = answers.join_known
         elif found is None and not request.code:
@@ -397,14 +405,38 @@ class Inbound:
         self.speech.set_timer(channel, incoming.address, promise)
         return self.speech.answers.joined
 
-    async def _erase(self, channel: Channel, tag: bytes) -> None:
-        with contextlib.suppress(Refused):
+    async def _code(self, found: FoundAddress) -> str:
+        """A code for another chat; where the client has a phrase, that it is made on the page."""
+        try:
+            code = await self.joins.make_code(found.address)
+        except Refused:
+            return self.speech.answers.join_page
+        return self.speech.answers.join_code.replace("{code}", code)
+
+    async def _is_page(self, tag: bytes) -> bool:
+        """Whether the conversation of this chat is a page's too, which a chat cannot erase."""
+        try:
+            found = await self.keeper.find_address(tag)
+            return (await self.keeper.slot_keys(found.reference)).verify_key is not None
+        except Refused:
+            return False
+
+    async def _erase(self, channel: Channel, incoming: Incoming, tag: bytes) -> bool:
+        """Erase what the keeper lets this chat erase; whether that was all."""
+        try:
             found = await self.keeper.find_address(tag)
             erased = await self.keeper.erase(found.address)
-            if erased.is_conversation_gone:
-                await self.work.erased(erased.conversation_id)
-            else:
-                await self.work.address_dropped(erased.conversation_id, channel.name)
+        except Refused:
+            return True
+        if erased.is_conversation_gone:
+            await self.work.erased(erased.conversation_id)
+            return True
+        transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
+        told = _Message(incoming, tag, transport, [left_sign_of(channel.name)])
+        arrived = self._sealed(told, found.conversation_id, found.cpk)
+        await self.work.address_dropped(erased.conversation_id, channel.name, arrived)
+        self._writers.of(found.conversation_id).written += len(arrived.sealed)
+        return False
 
     # --- one at a time --------------------------------------------------------------------
 

@@ -58,9 +58,10 @@ class Speech:
         seconds = timer_seconds(promise, self.vanish_days)
         self._begin(self._tried(channel, lambda: channel.set_timer(address, seconds)))
 
-    def part(self, channel: Channel, address: str) -> None:
-        """Confirm that all is erased; then the channel forgets the address too."""
-        self._begin(self._part(channel, address))
+    def part(self, channel: Channel, address: str, *, is_all: bool = True) -> None:
+        """Confirm that all is erased, or this chat; then the channel forgets the address too."""
+        said = self.answers.erased if is_all else self.answers.parted
+        self._begin(self._part(channel, address, said))
 
     async def stop(self) -> None:
         """Let what is being said end; what only waits for its next try is dropped."""
@@ -92,9 +93,9 @@ class Speech:
         message_id = random_bytes(ID_SIZE)
         await self._tried(channel, lambda: channel.send(address, text, message_id))
 
-    async def _part(self, channel: Channel, address: str) -> None:
-        if self.answers.erased:
-            await self._say(channel, address, self.answers.erased)
+    async def _part(self, channel: Channel, address: str, said: str) -> None:
+        if said:
+            await self._say(channel, address, said)
         await self._tried(channel, lambda: channel.forget(address))
 
     async def _tried(self, channel: Channel, call: Callable[[], Awaitable[object]]) -> None:

@@ -34,6 +34,7 @@ from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
 from intake_server.web.guided_pages import GuidedScreen
+from intake_server.web.ways_pages import ShownWay
 from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
@@ -114,6 +115,10 @@ class Page:
     retry: str = ""
     guided: GuidedScreen | None = None
     has_answered: bool = False
+    ways: tuple[ShownWay, ...] = ()
+    ways_offered: bool = False
+    ways_problem: str = ""
+    zone: str = ""
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
@@ -129,6 +134,7 @@ class Site:
         self.screening = settings.screening.mode == "on"
         self.guided = settings.guided.questions
         self.attachments = settings.attachments.allows("web")
+        self.messengers = settings.channels.is_any_on
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -236,6 +242,7 @@ class Site:
             "zone": self.zone.key,
             "guided": self.guided,
             "attachments": self.attachments,
+            "messengers": self.messengers,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,
