@@ -253,7 +253,8 @@ class _Turn:
         except (Unavailable, MalformedRequest, Refused):
             problem = pages.t("j06.not_done")
             return await self.conversation(token.phrase, fields, ways_problem=problem)
-        return await self.conversation(token.phrase, fields, notice=told)
+        page = await self.conversation(token.phrase, fields, notice=told.notice)
+        return replace(page, join_code=told.code) if page.state == "conversation" else page
 
     # --- optional questions ---------------------------------------------------------------
 

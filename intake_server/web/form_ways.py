@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from intake_server.web.form_client import FormClient
@@ -20,6 +20,14 @@ from vault.sealing import new_box_keys
 from vault.ways import NUMBERS
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said over the messages, and what to write in the messenger."""
+
+    notice: str
+    code: str = field(default="", repr=False)
+
+
 class NotHours(Exception):
     """The times in the form name no hours."""
 
@@ -31,35 +39,35 @@ class FormWays:
     client: FormClient
     work: WaysWork
 
-    async def answer(self, phrase: Phrase, fields: Fields, pages: FormPages) -> str:
-        """Do what the form says; the sentence that tells it.
+    async def answer(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
+        """Do what the form says, and tell it.
 
         Raises NotHours, CannotOpen, Refused, MalformedRequest, Unavailable.
         """
         step = _STEPS[fields.do]
         return await step(self, phrase, fields, pages)
 
-    async def code(self, phrase: Phrase, _fields: Fields, pages: FormPages) -> str:
+    async def code(self, phrase: Phrase, _fields: Fields, pages: FormPages) -> Told:
         """Make a code; it is said once, on the page that answers."""
         ask = self.work.code
         code = await self._asked(phrase, Verb.CLIENT_JOIN_CODE, (), ask)
         shown = code.decode()
-        return pages.t("j04.code", code=f"/join {shown[:5]} {shown[5:]}")
+        return Told(pages.t("j04.code"), f"/join {shown[:5]} {shown[5:]}")
 
-    async def hours(self, phrase: Phrase, fields: Fields, pages: FormPages) -> str:
+    async def hours(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """Choose when messages come to one messenger."""
         hours = read_hours(f"{fields.begin}-{fields.end}")
         if hours is None:
             raise NotHours
         await self._choose(phrase, fields, hours)
-        return pages.t("j07.hours_set", hours=str(hours), zone=pages.dates.city)
+        return Told(pages.t("j07.hours_set", hours=str(hours), zone=pages.dates.city))
 
-    async def anytime(self, phrase: Phrase, fields: Fields, pages: FormPages) -> str:
+    async def anytime(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """Have messages come at any time again."""
         await self._choose(phrase, fields, None)
-        return pages.t("j07.hours_off")
+        return Told(pages.t("j07.hours_off"))
 
-    async def part(self, phrase: Phrase, fields: Fields, pages: FormPages) -> str:
+    async def part(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """End one messenger."""
         channel = _channel(fields)
 
@@ -67,7 +75,7 @@ class FormWays:
             return await self.work.part(tag, channel, proof)
 
         await self._asked(phrase, Verb.CLIENT_PART, (u8(channel),), ask)
-        return pages.t("j08.ended", messenger=MESSENGERS[fields.channel])
+        return Told(pages.t("j08.ended", messenger=MESSENGERS[fields.channel]))
 
     async def _choose(self, phrase: Phrase, fields: Fields, hours: SafeHours | None) -> None:
         channel = _channel(fields)

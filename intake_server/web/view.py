@@ -119,6 +119,7 @@ class Page:
     ways_offered: bool = False
     ways_problem: str = ""
     zone: str = ""
+    join_code: str = field(default="", repr=False)
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
