@@ -9,7 +9,7 @@ const SIGNS = {
   "[new keys]": "event.new_keys",
 };
 const HOURS = /^\[safe hours (?:off|(\d\d:\d\d)-(\d\d:\d\d))\]$/;
-const JOINED = /^\[joined ([a-z]+)\]$/;
+const MOVED = /^\[(joined|left) ([a-z]+)\]$/;
 const ALONE = /^(\[[a-z ]+\])( \[[a-z ]+\])*$/;
 
 const word = (id) => ({ id, values: {} });
@@ -28,9 +28,9 @@ export function eventsOf(line) {
     const [, begin, end] = hours;
     return [begin ? { id: "event.safe_hours", values: { begin, end } } : word("event.safe_hours_off")];
   }
-  const joined = JOINED.exec(line.text);
-  if (joined) {
-    return [{ id: "event.joined", values: { channel: joined[1] } }];
+  const moved = MOVED.exec(line.text);
+  if (moved) {
+    return [{ id: `event.${moved[1]}`, values: { channel: moved[2] } }];
   }
   const signs = ALONE.test(line.text) ? line.text.match(/\[[a-z ]+\]/g) : [];
   return signs.every((sign) => sign in SIGNS) ? signs.map((sign) => word(SIGNS[sign])) : [];

@@ -19,6 +19,7 @@ import {
   TEAM_TO_CLIENT,
 } from "../envelope/envelope.js";
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
+import { NO_WAYS } from "../envelope/ways.js";
 import { openTeamWrap, sealOutboxItem } from "../envelope/wraps.js";
 import { currentEpoch } from "../roster/roster.js";
 import { writeJudgement } from "./judgements.js";
@@ -86,6 +87,7 @@ export async function openConversation(api, member, writer, row) {
     equal(inner.messages.public, wrap.cpk) && equal(inner.notes.public, wrap.npk) && isClientSame;
   holds(isSame, DoesNotBelong);
   const conversation = newConversation(member, writer, row, inner);
+  conversation.learn(wrap.ways);
   conversation.thread.take(answer.messages);
   const draft = answer.draft ? conversation.readDraft(answer.draft) : "";
   return { conversation, answer, draft, due: wrap.due };
@@ -105,7 +107,9 @@ export function newConversation(
   holds(key === row.conversation, DoesNotBelong);
   // Asked for each time: a new epoch may begin while the conversation is open.
   const epochNow = () => currentEpoch(member.roster).number;
-  const thread = newThread({ id, messages, notes, verifyKey }, () => member.roster);
+  let ways = NO_WAYS;
+  const keys = { id, messages, notes, verifyKey };
+  const thread = newThread(keys, () => member.roster, () => ways.isJoined);
   /** A reply that was sealed and of which it is not known that it arrived. */
   let pending = null;
   let isForgotten = false;
@@ -156,6 +160,12 @@ export function newConversation(
     row,
     mark: markOf(id),
     thread,
+    isPage: verifyKey !== null,
+    ways: () => ways,
+    /** @param {import("../envelope/ways.js").Ways} told by the keeper */
+    learn(told) {
+      ways = told;
+    },
 
     /**
      * A reply, signed and sealed now. The same text of which it is not known that it arrived is
@@ -166,7 +176,7 @@ export function newConversation(
     reply(text, channel = row.channel) {
       if (pending?.text !== text) {
         const sealed = write(TEAM_TO_CLIENT, FORMAT_MESSAGE, MESSAGE, messages.public, text);
-        const forCourier = row.channel === "web" ? null : outboxItem(sealed.messageId, text, channel);
+        const forCourier = channel === "web" ? null : outboxItem(sealed.messageId, text, channel);
         const { reference } = row;
         pending = { text, channel, conversation: key, reference, ...sealed, outboxItem: forCourier };
       }

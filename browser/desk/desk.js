@@ -8,14 +8,19 @@ import { newDecisions } from "./decisions.js";
 import { NotGranted, openConversation } from "./conversation.js";
 import { newDrafts } from "./drafts.js";
 import { keyOf } from "./judgements.js";
-import { askClose } from "./keeper.js";
+import { eventsOf } from "./channel_events.js";
+import { askClose, askOpen } from "./keeper.js";
 import { isWordOf } from "./mark.js";
-import { isOpen, wayTo } from "./reach.js";
+import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
 import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
+
+// Why an answer waits: the client's safe hours.
+const LATER = "later";
+const WAYS_MS = 10_000;
 
 /**
  * @typedef {object} Talk a conversation that is open here
@@ -66,7 +71,7 @@ export function newDesk(session, member, told) {
   /** By which messenger the client is reached now; the composer closes with the last way. */
   function tellReach(talk, reaches) {
     const { row } = talk.conversation;
-    talk.way = () => wayTo(row, reaches, talk.due);
+    talk.way = () => wayTo(row, reaches, talk.due, talk.conversation.ways());
     talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
@@ -124,11 +129,38 @@ export function newDesk(session, member, told) {
     return talk;
   }
 
+  /** Whether what is new says that messengers or their hours changed. */
+  function isAboutWays({ conversation, outbox }, answer) {
+    const said = conversation.thread.fromCourier(answer.messages);
+    const isEvent = (text) => eventsOf({ fromCourier: true, verified: true, text }).length > 0;
+    const isNewlyLater = ({ message, reason }) =>
+      reason === LATER && outbox.get(message)?.reason !== LATER;
+    const isUnknown = conversation.isPage && !conversation.ways().isJoined;
+    return said.some((text) => isUnknown || isEvent(text)) || answer.outbox?.some(isNewlyLater);
+  }
+
+  /** Asks the keeper again; not more often than is of use, because openings are counted. */
+  async function learnWays(id, talk) {
+    if (talk.waysAt !== undefined && now() - talk.waysAt < WAYS_MS) {
+      return;
+    }
+    talk.waysAt = now();
+    try {
+      const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
+      talk.conversation.learn(wrap.ways);
+    } catch {
+      talk.waysAt = undefined; // what is known stays; the next sign asks again
+    }
+  }
+
   /** Further messages of an open conversation. */
   async function fetchMore(id) {
     const talk = talks.get(id);
     const { thread } = talk.conversation;
     const answer = await api.post("/api/messages", { conversation: id, after: thread.last() });
+    if (isAboutWays(talk, answer)) {
+      await learnWays(id, talk);
+    }
     if (talks.get(id) !== talk) {
       return;
     }
@@ -194,7 +226,7 @@ export function newDesk(session, member, told) {
     const talk = talks.get(id);
     told.changed(id);
     try {
-      const way = { ...taken, channel: talk.way()?.channel };
+      const way = { ...taken, channel: goesBy(talk.way(), now() / 1000) };
       const stored = await sendReply(api, member, way, pause);
       talk.due = stored.due;
       arrived(id, talk);

@@ -66,10 +66,16 @@ export function newLineView({ t, now }, desk, { onCopy }) {
 
   /** What became of one's answer. */
   function stateOf(talk, line) {
-    if (talk.conversation.row.channel === "web") {
-      return t("state.delivered");
-    }
     const outbox = talk.outbox.get(line.id);
+    if (talk.conversation.row.channel === "web") {
+      const there = outbox && sentState(outbox);
+      return there ? t("state.page_and", { state: there }) : t("state.delivered");
+    }
+    return sentState(outbox);
+  }
+
+  /** What became of it on its way to a messenger. */
+  function sentState(outbox) {
     if (outbox?.state === "waiting" && outbox.reason === LATER) {
       return t("state.safe_hours");
     }
@@ -121,6 +127,9 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       return [];
     }
     const remedy = REMEDIES[reasonOf(outbox)];
+    if (talk.conversation.row.channel === "web") {
+      return [el("p", { class: "warning" }, t("remedy.on_page"))];
+    }
     return [
       remedy && el("p", { class: "warning" }, t(remedy)),
       el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft")),
