@@ -1,6 +1,7 @@
 // One line of a conversation: a message with the words that findings point to, a gap, or what could
 // not be opened.
 
+import { hoursOf } from "../envelope/ways.js";
 import { answersView } from "./answers_view.js";
 import { newAttachmentsView } from "./attachments_view.js";
 import { eventsOf } from "./channel_events.js";
@@ -55,7 +56,7 @@ export function numberedFindings(thread) {
   return numbered;
 }
 
-// The row says no more than this; which hours it are stands in the conversation.
+// The row says no more than this; which hours it are, the keeper has told.
 const LATER = "later";
 
 const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : outbox.reason);
@@ -68,16 +69,16 @@ export function newLineView({ t, now }, desk, { onCopy }) {
   function stateOf(talk, line) {
     const outbox = talk.outbox.get(line.id);
     if (talk.conversation.row.channel === "web") {
-      const there = outbox && sentState(outbox);
+      const there = outbox && sentState(talk, outbox);
       return there ? t("state.page_and", { state: there }) : t("state.delivered");
     }
-    return sentState(outbox);
+    return sentState(talk, outbox);
   }
 
   /** What became of it on its way to a messenger. */
-  function sentState(outbox) {
+  function sentState(talk, outbox) {
     if (outbox?.state === "waiting" && outbox.reason === LATER) {
-      return t("state.safe_hours");
+      return waits(talk);
     }
     if (outbox?.state === "waiting" && outbox.again) {
       return t("state.again", { time: t.moment(outbox.again * 1000, now()) });
@@ -86,6 +87,15 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       return t(OUTBOX[outbox?.state] ?? "state.pending");
     }
     return t("state.failed", { reason: t(REASONS[reasonOf(outbox)] ?? "state.failed_refused") });
+  }
+
+  function waits(talk) {
+    const by = talk.way()?.channel;
+    const way = talk.conversation.ways().each.find(({ channel }) => channel === by);
+    const hours = way && hoursOf(way);
+    return hours
+      ? t("state.safe_hours_at", { begin: hours[0], end: hours[1] })
+      : t("state.safe_hours");
   }
 
   function meta(talk, line) {

@@ -147,7 +147,7 @@ export function newTalkView(session, desk, talk, given) {
   function drawLines() {
     const numbered = numberedFindings(thread);
     const standing = ({ state, reason, again }) => `${state} ${reason} ${again}`;
-    const outbox = [...talk.outbox.values()].map(standing).join();
+    const outbox = [...talk.outbox.values()].map(standing).join() + JSON.stringify(conversation.ways());
     const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all].join();
     if (wanted === shown) {
       return;
