@@ -15,6 +15,7 @@ from tests.flows.people import LoopbackPerson
 from tests.flows.stack import until
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
