@@ -86,10 +86,10 @@ test("a messenger's message counts once the keeper has said that one joined", ()
 test("signs of messengers become words, and a text stays one", () => {
   const t = (key, values = {}) => [key, ...Object.values(values)].join(" ");
   const words = (text) => signWords(text, t, { signal: "Signal" });
-  assert.equal(words("[joined signal]"), "j10.joined Signal");
-  assert.equal(words("[left signal]"), "j10.left Signal");
-  assert.equal(words("[safe hours 18:00-06:30]"), "j10.hours 18:00-06:30");
-  assert.equal(words("[safe hours off]"), "j10.hours_off");
+  assert.equal(words("[joined signal]"), "j10.chat_joined Signal");
+  assert.equal(words("[left signal]"), "j10.chat_left Signal");
+  assert.equal(words("[safe hours 18:00-06:30]"), "j10.chat_hours 18:00-06:30");
+  assert.equal(words("[safe hours off]"), "j10.chat_hours_off");
   assert.equal(words("[voice] [new keys]"), "j11.voice j11.new_keys");
   for (const text of ["hello", "[joined nowhere]", "[other]", "[voice] listen", ""]) {
     assert.equal(words(text), text);

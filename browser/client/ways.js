@@ -14,9 +14,9 @@ const CLIENT_PART = 0x64;
 
 const SIGNS = {
   "[voice]": "j11.voice",
-  "[picture]": "j11.picture",
-  "[file]": "j11.file",
-  "[unreadable]": "j11.unreadable",
+  "[picture]": "j11.brought_picture",
+  "[file]": "j11.brought_file",
+  "[unreadable]": "j11.brought_unreadable",
   "[new keys]": "j11.new_keys",
 };
 const HOURS = /^\[safe hours (off|\d\d:\d\d-\d\d:\d\d)\]$/;
@@ -56,11 +56,11 @@ export function minuteOf(field) {
 export function signWords(text, t, names) {
   const [, hours] = HOURS.exec(text) ?? [];
   if (hours) {
-    return hours === "off" ? t("j10.hours_off") : t("j10.hours", { hours });
+    return hours === "off" ? t("j10.chat_hours_off") : t("j10.chat_hours", { hours });
   }
   const [, what, messenger] = MOVED.exec(text) ?? [];
   if (messenger in names) {
-    return t(`j10.${what}`, { messenger: names[messenger] });
+    return t(`j10.chat_${what}`, { messenger: names[messenger] });
   }
   const signs = ALONE.test(text) ? text.match(/\[[a-z ]+\]/g) : [];
   const isAllKnown = signs.length > 0 && signs.every((sign) => sign in SIGNS);
@@ -92,11 +92,11 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
   const show = button(t("j03.show_code"), () => act(show, makeCode));
   show.id = "show-code";
   part.append(
-    make("summary", t("j01.title")),
+    make("summary", t("j01.way_title")),
     problem,
     list,
-    make("p", t("j02.what")),
-    make("p", t("j02.who_reads"), { className: "hint" }),
+    make("p", t("j02.way_what")),
+    make("p", t("j02.who_holds"), { className: "hint" }),
     show,
     told,
     codeLine,
@@ -159,10 +159,10 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
       hours: hours?.join("-"),
     };
     const from = time(t("j06.begin"), hours?.[0] ?? "");
-    const to = time(t("j06.end"), hours?.[1] ?? "");
+    const to = time(t("j06.way_end"), hours?.[1] ?? "");
     const times = make("p", "", { className: "times" });
     times.append(from.whole, " ", to.whole);
-    const set = button(t("j06.choose"), () => {
+    const set = button(t("j06.way_choose"), () => {
       const [begin, last] = [minuteOf(from.input.value), minuteOf(to.input.value)];
       if (Number.isNaN(begin) || Number.isNaN(last) || begin === last) {
         return fail("j06.wrong");
@@ -176,13 +176,13 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
     const off = button(t("j06.anytime"), () =>
       act(off, async () => {
         await choose(way.number, 0, 0);
-        talk.tell(t("j07.hours_off"));
+        talk.tell(t("j07.way_hours_off"));
       }),
     );
-    const stop = button(t("j08.end"), () => act(stop, () => end(way)), "plain");
+    const stop = button(t("j08.way_stop"), () => act(stop, () => end(way)), "plain");
     const row = make("section", "", { className: "joined" });
     row.append(
-      make("h2", t(hours ? "j05.joined_hours" : "j05.joined", values)),
+      make("h2", t(hours ? "j05.joined_hours" : "j05.way_joined", values)),
       make("p", t("j06.why", { zone: city }), { className: "hint" }),
       times,
       set,

@@ -8,7 +8,7 @@ from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from triage.conversation import State
-from vault import addresses, changes, conversations, inbox, messages, outbox
+from vault import addresses, changes, conversations, inbox, messages, outbox, parting
 from vault.addresses import Address, Reach
 from vault.conversations import NewConversation, UrgencyBy
 from vault.engine import Connection, Database
@@ -260,7 +260,7 @@ def _joined(c: Connection, address: Address, until: int, arrived: Arrived, now: 
 
 
 def _dropped(c: Connection, conversation_id: bytes, channel: str, told: Arrived, now: int) -> None:
-    addresses.drop(c, conversation_id, channel)
+    parting.drop(c, conversation_id, channel)
     if conversations.get(c, conversation_id) is not None:
         _tell(c, conversation_id, told, now)
         changes.note(c, conversation_id, "message")

@@ -65,7 +65,7 @@ class FormWays:
     async def anytime(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """Have messages come at any time again."""
         await self._choose(phrase, fields, None)
-        return Told(pages.t("j07.hours_off"))
+        return Told(pages.t("j07.way_hours_off"))
 
     async def part(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """End one messenger."""

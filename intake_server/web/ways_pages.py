@@ -22,9 +22,9 @@ _AREA: Final = "j"
 _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "[voice]": "j11.voice",
-        "[picture]": "j11.picture",
-        "[file]": "j11.file",
-        "[unreadable]": "j11.unreadable",
+        "[picture]": "j11.brought_picture",
+        "[file]": "j11.brought_file",
+        "[unreadable]": "j11.brought_unreadable",
         "[new keys]": "j11.new_keys",
     }
 )
@@ -68,7 +68,7 @@ def shown_way(language: Language, way: Way, day: str) -> ShownWay:
     """A messenger as the page shows it; `day`: until when answers come there."""
     name = MESSENGERS[way.channel]
     hours = "" if way.begin == way.end else str(SafeHours(way.begin, way.end))
-    key = "j05.joined_hours" if hours else "j05.joined"
+    key = "j05.joined_hours" if hours else "j05.way_joined"
     begin, _, end = hours.partition("-")
     label = language.text(key, messenger=name, date=day, hours=hours)
     return ShownWay(way.channel, label, begin, end)
@@ -79,10 +79,10 @@ def sign_words(language: Language, text: str) -> str:
     hours, moved = _HOURS.fullmatch(text), _MOVED.fullmatch(text)
     if hours:
         if hours[1] == "off":
-            return language.text("j10.hours_off")
-        return language.text("j10.hours", hours=hours[1])
+            return language.text("j10.chat_hours_off")
+        return language.text("j10.chat_hours", hours=hours[1])
     if moved and moved[2] in MESSENGERS:
-        return language.text(f"j10.{moved[1]}", messenger=MESSENGERS[moved[2]])
+        return language.text(f"j10.chat_{moved[1]}", messenger=MESSENGERS[moved[2]])
     signs = _SIGN.findall(text) if _ALONE.fullmatch(text) else []
     if signs and all(sign in _SIGNS for sign in signs):
         return " ".join(language.text(_SIGNS[sign]) for sign in signs)

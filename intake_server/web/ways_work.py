@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from intake_server.web.work import MalformedRequest, Unavailable
-from vault import addresses, changes
+from vault import changes, parting
 from vault.engine import Connection, Database, DatabaseFailed
 from vault.keeper_client import KeeperDown, WebKeeper
 from vault.keeper_joins import WaysKeeper
@@ -72,5 +72,5 @@ def _calm() -> Iterator[None]:
 
 
 def _part(c: Connection, conversation: bytes, channel: str) -> None:
-    addresses.drop(c, conversation, channel)
+    parting.drop(c, conversation, channel)
     changes.note(c, conversation, "outbox")

@@ -71,7 +71,7 @@ async def test_a_page_and_a_chat_are_one_conversation(house, desk, phone):
     await picture(page, "ways-code")
 
     await chat.say(code, "1")
-    there = t("j10.joined", messenger="Loopback")
+    there = t("j10.chat_joined", messenger="Loopback")
     await expect(page.locator("#rows .said").filter(has_text=there)).to_be_visible(**SOON)
     await expect(page.locator("#ways .joined h2")).to_contain_text("Loopback", **SOON)
     await expect(page.locator("#join-code")).to_be_hidden()
@@ -91,7 +91,7 @@ async def test_a_page_and_a_chat_are_one_conversation(house, desk, phone):
 
     await page.locator("#ways .joined input").first.fill("00:00")
     await page.locator("#ways .joined input").last.fill("00:01")
-    await page.locator("#ways .joined").get_by_role("button", name=t("j06.choose")).click()
+    await page.locator("#ways .joined").get_by_role("button", name=t("j06.way_choose")).click()
     await expect(page.locator("#ways .joined h2")).to_contain_text("00:00-00:01", **SOON)
     await looks.take(page, "hours for the chat", CLIENT_WIDTHS, way_out=True)
     await picture(page, "ways-hours")
@@ -103,7 +103,7 @@ async def test_a_page_and_a_chat_are_one_conversation(house, desk, phone):
     await looks.take(desk.page, "page and chat", DESK_WIDTHS)
     await picture(desk.page, "ways-desk")
 
-    await page.locator("#ways .joined").get_by_role("button", name=t("j08.end")).click()
+    await page.locator("#ways .joined").get_by_role("button", name=t("j08.way_stop")).click()
     await expect(page.locator("#ways .joined")).to_have_count(0, **SOON)
     await expect(talk.locator(".facts")).not_to_contain_text("also by", **SOON)
     await desk.reply("On the page alone.")
@@ -133,21 +133,21 @@ async def test_a_page_without_code_and_a_chat(house, plain_phone):
         return await page.locator("#rows .said").get_by_text("from my phone").count() > 0
 
     await until(arrived, "what the chat wrote stands on the page")
-    await expect(page.locator("#rows")).to_contain_text(t("j10.joined", messenger="Loopback"))
+    await expect(page.locator("#rows")).to_contain_text(t("j10.chat_joined", messenger="Loopback"))
     assert await page.locator("#rows .unverified").count() == 0
 
     await page.locator("#ways > summary").click()
     form = page.locator("#ways form.joined")
-    await form.get_by_role("button", name=t("j06.choose")).click()
+    await form.get_by_role("button", name=t("j06.way_choose")).click()
     await expect(page.locator("#ways-problem")).to_have_text(t("j06.wrong"))
     await form.locator("[name=begin]").fill("18:00")
     await form.locator("[name=end]").fill("06:30")
-    await form.get_by_role("button", name=t("j06.choose")).click()
+    await form.get_by_role("button", name=t("j06.way_choose")).click()
     await expect(page.locator("#new-answer")).to_contain_text("18:00-06:30")
     await page.locator("#ways > summary").click()
     await plain_picture(page, "ways-plain-hours")
     await form.get_by_role("button", name=t("j06.anytime")).click()
-    await expect(page.locator("#new-answer")).to_have_text(t("j07.hours_off"))
+    await expect(page.locator("#new-answer")).to_have_text(t("j07.way_hours_off"))
 
     await chat.say("/erase", "3")
     number = re.search(r"\d{4,}", (await heard_with(chat, "where you have your words"))).group()
@@ -158,7 +158,7 @@ async def test_a_page_without_code_and_a_chat(house, plain_phone):
         return await page.locator("#ways form.joined").count() == 0
 
     await until(ended, "the chat has ended itself")
-    await expect(page.locator("#rows")).to_contain_text(t("j10.left", messenger="Loopback"))
+    await expect(page.locator("#rows")).to_contain_text(t("j10.chat_left", messenger="Loopback"))
     await expect(page.locator("#rows")).to_contain_text("from my phone")
     await plain_phone.erase()
 

@@ -8,7 +8,7 @@ import pytest
 from intake_server.courier import leaving
 from intake_server.courier.commands import ERASE_COMMAND
 from intake_server.courier.leaving import Leaving
-from vault import addresses, outbox
+from vault import addresses, outbox, parting
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -116,7 +116,7 @@ async def test_who_writes_again_is_left_in_peace(stage, looks):
 async def test_a_row_that_somebody_deleted_makes_the_channel_forget_nobody(stage, looks):
     leave, _, heard = await met(stage, looks, "kim")
     row = await stage.only_row()
-    await stage.database.write(lambda c: addresses.drop(c, row.id, "loopback"))
+    await stage.database.write(lambda c: parting.drop(c, row.id, "loopback"))
     await leave.look()
     assert (leave.waiting, heard["kim"].empty()) == (0, True)
     stage.clock.turn(400 * DAY)
