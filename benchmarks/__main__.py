@@ -55,6 +55,8 @@ def run(name: str, folder: Path) -> str:
         command = ["-m", "benchmarks.parts.on_postgres"]
     else:
         command = [str(Path("benchmarks") / f"{name}.py")]
+    if name == "memory":
+        command += ["--as-installed"]
     if name == "scale":
         command += ["--json", str(folder / "scale.json")]
     done = subprocess.run(

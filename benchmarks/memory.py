@@ -1,7 +1,8 @@
 """What an installation weighs: memory of its processes, and the client page on the wire.
 
-`python benchmarks/memory.py [--contacts N] [--quick]` starts a throw-away installation with the
-default number of records, with every process that this checkout has, and measures
+`python benchmarks/memory.py [--contacts N] [--quick] [--as-installed]` starts a throw-away
+installation with the default number of records, with every process that this checkout has, and
+measures
 
 - the proportional set size (PSS) of each after the start, after 5,000 first contacts over the
   path with JavaScript, screened, and after 200 over the path without;
@@ -11,6 +12,10 @@ default number of records, with every process that this checkout has, and measur
 PSS shares what several processes map between those that map it; this script, which maps the same
 interpreter, takes a small share too. Reading it for the keeper, which nobody may trace, needs
 root; for others its resident size stands there instead, which is more.
+
+With `--as-installed` the processes run in an environment of their own that has what an installation
+has and no more (it is fetched by pip and thrown away): some libraries load what else they find in
+an environment for developing, and weigh 4 to 7 MB more a process.
 """
 
 import argparse
@@ -18,7 +23,9 @@ import asyncio
 import contextlib
 import re
 import statistics
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -222,9 +229,26 @@ def print_page(how: str, fetched: list[Fetched]) -> None:
     print(f"at most {MOST_REQUESTS} requests: {told(len(fetched) <= MOST_REQUESTS)}")
 
 
-async def measure(contacts: int) -> None:
+@contextlib.contextmanager
+def installed():
+    """The interpreter of an environment with the packages of an installation; removed after."""
+    with tempfile.TemporaryDirectory(prefix="hl") as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = str(Path(folder) / "bin" / "python")
+        subprocess.run(
+            [
+                *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+                *("--require-hashes", "--only-binary", ":all:"),
+                *("-r", str(ROOT / "requirements" / "run.txt")),
+            ],
+            check=True,
+        )
+        yield python
+
+
+async def measure(contacts: int, python: str) -> None:
     for what, more, limit in LOADED:
-        async with a_hotline(*OTHERS, more=more) as hotline:
+        async with a_hotline(*OTHERS, more=more, python=python) as hotline:
             absent = [name for name in OTHERS if name not in hotline.pids]
             if absent:
                 print(f"not in this checkout, so not measured: {', '.join(absent)}")
@@ -238,8 +262,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=CONTACTS)
     parser.add_argument("--quick", action="store_true", help="a tenth of the contacts")
+    parser.add_argument("--as-installed", action="store_true", help="without other packages")
     given = parser.parse_args()
-    asyncio.run(measure(given.contacts // 10 if given.quick else given.contacts))
+    contacts = given.contacts // 10 if given.quick else given.contacts
+    with installed() if given.as_installed else contextlib.nullcontext(sys.executable) as python:
+        asyncio.run(measure(contacts, python))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,11 @@ signposts = [{{ name = "Other help", telephone = "0800 000 000" }}]
 class Hotline:
     """Started processes; `pids` by name. `names` are those that run beside the keeper.
 
-    `more` is put into the settings.
+    `more` is put into the settings; `python` runs the processes beside the keeper.
     """
 
     patience = PATIENCE  # seconds until a process must answer
+    python = sys.executable
 
     def __init__(self, folder: Path, names: tuple[str, ...], more: str = "") -> None:
         self.folder = folder
@@ -94,7 +95,7 @@ class Hotline:
     async def _launch(self, name: str) -> int:
         with (self.folder / "log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", f"intake_server.{name}", "--data", str(self.folder)),
+                *(self.python, "-m", f"intake_server.{name}", "--data", str(self.folder)),
                 cwd=ROOT,
                 stderr=log,
                 umask=0o077,
@@ -110,11 +111,12 @@ class Hotline:
 
 
 @contextlib.asynccontextmanager
-async def a_hotline(*names: str, more: str = ""):
+async def a_hotline(*names: str, more: str = "", python: str = sys.executable):
     """A started installation, ended and removed when this is left."""
     os.umask(0o077)
     folder = Path(tempfile.mkdtemp(prefix="hl", dir=os.environ.get("BENCH_DIR")))
     hotline = Hotline(folder, names, more)
+    hotline.python = python
     try:
         await hotline.start()
         yield hotline

@@ -20,14 +20,20 @@ _VERSION: Final = 0x13  # Argon2 1.3 (RFC 9106)
 # malloc.h of glibc; the standard library has no call for it.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 _MOST_IN_HEAP: Final = 16 * 1024 * 1024  # bytes of one block
 _KEPT_FREE: Final = 32 * 1024 * 1024  # bytes at the end of a heap that are not given back
 
 
 def keep_large_blocks() -> None:
-    """Have large blocks taken from the heap; does nothing where the C library has no mallopt."""
+    """Have large blocks taken from one heap; does nothing where the C library has no mallopt.
+
+    One for all threads: in a heap of its own each would keep two blocks for the one that it
+    needs, since something small comes to lie in the first between two phrases.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_MMAP_THRESHOLD, _MOST_IN_HEAP)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
 

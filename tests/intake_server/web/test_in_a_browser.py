@@ -192,6 +192,6 @@ async def test_a_page_closed_to_new_people_opens_without_code(chromium, hotline)
     assert await page.locator("#closed").is_visible()
     assert not await page.locator("#opening").is_visible()
     await page.locator("#return-form button").click()
-    assert await page.locator("#phrase-text").is_visible()
+    await page.locator("#phrase-text").wait_for()
     assert await page.locator("#write").count() == 0
     await context.close()
