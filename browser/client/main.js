@@ -55,7 +55,7 @@ function start(config) {
     guided: config.guided,
     attachments: config.attachments,
     messengers: config.messengers,
-    zone: config.zone,
+    hoursZone: config.hours_zone,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {

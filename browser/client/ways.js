@@ -76,7 +76,7 @@ export function signWords(text, t, names) {
 export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
   const { strings, names } = await wordsFor(page.language);
   const t = newWords(strings);
-  const city = page.zone.split("/").pop().replaceAll("_", " ");
+  const city = page.hoursZone.split("/").pop().replaceAll("_", " ");
   let drawn = "";
 
   const part = make("details", "", { id: "ways" });

@@ -144,7 +144,7 @@ class FormPages:
             ),
             ways_offered=bool(self.site.messengers or opened.ways.each),
             ways_problem=ways_problem,
-            zone=self.dates.city,
+            zone=self.site.hours_city(self.language),
         )
 
     def guided(self, token: str, screen: GuidedScreen, fields: Fields) -> Page:

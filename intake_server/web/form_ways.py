@@ -60,7 +60,8 @@ class FormWays:
         if hours is None:
             raise NotHours
         await self._choose(phrase, fields, hours)
-        return Told(pages.t("j07.hours_set", hours=str(hours), zone=pages.dates.city))
+        zone = pages.site.hours_city(pages.language)
+        return Told(pages.t("j07.hours_set", hours=str(hours), zone=zone))
 
     async def anytime(self, phrase: Phrase, fields: Fields, pages: FormPages) -> Told:
         """Have messages come at any time again."""

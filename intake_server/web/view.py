@@ -136,6 +136,8 @@ class Site:
         self.guided = settings.guided.questions
         self.attachments = settings.attachments.allows("web")
         self.messengers = settings.channels.is_any_on
+        # The courier's clock for safe hours: the file's, whatever the organisation says of itself.
+        self.hours_zone = ZoneInfo(settings.page.time_zone)
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -187,6 +189,10 @@ class Site:
     def dates(self, language: Language) -> Dates:
         """The writer of times for this page."""
         return dates_for(language, self.zone)
+
+    def hours_city(self, language: Language) -> str:
+        """By which city's clock safe hours count."""
+        return dates_for(language, self.hours_zone).city
 
     def standing(self, now: datetime) -> Standing | None:
         """Whether somebody is on duty at `now`; None where the organisation names no hours."""
@@ -241,6 +247,7 @@ class Site:
             ],
             "form_token": place,
             "zone": self.zone.key,
+            "hours_zone": self.hours_zone.key,
             "guided": self.guided,
             "attachments": self.attachments,
             "messengers": self.messengers,

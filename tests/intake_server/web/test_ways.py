@@ -5,6 +5,7 @@ import pytest
 
 from intake_server.courier.codes import left_sign_of, sign_of
 from intake_server.settings import ChannelSettings, DataSettings, LoopbackSettings
+from intake_server.web.view import Site
 from tests.intake_server.web import conftest
 from vault import addresses, conversations, messages
 from vault.envelope import (
@@ -184,3 +185,11 @@ async def test_without_a_messenger_the_page_offers_none(browser):
     await browser.write("Hello")
     screen = await browser.submit("kept-form", "look")
     assert "code-form" not in screen.forms
+
+
+def test_the_page_names_the_clock_by_which_the_courier_counts():
+    settings = conftest.Settings(page=conftest.PageSettings(time_zone="Asia/Manila"))
+    site = Site(settings)
+    site.take(conftest.PageSettings(time_zone="Europe/Berlin"), is_trial=False)
+    language = site.languages[0]
+    assert (site.dates(language).city, site.hours_city(language)) == ("Berlin", "Manila")
