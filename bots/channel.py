@@ -35,7 +35,10 @@ Theory of operation
     attachments from its own store and from the server; once the network has taken a message, it
     removes its own copy of that. Its folder is for nobody else (umask 077).
 12. `send` may be called again with an id that was sent before, also by a later process. Where
-    `sends_once` is true, the message then arrives once all the same.
+    `sends_once` is true, the message then arrives once all the same. So is `send_attachment`.
+13. What came with a message is fetched while the handler works on it, a bounded number of bytes
+    (`bots/attachments.py`), or not at all where attachments are switched off; once the handler has
+    returned, the channel removes it where it lay.
 
 `bots/conformance.py` is the suite that every channel passes.
 """
@@ -45,12 +48,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Protocol
 
+from bots.attachments import Fetch, Outgoing
+
 DAY: Final = 86_400  # seconds
 
 
 @unique
 class Attachment(StrEnum):
-    """What came with a message besides text. The contents stay with the network."""
+    """What came with a message besides text, as its sender's app calls it."""
 
     VOICE = "voice"
     PICTURE = "picture"
@@ -59,7 +64,11 @@ class Attachment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message of one person. `text` is None where there is only an attachment."""
+    """One message of one person. `text` is None where there is only an attachment.
+
+    `fetches` gets the contents of each of `attachments`, in their order; None where it cannot be
+    had, and empty where there is nothing to fetch.
+    """
 
     address: str = field(repr=False)
     transport_id: str = field(repr=False)  # the network's own name for it, the same at each repeat
@@ -67,6 +76,7 @@ class Incoming:
     attachments: tuple[Attachment, ...]
     at: int  # seconds since 1970, as the network tells; shown, never trusted
     identity_changed: bool = False  # other keys than before: it may be another person
+    fetches: tuple[Fetch | None, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +194,13 @@ class Channel(Protocol):
         """Send `text`; `message_id` has 16 bytes and is the same when one message is tried again.
 
         Raises `ChannelUnavailable`, `ChannelUncertain` or `ChannelRefused`.
+        """
+        ...
+
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:
+        """Send one file as a message of its own; as `send` in everything else.
+
+        What is larger than the network takes is refused as `RefusedBecause.TOO_LONG`.
         """
         ...
 

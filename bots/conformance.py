@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
+from bots.attachments import LARGEST, AttachmentLost, Fetch, Lost, Outgoing
 from bots.channel import (
     Attachment,
     Channel,
@@ -34,6 +35,13 @@ TEXTS: Final = (
 )
 
 
+SOUND: Final = b"OggS" + bytes(range(256)) * 500
+PICTURE: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8"
+    "ffff3f0005fe02fe0def46b80000000049454e44ae426082"
+)
+"""What people send: no decoder has to take the sound; the picture is a whole PNG."""
+
 _T = TypeVar("_T")
 
 
@@ -48,8 +56,12 @@ class Person(Protocol):
         """Send a text to the hotline's account."""
         ...
 
-    async def show(self, kind: Attachment) -> None:
+    async def show(self, kind: Attachment, content: bytes) -> None:
         """Send an attachment without text."""
+        ...
+
+    async def hear_file(self) -> bytes:
+        """Wait for the next file from the hotline and return what is in it."""
         ...
 
     async def say_openly(self, text: str) -> bool:
@@ -106,6 +118,8 @@ class _Desk:
         self.stored: asyncio.Queue[Incoming] = asyncio.Queue()
         self.refused: asyncio.Queue[Incoming] = asyncio.Queue()
         self.closed = False
+        self.most = LARGEST  # bytes that are fetched of an attachment
+        self.contents: dict[str, list[bytes | Lost]] = {}  # by transport id
         self._open = asyncio.Event()
         self._open.set()
         self._busy: set[str] = set()
@@ -116,12 +130,20 @@ class _Desk:
         self._busy.add(incoming.address)
         try:
             await self._open.wait()
+            fetched = [await self._fetched(fetch) for fetch in incoming.fetches if fetch]
+            self.contents[incoming.transport_id] = fetched
             if self.closed:
                 self.refused.put_nowait(incoming)
                 raise ChannelUnavailable
             self.stored.put_nowait(incoming)
         finally:
             self._busy.discard(incoming.address)
+
+    async def _fetched(self, fetch: Fetch) -> bytes | Lost:
+        try:
+            return await fetch(self.most)
+        except AttachmentLost as lost:
+            return lost.reason
 
     def hold(self) -> None:
         self._open.clear()
@@ -244,14 +266,58 @@ async def _all_in_order(desk: _Desk, texts: list[str], seen: set[str]) -> None:
         _require(incoming.text == text, "a burst arrived in another order")
 
 
-async def attachments_are_named(bench: Bench, desk: _Desk) -> None:
-    """A voice message or a picture without text arrives as what it is."""
+async def attachments_arrive_as_they_were_sent(bench: Bench, desk: _Desk) -> None:
+    """A voice message or a picture without text arrives as what it is, whole, or refused whole."""
     person = await bench.person()
-    for kind in (Attachment.VOICE, Attachment.PICTURE):
-        await person.show(kind)
+    for kind, content in ((Attachment.VOICE, SOUND), (Attachment.PICTURE, PICTURE)):
+        await person.show(kind, content)
         incoming = await _within(desk.stored.get(), "an attachment did not arrive")
         _require(incoming.text is None, "an attachment without text has a text")
         _require(incoming.attachments == (kind,), "an attachment was named as something else")
+        _require(desk.contents[incoming.transport_id] == [content], "an attachment was not whole")
+    desk.most = len(PICTURE) - 1
+    await person.show(Attachment.PICTURE, PICTURE)
+    incoming = await _within(desk.stored.get(), "a large attachment took its message along")
+    _require(
+        desk.contents[incoming.transport_id] == [Lost.TOO_LARGE],
+        "more of an attachment was handed over than was asked for",
+    )
+
+
+async def an_attachment_stays_until_it_is_stored(bench: Bench, desk: _Desk) -> None:
+    """What was fetched for a message that could not be stored can be fetched again."""
+    desk.closed = True
+    person = await bench.person()
+    await person.show(Attachment.VOICE, SOUND)
+    await _within(desk.refused.get(), "an attachment was not handed over")
+    await bench.channel.stop()
+    desk.closed = False
+    channel = await bench.restarted()
+    await channel.start(desk.take)
+    incoming = await _within(desk.stored.get(), "a restart lost a message with an attachment")
+    _require(desk.contents[incoming.transport_id] == [SOUND], "a restart lost an attachment")
+    await _quiet(desk.stored, "a message with an attachment came again")
+
+
+async def attachments_reach_only_their_address(bench: Bench, desk: _Desk) -> None:
+    """A file arrives unchanged at one person, before what was sent after it."""
+    first, from_first = await _met(bench, desk)
+    second, from_second = await _met(bench, desk)
+    channel, file = bench.channel, Outgoing("ogg", "audio/ogg", SOUND)
+    sent = await _within(
+        channel.send_attachment(from_first.address, file, b"a-file-message-1"), "sending hung"
+    )
+    _require(bool(sent.transport_id), "a sent file has no transport id")
+    _require(await _within(first.hear_file(), "a file did not arrive") == SOUND, "it was changed")
+    if channel.sends_once:
+        await channel.send_attachment(from_first.address, file, b"a-file-message-1")
+    await channel.send(from_first.address, "after it", b"a-file-message-2")
+    heard = await _within(first.hear(), "nothing arrives after a file")
+    _require(heard == "after it", "what was sent after a file was changed")
+    await channel.send(from_second.address, "no file", b"a-file-message-3")
+    heard = await _within(second.hear(), "a reply did not arrive")
+    _require(heard == "no file", "a file reached the wrong person")
+    await _within(channel.delete(from_first.address, sent.transport_id), "deleting a file hung")
 
 
 async def an_outage_loses_nothing(bench: Bench, desk: _Desk) -> None:
@@ -383,7 +449,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     acknowledged_only_when_stored,
     one_at_a_time,
     a_burst_arrives_whole,
-    attachments_are_named,
+    attachments_arrive_as_they_were_sent,
+    an_attachment_stays_until_it_is_stored,
+    attachments_reach_only_their_address,
     an_outage_loses_nothing,
     nobody_is_refused,
     unencrypted_is_refused,

@@ -5,12 +5,15 @@ People speak to it over a Unix socket, one JSON object a line:
 | line | answer |
 |---|---|
 | `{"as": "kim", "say": "hello", "id": "1", "attachments": ["voice"]}` | `{"acknowledged": "1"}` |
+| `{"as": "kim", "say": "hello", "files": [["picture", "/9j/…"]]}` | the same |
 | `{"listen": "kim"}` | `{"to": "kim", "text": …, "id": …}` for each message, past ones first |
 | `{"network": "down"}`, `{"network": "up"}` | the same; while down nothing goes either way |
 | `{"leave": "kim"}` | the same; from then on this address does not exist |
 | `{"as": "kim", "shout": "hello"}` | the same; an unencrypted message, which is refused |
 
-`id` and `attachments` may be missing, and `say` where there are attachments. `"after": "1"` says
+`id` and `attachments` may be missing, and `say` where there are attachments. `attachments` only
+names what came, `files` brings it as base64; a line has at most 80 MB. A file for a listener comes
+as `{"to": "kim", "type": "image/jpeg", "content": …, "id": …}`. `"after": "1"` says
 that the message was sent after that one, which may still be on its way: it is waited for, but not
 for long. A listener also
 hears `{"deleted": id}`, `{"timer": seconds}` and `{"forgotten": true}`. Everything is forgotten
@@ -18,14 +21,16 @@ when the process ends.
 """
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
 import stat
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
+from bots.attachments import AttachmentLost, Fetch, Lost, Outgoing
 from bots.channel import (
     Attachment,
     ChannelHealth,
@@ -44,6 +49,7 @@ FIRST_PAUSE = 0.1  # seconds before a message that could not be stored is handed
 LONGEST_PAUSE = 5.0
 PATIENCE = 1.0  # seconds that a message waits for one that was sent before it
 _KEPT_PER_PERSON = 200
+_LONGEST_LINE = 80 * 2**20  # bytes: five of the largest attachments as base64
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
 Line = dict[str, object]
@@ -60,7 +66,11 @@ class Loopback:
     sends_once = False  # it forgets what it took when its process ends
 
     def __init__(
-        self, *, now: Callable[[], int], socket: Path | None = None, nobody_read: str = ""
+        self,
+        *,
+        now: Callable[[], int],
+        socket: Path | None = None,
+        nobody_read: str = "",
     ) -> None:
         self._now = now
         self._socket = socket
@@ -92,7 +102,9 @@ class Loopback:
         for address in list(self._arriving):
             self._carry(address)
         if self._socket is not None:
-            self._server = await asyncio.start_unix_server(self._visit, self._socket)
+            self._server = await asyncio.start_unix_server(
+                self._visit, self._socket, limit=_LONGEST_LINE
+            )
             self._socket.chmod(_PRIVATE)
 
     async def invite(self) -> str | None:
@@ -101,17 +113,12 @@ class Loopback:
 
     async def send(self, address: str, text: str, message_id: bytes) -> Sent:
         """Put `text` where listeners of `address` find it; the same id only once."""
-        self._require_network()
-        if address in self._gone:
-            raise ChannelRefused(RefusedBecause.GONE)
-        if message_id in self._taken:
-            return self._taken[message_id]
-        sent = Sent(f"out-{next(self._numbers)}")
-        self._taken[message_id] = sent
-        line: Line = {"to": address, "text": text, "id": sent.transport_id}
-        self._mailboxes[address].append(line)
-        self._tell(address, line)
-        return sent
+        return self._deliver(address, {"text": text}, message_id)
+
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:
+        """Put `file` where listeners of `address` find it; the same id only once."""
+        content = base64.b64encode(file.content).decode()
+        return self._deliver(address, {"type": file.type, "content": content}, message_id)
 
     async def delete(self, address: str, transport_id: str) -> None:
         """Take a message out of the mailbox and tell listeners."""
@@ -167,16 +174,28 @@ class Loopback:
         text: str | None,
         *,
         attachments: tuple[Attachment, ...] = (),
+        files: Sequence[tuple[Attachment, Fetch | bytes]] = (),
         transport_id: str | None = None,
         identity_changed: bool = False,
         after: str | None = None,
     ) -> asyncio.Future[None]:
         """Say something to the hotline; the answer is done when the hotline has stored it.
 
-        `after` names what was said before it and may come later.
+        `after` names what was said before it and may come later. `files` brings what
+        `attachments` only names.
         """
         name = transport_id or f"in-{next(self._numbers)}"
-        incoming = Incoming(address, name, text, attachments, self._now(), identity_changed)
+        kinds = (*attachments, *(kind for kind, _ in files))
+        fetches = (*(None for _ in attachments), *(self._fetch(one) for _, one in files))
+        incoming = Incoming(
+            address,
+            name,
+            text,
+            kinds,
+            self._now(),
+            identity_changed,
+            fetches,
+        )
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if after is None or after in self._came[address]:
             self._arrived(address, incoming, stored)
@@ -184,6 +203,19 @@ class Loopback:
             self._early.setdefault((address, after), []).append((incoming, stored))
             asyncio.get_running_loop().call_later(PATIENCE, self._release, address, after)
         return stored
+
+    def _fetch(self, content: Fetch | bytes) -> Fetch:
+        """What gets a file, as long as the network is there."""
+
+        async def fetch(most: int) -> bytes:
+            self._require_network()
+            if not isinstance(content, bytes):
+                return await content(most)
+            if len(content) > most:
+                raise AttachmentLost(Lost.TOO_LARGE)
+            return content
+
+        return fetch
 
     def shout(self, address: str) -> None:
         """Write to the hotline unencrypted: refused, counted, and said so once a day."""
@@ -218,6 +250,18 @@ class Loopback:
     def _require_network(self) -> None:
         if not self._up.is_set():
             raise ChannelUnavailable
+
+    def _deliver(self, address: str, what: Line, message_id: bytes) -> Sent:
+        self._require_network()
+        if address in self._gone:
+            raise ChannelRefused(RefusedBecause.GONE)
+        if message_id in self._taken:
+            return self._taken[message_id]
+        sent = self._taken[message_id] = Sent(f"out-{next(self._numbers)}")
+        line: Line = {"to": address, **what, "id": sent.transport_id}
+        self._mailboxes[address].append(line)
+        self._tell(address, line)
+        return sent
 
     def _tell(self, address: str, line: Line) -> None:
         for queue in self._listeners[address]:
@@ -323,7 +367,7 @@ class _Visit:
 
     async def _say(self, address: str, line: Line) -> None:
         text, name, kinds = line.get("say"), line.get("id"), line.get("attachments", [])
-        after = line.get("after")
+        after, files = line.get("after"), _files(line.get("files", []))
         known = {kind.value: kind for kind in Attachment}
         if (
             not isinstance(text, str | None)
@@ -331,13 +375,14 @@ class _Visit:
             or not isinstance(after, str | None)
             or not isinstance(kinds, list)
             or not all(kind in known for kind in kinds)
-            or (text is None and not kinds)
+            or files is None
+            or (text is None and not kinds and not files)
         ):
             self._write({"error": 'write "say" as a text, or "attachments" as a list of kinds'})
             return
         attachments = tuple(known[kind] for kind in kinds)
         await self._loopback.say(
-            address, text, attachments=attachments, transport_id=name, after=after
+            address, text, attachments=attachments, files=files, transport_id=name, after=after
         )
         self._write({"acknowledged": name})
 
@@ -352,3 +397,13 @@ class _Visit:
 
     def _write(self, line: Line) -> None:
         self._writer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+
+def _files(given: object) -> list[tuple[Attachment, Fetch | bytes]] | None:
+    """Kind and contents of each; None for anything else."""
+    if not isinstance(given, list):
+        return None
+    try:
+        return [(Attachment(kind), base64.b64decode(text, validate=True)) for kind, text in given]
+    except (ValueError, TypeError):
+        return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
-ChannelName = Literal["web"]  # messengers name what came and do not carry it yet
+ChannelName = Literal["web", "signal", "matrix", "deltachat", "loopback"]
 
 _LEAST: Final = 10
 _MOST: Final = 1_000_000
@@ -19,7 +19,7 @@ class AttachmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """
 
     enabled: bool = True
-    channels: tuple[ChannelName, ...] = ("web",)
+    channels: tuple[ChannelName, ...] = get_args(ChannelName)
     conversation_megabytes: int = 100
     total_megabytes: int = 4_000
 
@@ -33,6 +33,11 @@ class AttachmentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         if self.conversation_megabytes > self.total_megabytes:
             raise ValueError("conversation_megabytes must not be more than total_megabytes")
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The channels over which attachments go."""
+        return self.channels if self.enabled else ()
+
     def allows(self, channel: str) -> bool:
         """Whether attachments go over this channel."""
-        return self.enabled and channel in self.channels
+        return channel in self.carried

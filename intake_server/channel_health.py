@@ -30,6 +30,7 @@ class ChannelState(msgspec.Struct, frozen=True):
 
     Ages are None where there was nothing since the courier started. `kept`: what arrived and could
     not be stored yet; `queue`: replies that wait. `why`: what a person must do before it can start.
+    `attachments`: whether they go over it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     limited_seconds: int
     alarms: tuple[str, ...]
     why: str = ""
+    attachments: bool = True
 
 
 @unique
@@ -71,6 +73,7 @@ class ShownChannel(msgspec.Struct, frozen=True):
     queue: int
     gap: bool
     watched: bool
+    attachments: bool = True
 
 
 def shown_to_staff(state: ChannelState) -> ShownChannel:
@@ -85,6 +88,7 @@ def shown_to_staff(state: ChannelState) -> ShownChannel:
         queue=state.queue,
         gap=GAP_SUSPECTED in state.alarms,
         watched=bool(set(state.alarms) - _EXPLAINED),
+        attachments=state.attachments,
     )
 
 

@@ -43,11 +43,11 @@ _SERVER = """\
 Run signal-cli-rest-api on this machine, reachable from here alone, with these settings:
 
     MODE=json-rpc
-    JSON_RPC_IGNORE_ATTACHMENTS=true
-    RECEIVE_WEBHOOK_URL={webhook}
+{attachments}    RECEIVE_WEBHOOK_URL={webhook}
 
 The last line holds a secret: whoever has it can put words into people's mouths.
 """
+_NO_ATTACHMENTS = "    JSON_RPC_IGNORE_ATTACHMENTS=true\n"
 _REGISTER = f"""\
 The number is not registered with Signal on that server. There are two ways.
   register  The number is only the hotline's. Signal wants a captcha first: open
@@ -104,7 +104,9 @@ def add_signal(  # noqa: PLR0913 - one parameter for each option
     wanted = _wanted(settings, url, number, webhook_port)
     keys, place = _place(settings)
     path = webhook_path(keys)
-    click.echo(_SERVER.format(webhook=f"http://{LOCAL}:{wanted.webhook_port}{path}"))
+    webhook = f"http://{LOCAL}:{wanted.webhook_port}{path}"
+    downloads = "" if settings.attachments.allows(SIGNAL) else _NO_ATTACHMENTS
+    click.echo(_SERVER.format(webhook=webhook, attachments=downloads))
     username = username or click.prompt("Username: a neutral word; Signal adds two digits")
     name = name or click.prompt("Name above the chat on people's phones", default="Info")
     asked = _Asked(username, name, captcha, voice)

@@ -47,7 +47,17 @@ def channels(
 
 
 def _table(shown: tuple[ChannelState, ...]) -> list[str]:
-    head = ("channel", "state", "last in", "last out", "kept", "queue", "refused", "alarms")
+    head = (
+        "channel",
+        "state",
+        "last in",
+        "last out",
+        "kept",
+        "queue",
+        "files",
+        "refused",
+        "alarms",
+    )
     rows = [head, *(_row(one) for one in shown)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     return [
@@ -68,6 +78,7 @@ def _row(one: ChannelState) -> tuple[str, ...]:
         _ago(one.last_delivery_seconds),
         str(one.kept),
         str(one.queue),
+        "yes" if one.attachments else "off",
         refused or "-",
         ", ".join(one.alarms) or "-",
     )

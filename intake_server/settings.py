@@ -71,7 +71,7 @@ class DataSettings(_Section, frozen=True):
 
     @property
     def run_dir(self) -> Path:
-        """The sockets between the processes; empty when nothing runs."""
+        """The sockets between the processes, and what lives for moments; empty when none runs."""
         return self.folder / "run"
 
 

@@ -275,7 +275,7 @@ _FILES: Final = (
     ),
     _file(
         "courier/sent.bin",
-        "ids of replies that were sent",
+        "ids of replies, and of their attachments, that were sent",
         "16 bytes each",
         about=About.CONVERSATIONS,
         risk=Risk.LOW,
@@ -314,6 +314,16 @@ _FILES: Final = (
         risk=Risk.LOW,
         readers="the processes",
         retention="while the hotline runs",
+    ),
+    _file(
+        "run/courier-files/",
+        "an attachment on its way to the Delta Chat core, which knows files by paths alone",
+        "one file, in clear",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to send what a counsellor attached",
+        readers="courier and the core, its child",
+        retention="moments, until the core has its copy; in memory under systemd",
     ),
     _file(
         "(where you put it) a backup",

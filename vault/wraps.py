@@ -13,6 +13,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
+from vault.attachment_format import Described, read_list, write_list
 from vault.sealing import (
     HASH_SIZE,
     HEADER_SIZE,
@@ -80,7 +81,7 @@ def _split(data: bytes, *sizes: int) -> list[bytes]:
     return parts
 
 
-def _texts(data: bytes, count: int) -> list[str]:
+def _texts(data: bytes, count: int | None) -> list[str]:
     try:
         return [part.decode() for part in unpack(data, count)]
     except (Malformed, UnicodeDecodeError):
@@ -184,13 +185,14 @@ def open_client_wrap(phrase: BoxKeys, blob: bytes, conversation_id: bytes) -> Cl
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """A reply on its way to a messenger."""
+    """A reply on its way to a messenger: a text, or attachments and no text."""
 
     conversation_id: bytes = field(repr=False)
     message_id: bytes = field(repr=False)
     epoch: int
     channel: str
     text: str = field(repr=False)
+    attachments: tuple[Described, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,10 @@ def seal_outbox_item(courier_box: bytes, item: OutboxItem, team: SignKeys) -> by
             _u32(item.epoch),
         )
     )
-    text = pack(item.channel.encode(), item.text.encode())
+    texts = [item.channel, item.text]
+    if item.attachments:
+        texts.append(write_list(item.attachments))
+    text = pack(*(one.encode() for one in texts))
     signature = sign(team, "outbox", courier_box + named + text)
     return seal(Kind.OUTBOX, courier_box, named + signature + text, padded=True)
 
@@ -225,9 +230,19 @@ def open_outbox_item(
         body, ID_SIZE, ID_SIZE, _EPOCH_SIZE, SIGNATURE_SIZE
     )
     _require(equal(owner, conversation_id), equal(message, message_id))
-    channel, words = _texts(text, 2)
-    item = OutboxItem(owner, message, int.from_bytes(epoch, "big"), channel, words)
+    channel, words, *lists = _outbox_texts(text)
+    attachments = tuple(one for named in lists for one in read_list(named))
+    item = OutboxItem(owner, message, int.from_bytes(epoch, "big"), channel, words, attachments)
     return OpenedOutboxItem(item, courier.public + owner + message + epoch + text, signature)
+
+
+def _outbox_texts(packed: bytes) -> list[str]:
+    """Channel and text; or channel, nothing and a list of attachments. Raises CannotOpen."""
+    texts = _texts(packed, None)
+    words_at, list_at = 1, 2
+    _require(len(texts) > words_at, len(texts) <= list_at + 1)
+    _require(len(texts) == list_at or not texts[words_at])
+    return texts
 
 
 def is_outbox_item_verified(opened: OpenedOutboxItem, team_sign: bytes) -> bool:

@@ -2,9 +2,11 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 from bots.channel import Attachment, Incoming, Refusal
+from bots.deltachat.files import fetch_of
 from bots.deltachat.session import FIRST_REAL, Chat, Message, Session
 
 _KINDS: Final = {
@@ -21,6 +23,9 @@ _KINDS: Final = {
 _READABLE: Final = ("Text", "Unknown", *_KINDS)
 _CUT: Final = re.compile(r"\s*\[(\.\.\.|…)\]\s*$")  # the core's mark at the end of a shortened text
 _NEVER: Final = "Undecipherable"
+_LEFT: Final = "Available"  # too large to download: it stays on the server
+_SIZE: Final = re.compile(r"\s*\[[^\[]* – [0-9.,]+ [A-Za-z]+\]\s*$")
+"""What the core then says of a file behind the words: its name, which is not ours to keep."""
 
 
 def is_for_us(message: Message) -> bool:
@@ -28,8 +33,11 @@ def is_for_us(message: Message) -> bool:
     return message.from_id >= FIRST_REAL and not message.is_info
 
 
-async def read(session: Session, message: Message) -> Incoming | Refusal:
-    """Read one message of somebody else; raises `CoreGone` or `CoreRefused`."""
+async def read(session: Session, message: Message, state: Path) -> Incoming | Refusal:
+    """Read one message of somebody else; `state` is the core's folder, where files lie.
+
+    Raises `CoreGone` or `CoreRefused`.
+    """
     chat = await session.ask(Chat, "get_basic_chat_info", message.chat_id)
     if chat.chat_type != "Single":
         return Refusal.GROUP
@@ -44,12 +52,15 @@ async def read(session: Session, message: Message) -> Incoming | Refusal:
         await session.do("accept_chat", chat.id)
     kind = _KINDS.get(message.view_type)
     text = await _whole(session, message)
+    if message.download_state == _LEFT:
+        kind, text = kind or Attachment.FILE, _SIZE.sub("", text)
     return Incoming(
         address=address,
         transport_id=await session.transport_id(message.id),
         text=text if text or kind is None else None,
         attachments=(kind,) if kind else (),
         at=message.timestamp,
+        fetches=(fetch_of(state, message.file, message.download_state),) if kind else (),
     )
 
 

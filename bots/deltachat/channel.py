@@ -30,6 +30,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Final
 
+from bots.attachments import Outgoing
 from bots.channel import (
     ChannelHealth,
     ChannelRefused,
@@ -50,7 +51,8 @@ from bots.deltachat.account import (
 )
 from bots.deltachat.arriving import is_for_us, read
 from bots.deltachat.core import Core, CoreGone, CoreRefused, Event, program
-from bots.deltachat.sending import Sending
+from bots.deltachat.files import LIMIT, Lending, view_of
+from bots.deltachat.sending import Said, Sending
 from bots.deltachat.session import Message, Session
 from bots.deltachat.traces import TracesKept, wipe
 from bots.refusals import Refusals
@@ -63,8 +65,10 @@ LOOK_EVERY: Final = 60.0  # seconds between two looks that no event asked for
 _CONNECTED: Final = 3000  # of the core's measures of connectivity: it works or waits for mail
 _START: Final = 20.0  # seconds that `start` waits for the core
 _CHANGE: Final = 10.0  # seconds that a call waits for the next core
+_FILE_CHANGE: Final = 180.0  # seconds that a rest waits for files on their way
 _MOMENT: Final = 0.05  # seconds
 _SETTLE: Final = 5.0  # seconds that a new core has to connect before somebody is sent away
+LENT: Final = "lent"  # in the channel's folder, where no other is named
 _NO_CORE: Final = "core_missing"
 _NO_ACCOUNT: Final = "no_account"
 _TRACES: Final = "traces_kept"
@@ -74,7 +78,9 @@ class DeltaChat:
     """The channel. `folder` is private to it and exists; `now` gives seconds since 1970.
 
     `keep_seconds`: the longest life of a conversation; whoever was silent for longer is forgotten
-    here too. `nobody_read`: what is said to who writes to a group.
+    here too. `nobody_read`: what is said to who writes to a group. `lending`: a folder in memory
+    for files on their way to the core. `carries`: whether attachments are handed over; else large
+    ones stay on the server.
     """
 
     name = "deltachat"
@@ -89,8 +95,14 @@ class DeltaChat:
         keep_seconds: int,
         identity: Identity | None = None,
         nobody_read: str = "",
+        lending: Path | None = None,
+        carries: bool = True,
     ) -> None:
         self._state = folder / STATE
+        self._lending = Lending(lending or folder / LENT)
+        self._download_limit = LIMIT if carries else None
+        self._without_file = asyncio.Event()  # set while no file is being sent
+        self._without_file.set()
         self._now = now
         self._display_name = display_name
         self._keep_seconds = keep_seconds
@@ -102,6 +114,7 @@ class DeltaChat:
         self._keeper: asyncio.Task[None] | None = None
         self._line: _Line | None = None
         self._at_work = 0  # calls that use the line
+        self._files = 0  # of them, those that send one
         self._is_changing = False  # from one core to the next, on purpose
         self._opened = asyncio.Event()  # set while there is a line
         self._tried = asyncio.Event()
@@ -115,6 +128,7 @@ class DeltaChat:
         """Start the core and hand over what arrives; goes on trying where it does not start."""
         self._events = events
         self._tried.clear()
+        await asyncio.to_thread(self._lending.empty)
         self._keeper = asyncio.create_task(self._keep())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_START):
@@ -126,11 +140,28 @@ class DeltaChat:
 
     async def send(self, address: str, text: str, message_id: bytes) -> Sent:
         """Send once (rule 5)."""
+        return await self._send(address, Said(text), message_id)
+
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:
+        """Send once, as a text; the core does not rest meanwhile."""
+        self._files += 1
+        self._without_file.clear()
+        try:
+            async with self._lending.lent(file) as path:
+                return await self._send(address, Said("", path, view_of(file)), message_id)
+        except OSError:
+            raise ChannelUnavailable from None  # there is no room to lend it
+        finally:
+            self._files -= 1
+            if not self._files:
+                self._without_file.set()
+
+    async def _send(self, address: str, said: Said, message_id: bytes) -> Sent:
         async with self._working() as line:
             try:
                 await line.settled()
                 async with line.locks.setdefault(address, asyncio.Lock()):
-                    return await line.sending.send(address, text, message_id)
+                    return await line.sending.send(address, said, message_id)
             except CoreRefused:
                 raise ChannelRefused(RefusedBecause.REFUSED) from None
             finally:
@@ -192,6 +223,7 @@ class DeltaChat:
         self._carriers.clear()
         self._arriving.clear()
         self._known.clear()
+        await asyncio.to_thread(self._lending.empty)
 
     # --- a core, again and again ----------------------------------------------------------
 
@@ -243,7 +275,7 @@ class DeltaChat:
         core = await Core.start(binary, self._state, lambda event: _tell(holder, event))
         try:
             number = await open_account(core, self._identity)
-            await apply_policy(core, number, self._display_name)
+            await apply_policy(core, number, self._display_name, self._download_limit)
             line = _Line(await Session.of(core, number), self._now)
             holder.append(line)
             await line.sending.tidy()
@@ -284,6 +316,9 @@ class DeltaChat:
             async with asyncio.timeout(RESTART_EVERY):
                 await line.removed.wait()
                 await asyncio.sleep(WIPE_AFTER)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FILE_CHANGE):
+                await self._without_file.wait()
         self._is_changing = True
         self._opened.clear()  # who comes now waits for the next core
         with contextlib.suppress(TimeoutError):
@@ -326,7 +361,7 @@ class DeltaChat:
                 await self._take(session, message)
 
     async def _take(self, session: Session, message: Message) -> None:
-        found = await read(session, message)
+        found = await read(session, message, self._state)
         if not isinstance(found, Incoming):
             await self._refuse(session, message, found)
             return

@@ -22,7 +22,8 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from bots.channel import DAY, ChannelRefused, ChannelUnavailable, RefusedBecause, Sent
@@ -37,9 +38,19 @@ LONGEST: Final = 20_000  # characters; more would be shortened on the other side
 NOTE_DAYS: Final = 30  # for so long a sent id is known
 _NOTE: Final = "ui.out."
 _PATIENCE: Final = 25.0  # seconds for the mail server to take a message
+_FILE_PATIENCE: Final = 150.0  # the same, for twenty megabytes
 _AWAY: Final = 5.0  # seconds of them without a connection, which may be coming back
 FIRST_NUDGE: Final = 1.5  # seconds until the core is told to try again; then twice as many
 _LOOK: Final = 1.0  # seconds between looks, should an event have been missed
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is sent: a text, or the file at a path, which the core copies, and what it calls it."""
+
+    text: str = field(repr=False)
+    file: Path | None = None
+    view: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class Sending:
         self._changed.set()
         self._changed = asyncio.Event()  # each who waits has the one from before it looked
 
-    async def send(self, address: str, text: str, message_id: bytes) -> Sent:
+    async def send(self, address: str, said: Said, message_id: bytes) -> Sent:
         """Send once; raises `ChannelUnavailable`, `ChannelRefused`, `CoreGone`, `CoreRefused`."""
         key = _NOTE + message_id.hex()
         noted = await self._noted(key)
@@ -73,10 +84,10 @@ class Sending:
             return Sent(noted.what)
         message = await self._session.message(int(noted.what)) if noted else None
         if message is None or message.state == FAILED:
-            message = await self._draft(address, text, key)
+            message = await self._draft(address, said, key)
         if message.state == DRAFT:
             await self._go(message)
-        await self._taken(message.id, key)
+        await self._taken(message.id, key, _FILE_PATIENCE if said.file else _PATIENCE)
         name = await self._session.transport_id(message.id)
         await self._note(key, "sent", name)
         await self._session.do("delete_messages", [message.id])
@@ -99,8 +110,8 @@ class Sending:
                 if not is_taken or noted.at < self._now() - DAY:
                     await self._remove(int(noted.what), key)
 
-    async def _draft(self, address: str, text: str, key: str) -> Message:
-        if len(text) > LONGEST:
+    async def _draft(self, address: str, said: Said, key: str) -> Message:
+        if len(said.text) > LONGEST:
             raise ChannelRefused(RefusedBecause.TOO_LONG)
         contact = None
         if re.fullmatch(rf"[0-9A-F]{{{FINGERPRINT_DIGITS}}}", address):
@@ -113,7 +124,10 @@ class Sending:
             raise ChannelUnavailable
         chat = await self._session.chat(contact.id)
         await self._session.do("remove_draft", chat)  # a number of its own for each message
-        await self._session.do("misc_set_draft", chat, text, None, None, None, None)
+        path = None if said.file is None else str(said.file)
+        await self._session.do(
+            "misc_set_draft", chat, said.text or None, path, None, None, said.view
+        )
         draft = await self._session.ask(Message, "get_draft", chat)
         await self._note(key, "draft", str(draft.id))
         return draft
@@ -125,10 +139,10 @@ class Sending:
             # The core has no key for this person, or the chat is not one that may be written to.
             raise ChannelRefused(RefusedBecause.NOT_ENCRYPTED) from None
 
-    async def _taken(self, number: int, key: str) -> None:
+    async def _taken(self, number: int, key: str, patience: float) -> None:
         """Wait until the server has taken it; take it back where that lasts too long."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience):
                 await self._wait_until_taken(number, key)
         except TimeoutError:
             message = await self._session.message(number)

@@ -20,7 +20,7 @@ import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -259,7 +259,10 @@ class Arrivals:
         if len(self.rooms_of(event.sender, Verdict.TALK)) > 1:
             await self.position.note_room(event.sender, message.room_id)
         said = said_in(opened.kind, opened.content)
-        return None if said is None else _incoming(event, said, opened.origin)
+        if said is None:
+            return None
+        fetches = tuple(self.client.media.fetch(said.file) for _ in said.attachments)
+        return replace(_incoming(event, said, opened.origin), fetches=fetches)
 
     async def _wait_for_key(self, message: Message) -> None:
         loop = asyncio.get_running_loop()

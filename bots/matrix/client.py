@@ -34,6 +34,7 @@ from nio.store import SqliteStore  # type: ignore[import-untyped]  # it ships no
 
 from bots.channel import ChannelUnavailable
 from bots.matrix.account import Account
+from bots.matrix.media import Media
 from bots.matrix.rooms import RoomState
 
 STORE_NAME: Final = "keys.db"
@@ -149,6 +150,7 @@ class Client:
             config=config,
             proxy=proxy,
         )
+        self.media = Media(self.nio)
         self._account = account
 
     def open(self) -> None:
@@ -279,12 +281,15 @@ class Client:
 
         The same `transaction` arrives once.
         """
+        return await self.post(room_id, {"msgtype": "m.text", "body": text}, transaction)
+
+    async def post(self, room_id: str, content: dict[str, Any], transaction: str) -> str:
+        """Send a message with this content, as `say`."""
         room = self.nio.rooms.get(room_id)
         if room is None:
             raise Denied("M_NOT_FOUND")
         if room.encrypted:
             await self._share_key(room_id)
-        content = {"msgtype": "m.text", "body": text}
         answer = await asked(
             self.nio.room_send(
                 room_id,

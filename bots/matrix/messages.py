@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bots.channel import Attachment
+from bots.matrix.media import SealedFile, file_in
 
 MESSAGE: Final = "m.room.message"
 STICKER: Final = "m.sticker"
@@ -24,16 +25,20 @@ _SILENT: Final = ("m.key.verification.",)  # not said by a person
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person said. `text` is None where there is only an attachment."""
+    """What a person said. `text` is None where there is only an attachment.
+
+    `file` says where what is attached lies; None also where it lies there readable.
+    """
 
     text: str | None = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
+    file: SealedFile | None = field(default=None, repr=False)
 
 
 def said_in(kind: str, content: Mapping[str, Any]) -> Said | None:
     """Return what an event of type `kind` says; None where it is no message of a person."""
     if kind == STICKER:
-        return Said(None, (Attachment.PICTURE,))
+        return Said(None, (Attachment.PICTURE,), file_in(content))
     if kind != MESSAGE:
         return None
     edited = content.get("m.new_content")
@@ -48,7 +53,7 @@ def _said(content: Mapping[str, Any]) -> Said | None:
         return None
     attachment = _KINDS.get(form)
     if attachment is not None:
-        return Said(_caption(content), (attachment,))
+        return Said(_caption(content), (attachment,), file_in(content))
     if not isinstance(body, str):
         return None
     return Said(_without_quote(content, body))

@@ -6,6 +6,7 @@ API's published description; answers of older and newer servers are both underst
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +16,13 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
+from bots.attachments import Outgoing, bounded
+
+FILE_PATIENCE: Final = 150.0  # seconds for an attachment, which signal-cli carries on to Signal
 PATIENCE: Final = 30.0  # seconds; the server itself waits for ever when signal-cli has died
 CONNECT_PATIENCE: Final = 5.0
 HEARTBEAT: Final = 30.0  # seconds between two pings of ours on the websocket
+_PIECE: Final = 64 * 1024  # bytes
 _LARGEST: Final = 4 * 2**20  # bytes of one event or answer
 _LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
 _GOOD: Final = range(200, 300)
@@ -116,6 +121,19 @@ class Api:
         }
         return send_answer(await self._ask("POST", "/v2/send", wanted))
 
+    async def send_file(self, recipient: str, file: Outgoing) -> SendAnswer:
+        """Send one file to one person. Raises all four exceptions of this module."""
+        content = base64.b64encode(file.content).decode()
+        wanted = {
+            "number": self.number,
+            "recipients": [recipient],
+            "message": "",
+            "notify_self": False,
+            "base64_attachments": [f"data:{file.type};filename={file.name};base64,{content}"],
+        }
+        said = await self._ask("POST", "/v2/send", wanted, patience=FILE_PATIENCE)
+        return send_answer(said)
+
     async def remote_delete(self, recipient: str, timestamp: int) -> None:
         """Delete one of our messages on the other side."""
         wanted = {"recipient": recipient, "timestamp": timestamp}
@@ -132,6 +150,23 @@ class Api:
         return (
             [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
         )
+
+    async def attachment(self, name: str, most: int) -> bytes:
+        """Fetch one downloaded attachment, `most` bytes of it at most.
+
+        Raises `AttachmentLost` for more, `ApiDown`, `ApiSilent` and `ApiRefused`.
+        """
+        url = self._at(f"/v1/attachments/{quote(name, safe='')}")
+        patience = aiohttp.ClientTimeout(total=FILE_PATIENCE, sock_connect=CONNECT_PATIENCE)
+        try:
+            async with self._ready().get(url, timeout=patience) as answer:
+                if answer.status not in _GOOD:
+                    raise _failure(answer.status, _json(await answer.read()))
+                return await bounded(answer.content.iter_chunked(_PIECE), most)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise ApiDown from None
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise ApiSilent from None
 
     async def delete_attachment(self, name: str) -> None:
         """Delete one downloaded attachment."""
@@ -216,12 +251,22 @@ class Api:
             raise ApiDown
         return self._session
 
-    async def _ask(self, method: str, path: str, wanted: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - whatever the server says
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        wanted: Mapping[str, object] | None = None,
+        *,
+        patience: float = PATIENCE,
+    ) -> Any:  # noqa: ANN401 - whatever the server says
         """Make one call; an answer that is not JSON is None."""
+        limits = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT_PATIENCE)
         try:
             async with (
-                asyncio.timeout(PATIENCE),
-                self._ready().request(method, self._at(path), json=wanted) as answer,
+                asyncio.timeout(patience),
+                self._ready().request(
+                    method, self._at(path), json=wanted, timeout=limits
+                ) as answer,
             ):
                 raw = await answer.read()
                 status = answer.status

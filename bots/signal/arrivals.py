@@ -10,7 +10,8 @@ Theory of operation
 3.  A websocket that ends is attached again, with growing pauses that only a lasting connection
     makes short again. Without a webhook, messages of the time between are lost, and an alarm
     says so.
-4.  Downloaded attachments are deleted at once, and at the start all that are there.
+4.  Downloaded attachments are fetched while the handler works, and deleted when it has stored the
+    message (`bots.signal.downloads`).
 5.  A person with another key than before is marked on their next message, and only then is the new
     key taken: until they have written, signal-cli sends them nothing. A message that could not be
     opened is handed over empty, so that somebody hears of it.
@@ -32,6 +33,7 @@ from bots.channel import Attachment, Incoming
 from bots.in_order import InOrder
 from bots.refusals import Refusals
 from bots.signal.api import Api, ApiDown, ApiLimited, ApiRefused, ApiSilent
+from bots.signal.downloads import Downloads
 from bots.signal.envelopes import Arrived, Unread, read_event
 from bots.signal.journal import Journal
 
@@ -66,6 +68,7 @@ class Message:
             text=arrived.text,
             attachments=arrived.attachments,
             at=arrived.at,
+            fetches=self.arrivals.downloads.fetches(arrived.files),
             identity_changed=self.changed,
         )
 
@@ -74,6 +77,7 @@ class Message:
         if self.changed:
             await self.arrivals.accept(self.arrived.address)
         await self.arrivals.journal_remove(self.record)
+        self.arrivals.delete(self.arrived.files)
 
 
 @dataclass(slots=True)
@@ -88,11 +92,11 @@ class Arrivals:
     log: FilteringBoundLogger
     has_webhook: bool
     unread: Callable[[str], None]  # called with the address of whose message was not readable
+    downloads: Downloads
     attached: bool = False
     reachable: bool = False  # whether the last call was answered
     alarms: set[str] = field(default_factory=set)
     _gap_until: int = 0
-    _doomed: set[str] = field(default_factory=set, repr=False)  # attachments to delete
     _seen: OrderedDict[str, None] = field(default_factory=OrderedDict, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,6 +123,7 @@ class Arrivals:
         for name, record in self.journal.records():
             arrived = _from_record(record)
             self._remember(arrived)
+            self.downloads.keep(arrived.files)
             self.order.put(arrived.address, Message(self, arrived, name))
 
     def answered(self) -> None:
@@ -139,7 +144,7 @@ class Arrivals:
         """Take one event; returns when it is in the journal, or nothing of it is wanted."""
         read = read_event(event, self.api.number)
         if isinstance(read, Unread):
-            self._doom(read.files)
+            self.delete(read.files)
             async with self._lock:
                 if read.name in self._seen:
                     return
@@ -150,9 +155,9 @@ class Arrivals:
                     if not read.notice.identity_changed:
                         self.unread(read.notice.address)
         elif read is not None:
-            self._doom(read.files)
             async with self._lock:
                 if _name(read) not in self._seen:
+                    self.downloads.keep(read.files)
                     await self._keep(read)
 
     async def _keep(self, arrived: Arrived) -> None:
@@ -220,13 +225,9 @@ class Arrivals:
     # --- looking after (rule 4) -----------------------------------------------------------
 
     async def _look_after(self) -> None:
-        everything = True
         while True:
             try:
-                if everything:
-                    self._doomed.update(await self.api.attachments())
-                    everything = False
-                await self._delete_attachments()
+                await self.downloads.look(self.now())
                 registered = await self.api.is_registered()
             except _FAILURES:
                 self.reachable = False
@@ -238,16 +239,11 @@ class Arrivals:
                     await self._look.wait()
             self._look.clear()
 
-    def _doom(self, files: tuple[str, ...]) -> None:
-        if files:
-            self._doomed.update(files)
+    def delete(self, files: tuple[str, ...]) -> None:
+        """Have downloaded attachments deleted now."""
+        self.downloads.done(files)
+        if self.downloads.is_due:
             self._look.set()
-
-    async def _delete_attachments(self) -> None:
-        for name in list(self._doomed):
-            with contextlib.suppress(ApiRefused):  # it is not there any more
-                await self.api.delete_attachment(name)
-            self._doomed.discard(name)
 
     # --- people (rule 5) ------------------------------------------------------------------
 
@@ -284,6 +280,7 @@ def _to_record(arrived: Arrived) -> bytes:
         "id": arrived.transport_id,
         "text": arrived.text,
         "attachments": [kind.value for kind in arrived.attachments],
+        "files": arrived.files,
         "at": arrived.at,
         "changed": arrived.identity_changed,
     }
@@ -298,5 +295,6 @@ def _from_record(record: bytes) -> Arrived:
         text=kept["text"],
         attachments=tuple(Attachment(kind) for kind in kept["attachments"]),
         at=kept["at"],
+        files=tuple(kept.get("files", ())),  # records of earlier versions have none
         identity_changed=kept["changed"],
     )

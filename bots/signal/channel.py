@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from bots.attachments import Outgoing
 from bots.box import Box
 from bots.channel import (
     ChannelHealth,
@@ -31,6 +32,7 @@ from bots.in_order import InOrder
 from bots.refusals import Refusals
 from bots.signal.api import Api, ApiDown, ApiLimited, ApiRefused, ApiSilent, SendAnswer
 from bots.signal.arrivals import Arrivals
+from bots.signal.downloads import Downloads
 from bots.signal.journal import Journal
 from bots.signal.set_up import read_invite, take_captcha
 from bots.signal.webhook import Webhook
@@ -48,6 +50,7 @@ _ALIVE: Final = "alive"
 CAPTCHA_EVERY: Final = 3.0  # seconds between two looks for a captcha that an operator left
 _PRUNE_EVERY: Final = 3_600.0
 
+_TOO_LARGE: Final = 413  # a web server before it takes no such bodies (RFC 9110, 15.5.14)
 _REASONS: Final = {
     "UNREGISTERED_FAILURE": RefusedBecause.GONE,
     "IDENTITY_FAILURE": RefusedBecause.IDENTITY_CHANGED,
@@ -106,6 +109,7 @@ class SignalChannel:
             self._log,
             self._webhook is not None,
             self._tell,
+            Downloads(self._api),
         )
         self._arrivals = arrivals
         arrivals.resume()
@@ -124,11 +128,18 @@ class SignalChannel:
         """Send to an account; the same id sent twice arrives twice."""
         if len(text) > LONGEST:
             raise ChannelRefused(RefusedBecause.TOO_LONG)
+        return await self._sent_by(address, lambda: self._api.send(address, text))
+
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:  # noqa: ARG002 - Signal knows no names for messages
+        """Send a file to an account; the same id sent twice arrives twice."""
+        return await self._sent_by(address, lambda: self._api.send_file(address, file))
+
+    async def _sent_by(self, address: str, call: Callable[[], Awaitable[SendAnswer]]) -> Sent:
         arrivals = self._ready()
         if self._limited_until > self._now():
             raise ChannelUnavailable(float(self._limited_until - self._now()))
         try:
-            answer = await self._api.send(address, text)
+            answer = await call()
         except ApiDown:
             arrivals.reachable = False
             raise ChannelUnavailable from None
@@ -137,6 +148,8 @@ class SignalChannel:
         except ApiLimited as limited:
             raise self._limit(limited.tokens) from None
         except ApiRefused as refused:
+            if refused.status == _TOO_LARGE:
+                raise ChannelRefused(RefusedBecause.TOO_LONG) from None
             raise _meaning(refused.why, arrivals.alarms) from None
         arrivals.answered()
         return await self._taken(address, answer)

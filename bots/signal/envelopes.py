@@ -20,8 +20,8 @@ _GROUPS: Final = ("groupInfo", "groupV2")
 class Arrived:
     """A message of one person.
 
-    `files` names attachments that signal-cli has downloaded. `text` is None where there is only
-    an attachment, or where it could not be read.
+    `files` names what signal-cli has downloaded of `attachments`, in their order; empty texts where
+    it has nothing. `text` is None where there is only an attachment, or where it could not be read.
     """
 
     address: str = field(repr=False)
@@ -147,7 +147,7 @@ def _kind(attachment: Mapping[str, Any]) -> Attachment:
 
 def _files(message: Mapping[str, Any]) -> tuple[str, ...]:
     ids = (each.get("id") for each in _listed(message, "attachments"))
-    return tuple(name for name in ids if isinstance(name, str) and name)
+    return tuple(name if isinstance(name, str) else "" for name in ids)
 
 
 def _listed(message: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@
 
 import { fetchAndOpen, sealAndPost } from "../attached/carry.js";
 import { TYPES } from "../attached/kinds.js";
-import { PICTURES, SOUNDS, writeList } from "../envelope/attachments.js";
+import { PICTURES, SOUNDS } from "../envelope/attachments.js";
 import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import { NoAnswer } from "./api.js";
 import { askReply } from "./keeper.js";
@@ -62,9 +62,10 @@ export function newAttached(api, conversation, addresses = URL) {
      * @param {import("./sign_in.js").Member} member
      * @param {{kind: string, bytes: Uint8Array}[]} prepared
      * @param {(share: number) => void} progress @param {(ms: number) => Promise<void>} pause
+     * @param {string} [channel] by which messenger they go
      * @returns {Promise<{number: number, due: number}>}
      */
-    async send(member, prepared, progress, pause) {
+    async send(member, prepared, progress, pause, channel) {
       const messageId = randomBytes(16);
       const post = (body) => {
         if (isLeft) {
@@ -73,7 +74,7 @@ export function newAttached(api, conversation, addresses = URL) {
         return api.post("/api/attach", { conversation: conversation.key, ...body });
       };
       const list = await sealAndPost(prepared, conversation.id, messageId, post, progress);
-      const sealed = conversation.attach(messageId, writeList(list));
+      const sealed = conversation.attach(messageId, list, channel);
       const attached = list.map(({ id }) => toBase64Url(id));
       const seen = conversation.thread.last();
       const ask = () => askReply(api, member, { ...sealed, attached }, seen, true);

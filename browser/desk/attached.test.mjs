@@ -7,6 +7,7 @@ import { readList, writeList, sealChunk, describe } from "../envelope/attachment
 import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import { FORMAT_ATTACHMENTS, openEnvelope, TEAM_TO_CLIENT } from "../envelope/envelope.js";
 import { MESSAGE } from "../envelope/sealing.js";
+import { isOutboxItemVerified, openOutboxItem } from "../envelope/wraps.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { Left, newAttached, useOf } from "./attached.js";
 import { newConversation } from "./conversation.js";
@@ -138,6 +139,20 @@ test("chunks first, then one message that names them; again after no answer", as
   const [one] = readList(envelope.text);
   assert.equal(writeList([one]), envelope.text);
   assert.deepEqual(replies[0].attached, [toBase64Url(one.id)]);
+});
+
+test("to a messenger their keys go to the courier, signed and for this message alone", () => {
+  const team = makeTeam();
+  const made = makeConversation(team, { channel: "signal" });
+  const conversation = newConversation(team.member, team.writer, made.row, made.wrap);
+  const [messageId, list] = [randomBytes(16), [describe("ogg", 70_000), describe("jpeg", 9)]];
+  const sealed = conversation.attach(messageId, list, "matrix");
+  const opened = openOutboxItem(team.courier.box, sealed.outboxItem, made.id, messageId);
+  assert.ok(isOutboxItemVerified(opened, team.team.sign.public));
+  assert.deepEqual(opened.item.attachments, list);
+  assert.deepEqual([opened.item.channel, opened.item.text, sealed.channel], ["matrix", "", "matrix"]);
+  const onThePage = place();
+  assert.equal(onThePage.conversation.attach(messageId, list).outboxItem, null);
 });
 
 test("what is refused leaves no gap in the writer's count", async () => {

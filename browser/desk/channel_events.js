@@ -7,6 +7,14 @@ const SIGNS = {
   "[file]": "event.file",
   "[unreadable]": "event.unreadable",
   "[new keys]": "event.new_keys",
+  // Why the one before was not kept (intake_server/courier/attachments.py).
+  "[too large]": "event.too_large",
+  "[too many]": "event.too_many",
+  "[wrong kind]": "event.wrong_kind",
+  "[damaged]": "event.damaged",
+  "[gone]": "event.gone",
+  "[no room]": "event.no_room",
+  "[not encrypted]": "event.not_encrypted",
 };
 const HOURS = /^\[safe hours (?:off|(\d\d:\d\d)-(\d\d:\d\d))\]$/;
 const MOVED = /^\[(joined|left) ([a-z]+)\]$/;

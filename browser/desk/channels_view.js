@@ -53,6 +53,7 @@ function card(t, one) {
     gap ? t("channels.gap") : "",
     kept ? t("channels.kept", { count: kept }) : "",
     watched ? t("channels.watched") : "",
+    one.attachments === false ? t("channels.no_files") : "",
   ].filter(Boolean);
   const facts = [
     ["last_in", age(t, heard)],

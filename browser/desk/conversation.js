@@ -2,6 +2,7 @@
 // into it. Everything that is written is sealed here, with this object's own id and keys, so that
 // a text can reach no other conversation.
 
+import { writeList } from "../envelope/attachments.js";
 import { equal, fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
 import {
   DRAFT,
@@ -147,9 +148,13 @@ export function newConversation(
     holds(isThis && envelope.text === text && sealed.conversation === key, WrongConversation);
   }
 
-  function outboxItem(messageId, text, channel) {
+  /** For the courier; nothing where the client reads on the page alone. */
+  function outboxItem(messageId, text, channel, attachments = []) {
+    if (channel === "web") {
+      return null;
+    }
     const epoch = epochNow();
-    const item = { conversationId: id, messageId, epoch, channel, text };
+    const item = { conversationId: id, messageId, epoch, channel, text, attachments };
     const { founding } = member.roster;
     return sealOutboxItem(founding.courierBoxKey, item, member.team.get(epoch).sign);
   }
@@ -176,7 +181,7 @@ export function newConversation(
     reply(text, channel = row.channel) {
       if (pending?.text !== text) {
         const sealed = write(TEAM_TO_CLIENT, FORMAT_MESSAGE, MESSAGE, messages.public, text);
-        const forCourier = channel === "web" ? null : outboxItem(sealed.messageId, text, channel);
+        const forCourier = outboxItem(sealed.messageId, text, channel);
         const { reference } = row;
         pending = { text, channel, conversation: key, reference, ...sealed, outboxItem: forCourier };
       }
@@ -198,14 +203,19 @@ export function newConversation(
     },
 
     /**
-     * What names attachments that were sealed for this message id.
-     * @param {Uint8Array} messageId @param {string} text @returns {object} for askReply
+     * What names attachments that were sealed for this message id. To a messenger their keys go to
+     * the courier, too: it opens what it has to send, and nothing else.
+     * @param {Uint8Array} messageId
+     * @param {import("../envelope/attachments.js").Described[]} list
+     * @param {string} [channel] as of `reply` @returns {object} for askReply
      */
-    attach(messageId, text) {
+    attach(messageId, list, channel = row.channel) {
+      const text = writeList(list);
       const own = [TEAM_TO_CLIENT, FORMAT_ATTACHMENTS, MESSAGE, messages.public];
       const sealed = { conversation: key, ...write(...own, text, messageId) };
       check(sealed, text);
-      return { ...sealed, reference: row.reference, outboxItem: null };
+      const forCourier = outboxItem(messageId, "", channel, list);
+      return { ...sealed, channel, reference: row.reference, outboxItem: forCourier };
     },
 
     /** What named attachments was refused: it leaves no gap. */

@@ -273,8 +273,12 @@ export function newDesk(session, member, told) {
       rows.patch(id, { holder: null });
     },
 
-    /** Whether files go over this conversation's channel. */
-    canAttach: (id) => rows.get(id)?.channel === "web",
+    /** Whether files go the way by which this client is answered now; the page's own goes first. */
+    canAttach(id) {
+      const way = talks.get(id)?.way();
+      const by = way?.isAlso ? undefined : way?.channel;
+      return isOpen(way, now() / 1000) && rows.carriesFiles(by ?? rows.get(id)?.channel);
+    },
 
     /**
      * @param {string} id @param {{kind: string, bytes: Uint8Array}[]} prepared
@@ -282,7 +286,9 @@ export function newDesk(session, member, told) {
      */
     async sendAttachments(id, prepared, progress) {
       const talk = talks.get(id);
-      const stored = await talk.attached.send(member, prepared, progress, pause);
+      const by = goesBy(talk.way(), now() / 1000);
+      const channel = by && rows.carriesFiles(by) ? by : undefined;
+      const stored = await talk.attached.send(member, prepared, progress, pause, channel);
       talk.due = stored.due;
       rows.patch(id, { waiting_since: null, due: stored.due });
       await fetchMore(id).catch(() => undefined); // the next change fetches it

@@ -23,6 +23,9 @@ const REASONS = {
   not_encrypted: "state.failed_plain",
   too_long: "state.failed_long",
   refused: "state.failed_refused",
+  not_offered: "state.failed_off",
+  not_whole: "state.failed_file",
+  partly: "state.failed_partly",
 };
 // What a counsellor can do about it; where nothing stands, the text can be copied and sent again.
 const REMEDIES = {
@@ -35,7 +38,11 @@ const REMEDIES = {
   identity_changed: "remedy.identity",
   not_encrypted: "remedy.write_again",
   too_long: "remedy.shorter",
+  not_offered: "remedy.words",
+  not_whole: "remedy.files_again",
+  partly: "remedy.partly",
 };
+const OF_FILES = { too_long: "remedy.smaller", uncertain: "remedy.partly" };
 
 /**
  * What is shown of findings: numbers run through the whole conversation.
@@ -136,13 +143,15 @@ export function newLineView({ t, now }, desk, { onCopy }) {
     if (!isFailed) {
       return [];
     }
-    const remedy = REMEDIES[reasonOf(outbox)];
     if (talk.conversation.row.channel === "web") {
       return [el("p", { class: "warning" }, t("remedy.on_page"))];
     }
+    const reason = reasonOf(outbox);
+    const remedy = (line.isAttachments && OF_FILES[reason]) || REMEDIES[reason];
     return [
       remedy && el("p", { class: "warning" }, t(remedy)),
-      el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft")),
+      !line.isAttachments &&
+        el("button", { type: "button", onclick: () => onCopy(line.text) }, t("state.to_draft")),
     ];
   }
 

@@ -18,6 +18,9 @@ test("what the courier puts in place of a message becomes words", () => {
   const events = (text) => eventsOf({ ...line, text }).map(({ id }) => id);
   assert.deepEqual(events("[unreadable]"), ["event.unreadable"]);
   assert.deepEqual(events("[new keys] [voice]"), ["event.new_keys", "event.voice"]);
+  assert.deepEqual(events("[picture] [too large] [voice] [not encrypted]"), [
+    ...["event.picture", "event.too_large", "event.voice", "event.not_encrypted"],
+  ]);
 });
 
 test("a chat that ended is told with its channel", () => {

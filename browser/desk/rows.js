@@ -18,6 +18,8 @@ export function newRows(api, pause) {
   const listeners = new Set();
   let staff = {};
   let screening = "on";
+  /** @type {string[]} */
+  let attachments = [];
   let touched = new Set();
   let isGathering = false;
   let isWholeDue = false;
@@ -36,6 +38,7 @@ export function newRows(api, pause) {
     answer.rows.forEach((row) => rows.set(row.conversation, row));
     staff = { ...staff, ...answer.staff };
     screening = answer.screening ?? screening;
+    attachments = answer.attachments ?? attachments;
   }
 
   /**
@@ -119,6 +122,9 @@ export function newRows(api, pause) {
     has: (id) => rows.has(id),
     all: () => rows.values(),
     screening: () => screening,
+
+    /** @param {string | undefined} channel @returns {boolean} whether files go over it */
+    carriesFiles: (channel) => attachments.includes(channel),
     /** @param {string | null} id @returns {string} the name of a member; "" for nobody */
     nameOf: (id) => (id && staff[id]) || "",
 

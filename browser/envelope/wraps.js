@@ -1,6 +1,7 @@
 // Keys sealed to their readers: docs/envelope.md, sections 4 and 6. Twin of vault/wraps.py.
 // What a reader already knows is an argument of each opening: anything else does not open.
 
+import { readList, writeList } from "./attachments.js";
 import { concat, equal, fromUtf8, pack, randomBytes, readU32, u32, unpack, utf8 } from "./bytes.js";
 import {
   ADDRESS,
@@ -139,12 +140,14 @@ export function openClientWrap(phrase, blob, conversationId) {
  * @property {number} epoch
  * @property {string} channel
  * @property {string} text
+ * @property {import("./attachments.js").Described[]} [attachments] and then no text
  */
 
 /** @param {Uint8Array} courierBox @param {OutboxItem} item @param {SignKeys} team kind 0x12 */
 export function sealOutboxItem(courierBox, item, team) {
   const named = concat(exact(item.conversationId, 16), exact(item.messageId, 16), u32(item.epoch));
-  const text = pack(utf8(item.channel), utf8(item.text));
+  const list = item.attachments?.length ? [writeList(item.attachments)] : [];
+  const text = pack(...[item.channel, item.text, ...list].map(utf8));
   const signature = sign(team, "outbox", courierBox, named, text);
   return sealPadded(OUTBOX, courierBox, concat(named, signature, text));
 }
@@ -159,9 +162,11 @@ export function openOutboxItem(courier, blob, conversationId, messageId) {
   const body = openPadded(OUTBOX, courier, blob);
   const [owner, message, epoch, signature, rest] = split(body, 16, 16, 4, 64);
   must(equal(owner, conversationId) && equal(message, messageId));
-  const [channel, text] = texts(rest, 2);
+  const [channel, text, ...lists] = texts(rest);
+  must(text !== undefined && (!lists.length || (lists.length === 1 && !text)));
+  const attachments = lists.flatMap(readList);
   return {
-    item: { conversationId: owner, messageId: message, epoch: readU32(epoch), channel, text },
+    item: { conversationId, messageId, epoch: readU32(epoch), channel, text, attachments },
     signed: concat(courier.public, owner, message, epoch, rest),
     signature,
   };

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { writeList } from "../envelope/attachments.js";
 import { CannotOpen } from "../envelope/sealing.js";
 import * as wraps from "../envelope/wraps.js";
 import { passwordParts } from "../phrase/keys.js";
@@ -68,6 +69,8 @@ test("outbox items, addresses, screening copies", () => {
     const opened = reopens("outbox", one, (to, { item }) => wraps.sealOutboxItem(to, item, team));
     const { epoch, channel, text } = opened.item;
     assert.deepEqual([epoch, channel, text], [one.epoch, one.channel, one.text]);
+    const { attachments } = opened.item;
+    assert.equal(attachments.length ? writeList(attachments) : undefined, one.attachments);
     assert.ok(wraps.isOutboxItemVerified(opened, un(one.signer_public)));
   }
   for (const one of WRAPS.good.address) {

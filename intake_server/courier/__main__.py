@@ -27,7 +27,9 @@ from intake_server.channel_health import (
 )
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers, AnswersError, read_answers
+from intake_server.courier.attachments import Bringing
 from intake_server.courier.canary import Canaries
+from intake_server.courier.carrying import Carrying
 from intake_server.courier.channels import Making, channels_of, voices_of
 from intake_server.courier.duty import Duty, Enrolled
 from intake_server.courier.guided import Guided, read_words
@@ -118,6 +120,7 @@ class Courier:
             refused={reason.value: count for reason, count in state.refused.items()},
             limited_seconds=int(state.limited_seconds),
             alarms=tuple(sorted([*state.alarms, *silent])),
+            attachments=self.outbound.carrying.allows(name),
             why=next((one.why for one in self.joining if one.name == name), ""),
         )
 
@@ -171,11 +174,13 @@ async def serving(
             speech,
             clock,
             log,
+            Bringing(work, settings.attachments, clock, log),
             guided,
             settings.page.time_zone,
         )
         zone = zoneinfo.ZoneInfo(settings.page.time_zone)
-        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone)
+        carrying = Carrying(work, settings.attachments)
+        outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone, carrying)
         courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
         stack.push_async_callback(speech.stop)
         for one in joining:

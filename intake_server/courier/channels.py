@@ -36,6 +36,7 @@ SIGNAL: Final = "signal"
 INVITE_FILE: Final = "invite.txt"
 DELTACHAT_CANARY: Final = "deltachat-canary"
 MATRIX_CANARY: Final = "matrix-canary"
+LENT: Final = "courier-files"  # in the runtime folder: files on their way to the core
 IDENTITY_FILE: Final = "identity.backup"
 _PRIVATE: Final = stat.S_IRWXU
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -89,6 +90,8 @@ async def _deltachat(it: Making) -> Channel:
         keep_seconds=_longest_life(it.policy, DeltaChat.name),
         identity=deltachat_identity(it.settings, it.keys),
         nobody_read=it.nobody_read,
+        lending=it.settings.data.run_dir / LENT,
+        carries=it.settings.attachments.allows(DeltaChat.name),
     )
 
 

@@ -10,7 +10,9 @@ Theory of operation
 4.  A living address slot without its rows is what a crash left between slot and commit (or is
     younger than a restored database): it is erased and made anew, and the message is not lost.
 5.  Messages of one address are stored one after the other.
-6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1.
+6.  Screening comes after the acknowledgement. What has no text is not screened: urgency 1. Words
+    are stored before what came with them is fetched (`courier.attachments`); a message with
+    attachments is acknowledged once both are stored, and each is known by a hash of its own.
 7.  A client erases everything by a command and a number (`intake_server.courier.commands`): the
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
@@ -30,6 +32,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
+from intake_server.courier.attachments import Bringing, Brought
 from intake_server.courier.codes import (
     AskCode,
     Join,
@@ -42,7 +45,7 @@ from intake_server.courier.commands import DIGITS, Command, Commands
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.own_keys import OwnKeys, Writer, Writers
-from intake_server.courier.parts import readable, split, texts_of
+from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Speech
@@ -98,6 +101,7 @@ class Inbound:
     speech: Speech
     clock: Clock
     log: FilteringBoundLogger
+    bringing: Bringing
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
     commands: Commands = field(init=False)
@@ -155,8 +159,26 @@ class Inbound:
         if await self._asked(channel, incoming, tag, transport):
             return
         texts = texts_of(incoming)
-        if texts:
+        if self.bringing.takes(channel, incoming):
+            await self._bring(channel, incoming, tag, transport)
+        elif texts:
             await self._store(channel, _Message(incoming, tag, transport, texts))
+
+    async def _bring(
+        self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
+    ) -> None:
+        """Store words, then attachments; each step may have been done before a crash."""
+        words = words_of(incoming)
+        before = self.keys.words_hash(transport)
+        if not await self.work.is_seen(before) and (words or await self._found(tag) is None):
+            # Of somebody new without a word this makes the conversation, to which files belong.
+            await self._store(channel, _Message(incoming, tag, before, words, is_first_half=True))
+        found = await self._found(tag)
+        if found is None:
+            raise ChannelUnavailable  # erased meanwhile
+        brought = await self.bringing.bring(found.conversation_id, channel, incoming, transport)
+        files = _Message(incoming, tag, transport, brought.texts, brought=brought)
+        await self._further(channel, files, found)
 
     async def _store(self, channel: Channel, message: "_Message") -> None:
         for _ in range(_TRIES):
@@ -233,7 +255,7 @@ class Inbound:
         await self.work.store_first(new, at, until, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
         self.speech.welcome(
-            channel, message.incoming.address, promise, text_only=_is_unreadable(message.incoming)
+            channel, message.incoming.address, promise, text_only=_is_unreadable(message)
         )
 
     async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
@@ -242,20 +264,24 @@ class Inbound:
         reach = Reach(channel.name, until)
         await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
-        if _is_unreadable(message.incoming):
+        if _is_unreadable(message):
             self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)
 
     def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
-        writer = self._writers.of(conversation_id)
+        writer, brought = self._writers.of(conversation_id), message.brought
         sealed = []
         for place, text in enumerate(message.texts, start=1):
             content = _envelope(conversation_id, writer, place, text, message.incoming.at)
             if message.asked_in is not None:
                 body = encode_body(Text(text, message.asked_in))
                 content = replace(content, format=Format.ANSWERS, body=body)
+            named = () if brought is None or place > 1 else brought.ids
+            if brought is not None and named:
+                content = replace(content, message_id=brought.message_id, format=Format.ATTACHMENTS)
             envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
-            sealed.append(Sealed(content.message_id, envelope))
-        return Arrived(message.transport, sealed, bool(readable(message.incoming)))
+            sealed.append(Sealed(content.message_id, envelope, named))
+        has_text = brought is None and bool(readable(message.incoming))
+        return Arrived(message.transport, sealed, has_text)
 
     def _stored(
         self,
@@ -460,16 +486,19 @@ def _drawn() -> str:
     return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
 
 
-def _is_unreadable(incoming: Incoming) -> bool:
+def _is_unreadable(message: "_Message") -> bool:
     """Whether the client should write it again, as text."""
-    return not readable(incoming)
+    is_kept = message.brought is not None and bool(message.brought.described)
+    return not (message.is_first_half or is_kept or readable(message.incoming))
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
     """One arriving message: where it is from and what of it is stored.
 
-    `asked_in` is the language of the questions where the text is answers to them.
+    `asked_in` is the language of the questions where the text is answers to them. `brought`: what
+    became of its attachments, where these texts say that; `is_first_half`: the words
+    before them.
     """
 
     incoming: Incoming
@@ -477,6 +506,8 @@ class _Message:
     transport: bytes = field(repr=False)
     texts: list[str] = field(repr=False)
     asked_in: str | None = None
+    brought: Brought | None = None
+    is_first_half: bool = False
 
 
 def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:

@@ -13,6 +13,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from bots.attachments import Outgoing
 from bots.channel import (
     Channel,
     ChannelCannotStart,
@@ -46,6 +47,10 @@ class Absent:
 
     async def send(self, address: str, text: str, message_id: bytes) -> Sent:  # noqa: ARG002 - the protocol's
         """Raise `ChannelUnavailable`, as all that follows."""
+        raise ChannelUnavailable
+
+    async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:  # noqa: ARG002 - the protocol's
+        """As `send`."""
         raise ChannelUnavailable
 
     async def delete(self, address: str, transport_id: str) -> None:  # noqa: ARG002 - the protocol's

@@ -18,27 +18,32 @@ Theory of operation
     hours; when they begin this process knows in its memory, and the team by the conversation.
 7.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
     lives. Why a reply waits or failed stands in its row for the desk to show.
+8.  A reply of attachments is as many messages on the network; rule 3 holds for each
+    (`intake_server.courier.carrying`). What has gone does not go again when the rest is tried.
 """
 
 import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum, unique
+from functools import partial
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from bots.channel import Channel, ChannelRefused, ChannelUnavailable
+from bots.channel import Channel, ChannelRefused, ChannelUnavailable, Sent
 from intake_server.clock import Clock
+from intake_server.courier.carrying import Carrying, NotCarried
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.sent import SendState, SentFile
 from intake_server.courier.work import LATER, Work
 from intake_server.roster_view import RosterView
 from triage.safe_hours import SafeHours, opens_at
+from vault.attachment_format import Described
 from vault.engine import DatabaseFailed
 from vault.keeper_client import CourierKeeper
 from vault.keeper_protocol import Reference, Refused
@@ -48,6 +53,7 @@ from vault.sealing import CannotOpen
 from vault.wraps import (
     Address,
     OpenedOutboxItem,
+    OutboxItem,
     is_outbox_item_verified,
     open_address,
     open_outbox_item,
@@ -74,6 +80,9 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     NO_CHANNEL = "no_channel"
     FORGOTTEN = "forgotten"
+    NOT_OFFERED = "not_offered"  # attachments are switched off for this channel
+    NOT_WHOLE = "not_whole"  # an attachment does not open, or is not there
+    PARTLY = "partly"  # some of its attachments were sent, the others will not be
     LATER = LATER  # waits by the client's wish
 
 
@@ -98,6 +107,7 @@ class Outbound:
     clock: Clock
     log: FilteringBoundLogger
     zone: tzinfo  # of safe hours
+    carrying: Carrying
     forged: int = 0  # replies that nobody of the team had signed
     queue: Counter[str] = field(default_factory=Counter)  # what waits, by channel
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last took something
@@ -188,7 +198,7 @@ class Outbound:
             await self._give_up(item, Reason.NO_CHANNEL)
             return
         try:
-            text = await self._text(item)
+            reply = await self._reply(item)
             address, hours = await self._address(item)
         except NotSent as not_sent:
             await self._give_up(item, not_sent.reason)
@@ -199,7 +209,17 @@ class Outbound:
             self._opening[item.conversation] = opening
             await self.work.postponed(item, Reason.LATER, now + LATER_SECONDS)
             return
-        await self._hand_over(item, channel, address.address, text)
+        if not reply.attachments:
+            send = partial(channel.send, address.address, reply.text, item.message)
+            if await self._hand_over(item, item.message, send):
+                await self._done(item)
+        elif await self._hand_over_all(item, channel, address.address, reply.attachments):
+            await self._note(item.message, SendState.SENT)
+            await self._done(item)
+
+    async def _done(self, item: Waiting) -> None:
+        await self.work.sent(item)
+        self.log.info("reply_sent", channel=item.channel)
 
     async def _give_up(self, item: Waiting, reason: Reason) -> None:
         if reason is Reason.EARLIER_EPOCH:
@@ -212,7 +232,7 @@ class Outbound:
 
     # --- rules 1, 2 and 4 -----------------------------------------------------------------
 
-    async def _text(self, item: Waiting) -> str:
+    async def _reply(self, item: Waiting) -> OutboxItem:
         """What is inside, verified; raises `NotSent`."""
         try:
             reference = Reference(item.slot, item.tag)
@@ -227,7 +247,9 @@ class Outbound:
             raise NotSent(Reason.NOT_VERIFIED)
         if opened.item.epoch != roster.epoch.number:
             raise NotSent(Reason.EARLIER_EPOCH)
-        return opened.item.text
+        if opened.item.attachments and not self.carrying.allows(item.channel):
+            raise NotSent(Reason.NOT_OFFERED)
+        return opened.item
 
     async def _why_refused(self, item: Waiting) -> Reason:
         """The keeper refuses alike what is forgotten and what does not open under its key."""
@@ -254,27 +276,64 @@ class Outbound:
 
     # --- rules 3 and 7 --------------------------------------------------------------------
 
-    async def _hand_over(self, item: Waiting, channel: Channel, address: str, text: str) -> None:
+    async def _hand_over(
+        self,
+        item: Waiting,
+        message: bytes,
+        send: Callable[[], Awaitable[Sent]],
+        *,
+        is_begun: bool = False,
+    ) -> bool:
+        """Send one message, whose id is `message`: whether the network took it.
+
+        Else its row says why not. `is_begun`: a part of the same reply was sent before.
+        """
         await self._pace(item.conversation)
-        await self._note(item, SendState.SENDING)
+        await self._note(message, SendState.SENDING)
         try:
-            await channel.send(address, text, item.message)
+            await send()
         except ChannelUnavailable as unavailable:
-            await self._note(item, SendState.NOT_TAKEN)
+            await self._note(message, SendState.NOT_TAKEN)
             retry_at = self.clock.unix() + int(pause_after(item.tries, unavailable.retry_after))
             await self.work.failed(item, Reason.UNAVAILABLE, retry_at)
         except ChannelRefused as refused:
-            await self._note(item, SendState.NOT_TAKEN)
-            await self.work.failed(item, refused.reason, None)
+            await self._note(message, SendState.NOT_TAKEN)
+            await self.work.failed(item, Reason.PARTLY if is_begun else refused.reason, None)
         except Exception as unknown:
             # `ChannelUncertain`, or what a network's library raises besides: it may have arrived.
             self.log.warning("reply_uncertain", channel=item.channel, exc_info=unknown)
             await self.work.failed(item, Reason.UNCERTAIN, None)
         else:
             self._last[item.channel] = self.clock.monotonic()
-            await self._note(item, SendState.SENT)
-            await self.work.sent(item)
-            self.log.info("reply_sent", channel=item.channel)
+            await self._note(message, SendState.SENT)
+            return True
+        return False
+
+    async def _hand_over_all(
+        self, item: Waiting, channel: Channel, address: str, attachments: Sequence[Described]
+    ) -> bool:
+        """Send each attachment that was not sent before (rule 8): whether all of them were."""
+        is_begun = False
+        for one in attachments:
+            known = self.sent.state_of(one.id)
+            if known is SendState.SENT:
+                is_begun = True
+                continue
+            if known is SendState.SENDING and not channel.sends_once:
+                await self.work.failed(item, Reason.UNCERTAIN, None)
+                return False
+            async with self.carrying.place:
+                try:
+                    file = await self.carrying.opened(item.conversation, item.message, one)
+                except NotCarried:
+                    reason = Reason.PARTLY if is_begun else Reason.NOT_WHOLE
+                    await self.work.failed(item, reason, None)
+                    return False
+                send = partial(channel.send_attachment, address, file, one.id)
+                if not await self._hand_over(item, one.id, send, is_begun=is_begun):
+                    return False
+            is_begun = True
+        return True
 
     async def _pace(self, conversation: bytes) -> None:
         """After an outage not everything at once: a person gets one message a second."""
@@ -285,8 +344,8 @@ class Outbound:
         if free > now:
             await asyncio.sleep(free - now)
 
-    async def _note(self, item: Waiting, state: SendState) -> None:
-        await asyncio.to_thread(self.sent.note, item.message, state, self.clock.unix())
+    async def _note(self, message: bytes, state: SendState) -> None:
+        await asyncio.to_thread(self.sent.note, message, state, self.clock.unix())
 
 
 def _is_signed(opened: OpenedOutboxItem, roster: Roster) -> bool:

@@ -56,6 +56,10 @@ class OwnKeys:
         named = pack(channel.encode(), address.encode(), transport_id.encode())
         return mac(derive(self.seed, "inbox"), named)
 
+    def words_hash(self, transport: bytes) -> bytes:
+        """The same for the words of a message, where its attachments are stored after them."""
+        return mac(derive(self.seed, "inbox/words"), transport)
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelBox:

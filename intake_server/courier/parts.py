@@ -45,6 +45,15 @@ def texts_of(incoming: Incoming) -> list[str]:
     return [*texts, " ".join(marks)] if marks else texts
 
 
+def words_of(incoming: Incoming) -> list[str]:
+    """Return the texts to store of a message whose attachments are kept: `texts_of` without them.
+
+    None where nothing but attachments came.
+    """
+    texts = split(readable(incoming))
+    return [*texts, NEW_KEYS] if incoming.identity_changed else texts
+
+
 def split(text: str) -> list[str]:
     """Return `text` in parts that fit; joined they are the text again."""
     parts: list[str] = []

@@ -8,8 +8,18 @@ from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from triage.conversation import State
-from vault import addresses, changes, conversations, inbox, messages, outbox, parting
+from vault import (
+    addresses,
+    attachments,
+    changes,
+    conversations,
+    inbox,
+    messages,
+    outbox,
+    parting,
+)
 from vault.addresses import Address, Reach
+from vault.attachments import Arriving, Limits
 from vault.conversations import NewConversation, UrgencyBy
 from vault.engine import Connection, Database
 from vault.envelope import finding_id
@@ -23,10 +33,14 @@ LATER = "later"  # why a reply waits: the client said when messages may come
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One envelope to store, with its message id (16 bytes)."""
+    """One envelope to store, with its message id (16 bytes).
+
+    `attached`: ids of the attachments that it names, which have arrived before it.
+    """
 
     message_id: bytes = field(repr=False)
     envelope: bytes = field(repr=False)
+    attached: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,20 @@ class Work:
             lambda c: _store_further(c, conversation_id, due, at, now, arrived)
         )
 
+    async def arrive(self, new: Arriving, limits: Limits) -> None:
+        """Store chunks of an attachment that no message names yet.
+
+        Raises UnknownConversation, and `vault.attachments.NoRoom`.
+        """
+        now = self.clock.unix()
+        await self.database.write(lambda c: attachments.arrive(c, new, limits, now))
+
+    async def chunks(self, conversation_id: bytes, attachment: bytes, first: int) -> list[bytes]:
+        """A few sealed chunks of an attachment from the number `first` on; none past the end."""
+        return await self.database.read(
+            lambda c: attachments.read(c, conversation_id, attachment, first)
+        )
+
     async def store_finding(
         self, conversation_id: bytes, message_id: bytes, result: Screened
     ) -> None:
@@ -92,6 +120,9 @@ class Work:
 
     async def erased(self, conversation_id: bytes) -> None:
         """Delete the rows of a conversation that the keeper has just forgotten."""
+        ids = [conversation_id]
+        for _ in range(await self.database.write(lambda c: attachments.shut(c, ids))):
+            await self.database.write(lambda c: attachments.delete_some(c, ids))
         await self.database.write(lambda c: _erased(c, conversation_id))
 
     async def address_dropped(self, conversation_id: bytes, channel: str, told: Arrived) -> None:
@@ -197,6 +228,8 @@ def _store_messages(c: Connection, conversation_id: bytes, arrived: Arrived, now
             one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
         )
         messages.add(c, new)
+        if one.attached:
+            attachments.bind(c, conversation_id, one.message_id, one.attached)
         if not arrived.has_text:
             conversations.set_urgency(
                 c, conversation_id, NOT_SCREENED_URGENCY, "not_screened", one.message_id

@@ -86,7 +86,8 @@ async def serving(
         sessions = Sessions(clock.monotonic)
         members = Members(RosterView(keeper), sessions, clock.monotonic)
         feed = Feed(work.changes_after, work.wake, await work.newest_change())
-        desk = Desk(client_page_url(settings), settings.screening.mode)
+        carried = settings.attachments.carried
+        desk = Desk(client_page_url(settings), settings.screening.mode, carried)
         strangers, team = Pace(clock.monotonic), TeamKeeper(link)
         routes = Routes(
             Requests(

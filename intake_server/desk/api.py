@@ -31,10 +31,14 @@ Answer = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the requests tell of this desk: where clients write, and whether they are screened."""
+    """What the requests tell of this desk.
+
+    Where clients write, whether they are screened, and the channels over which attachments go.
+    """
 
     client_page_url: str
     screening: str
+    attachments: tuple[str, ...] = ()
 
 
 class Api:
@@ -132,6 +136,7 @@ class Api:
             "number": found.number,
             "staff": _shown_names(member.known),
             "screening": self._desk.screening,
+            "attachments": self._desk.attachments,
         }
 
     async def _queue(self, member: Member, asked: bodies.Queue) -> Queue:

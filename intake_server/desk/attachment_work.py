@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from intake_server.attachment_settings import AttachmentSettings
 from intake_server.clock import Clock
 from intake_server.desk.refusals import Gone, MalformedRequest, NoRoomLeft, NotOffered, calm
-from vault import attachments, conversations
+from vault import addresses, attachments, conversations
 from vault.attachments import Arriving, Limits, NoRoom, NotAChunk, limits_of
 from vault.engine import Connection, Database
 
@@ -39,7 +39,8 @@ class AttachmentWork:
         row = conversations.get(c, new.conversation)
         if row is None:
             raise Gone
-        if not self.settings.allows(row.channel):
+        others = (one.channel for one in addresses.reaches(c, new.conversation))
+        if not any(map(self.settings.allows, (row.channel, *others))):
             raise NotOffered
         attachments.arrive(c, new, limits, now)
 

@@ -1,6 +1,7 @@
 """The loopback channel passes the suite of every channel, and people reach it over its socket."""
 
 import asyncio
+import base64
 import json
 import stat
 from collections.abc import AsyncIterator
@@ -26,8 +27,13 @@ class InMemoryPerson:
     async def say(self, text: str) -> None:
         self.loopback.say(self.address, text)
 
-    async def show(self, kind: Attachment) -> None:
-        self.loopback.say(self.address, None, attachments=(kind,))
+    async def show(self, kind: Attachment, content: bytes) -> None:
+        self.loopback.say(self.address, None, files=[(kind, content)])
+
+    async def hear_file(self) -> bytes:
+        while "content" not in (line := await self.heard.get()):
+            pass
+        return base64.b64decode(line["content"])
 
     async def say_openly(self, _text: str) -> bool:
         self.loopback.shout(self.address)
@@ -35,7 +41,7 @@ class InMemoryPerson:
 
     async def hear(self) -> str:
         while "text" not in (line := await self.heard.get()):
-            pass
+            assert "content" not in line
         return str(line["text"])
 
 

@@ -6,9 +6,13 @@ import sys
 
 import msgspec
 
+from bots.channel import Attachment
 from intake_server.settings import ChannelSettings
+from tests.intake_server.courier.files import reply_with
 from tests.intake_server.courier.stage import Stage
+from tests.intake_server.courier.test_attachments import told
 
+SOUND = b"OggS" + bytes(100_000) + b"CANARY-FIRST in a recording"
 CANARIES = ("CANARY-FIRST", "CANARY-SECOND", "CANARY-ANSWER")
 
 
@@ -47,6 +51,7 @@ async def heard_answered_and_forgotten(stage, courier, person, name) -> None:
     async with asyncio.timeout(20):
         while await stage.texts(row) != texts:  # noqa: ASYNC110 - it is in a database
             await asyncio.sleep(0.05)
+    await attachments_go_both_ways(stage, row, person)
     (shown,) = courier.report(0.0)["channels"]
     assert (shown["name"], shown["connected"], shown["queue"]) == (name, True, 0)
     assert shown["last_delivery_seconds"] is not None
@@ -59,6 +64,18 @@ async def heard_answered_and_forgotten(stage, courier, person, name) -> None:
     async with asyncio.timeout(60):
         while courier.inbound.speech._speaking:  # noqa: ASYNC110 - until the channel forgot, too
             await asyncio.sleep(0.05)
+
+
+async def attachments_go_both_ways(stage, row, person) -> None:
+    """A voice message comes, another goes."""
+    await person.show(Attachment.VOICE, SOUND)
+    async with asyncio.timeout(20):
+        while ("ogg", SOUND) not in await told(stage, row):  # noqa: ASYNC110 - it is in a database
+            await asyncio.sleep(0.05)
+    answer = SOUND + b"CANARY-ANSWER"
+    message, _ = await reply_with(stage, row, answer)
+    assert await person.hear_file() == answer
+    assert await stage.ended(row, message) == ("sent", None)
 
 
 class Killed:

@@ -12,6 +12,7 @@ from playwright.async_api import expect
 
 from tests.browser.looks import DESK_WIDTHS, Looks
 from tests.browser.phone import PATIENCE_MS
+from tests.browser.test_attachments import CANARY, as_file, on_disk, png, wav
 from tests.browser.wording import desk as t
 from tests.flows.people import LoopbackPerson
 from tests.flows.stack import until
@@ -88,4 +89,37 @@ async def test_a_messenger_client_at_the_desk(house, desk):
     assert await desk.field.get_attribute("readonly") is not None
     await looks.take(desk.page, "nobody to answer", DESK_WIDTHS)
     await picture(desk.page, "no-way")
+    assert (looks.sideways, looks.accessibility) == ([], [])
+
+
+async def test_files_come_and_go_by_messenger(house, desk):
+    """Blurred and without hidden details here; there as it was chosen, with a neutral name."""
+    looks, ida = Looks(), LoopbackPerson(house.stack, "ida")
+    before = {one for (one,) in rows(house, "SELECT conversation FROM addresses")}
+    await ida.say("a picture and a paper", "1")
+    assert "acknowledged" in await ida.show("picture", png(), "2")
+    await ida.show("file", b"something else", "3")
+    ((one,),) = [
+        row for row in rows(house, "SELECT conversation FROM addresses") if row[0] not in before
+    ]
+    talk = await desk.take(base64.urlsafe_b64encode(one).rstrip(b"=").decode())
+    await expect(talk).to_contain_text(t("event.wrong_kind"))
+    await expect(talk.locator(".attachments")).to_contain_text(t("attached.not_screened"))
+    await talk.get_by_role("button", name=t("attached.open")).click()
+    cover = talk.locator(".blurred")
+    await expect(cover).to_have_attribute("aria-pressed", "false", timeout=PATIENCE_MS)
+    await looks.take(desk.page, "a file by messenger", DESK_WIDTHS)
+    await picture(desk.page, "by-messenger")
+    assert CANARY not in on_disk(house.stack)
+
+    attach = talk.locator("details.attach")
+    await attach.locator("summary").click()
+    await attach.locator("input[type=file]").set_input_files([as_file("Ana's.wav", wav())])
+    await picture(desk.page, "to-messenger")
+    await attach.locator("form button").click()
+    sent = talk.locator(".line.ours .meta").first
+    await expect(sent).to_contain_text(t("state.sent"), timeout=PATIENCE_MS)
+    (heard,) = await ida.files()
+    assert heard.startswith(b"RIFF")
+    assert CANARY not in heard
     assert (looks.sideways, looks.accessibility) == ([], [])

@@ -654,22 +654,33 @@ class LoopbackPerson:
         said = {} if text is None else {"say": text}
         return await self._line(**{"as": self.address, "id": number} | said | more)
 
+    async def show(self, kind: str, content: bytes, number: str) -> dict:
+        """A file without words, as `say`."""
+        files = [[kind, base64.b64encode(content).decode()]]
+        return await self._line(**{"as": self.address, "id": number, "files": files})
+
+    async def files(self, *, wait: float = 2.0) -> list[bytes]:
+        """Every file that has reached this person so far, and within `wait` seconds."""
+        lines = await self._lines(wait)
+        return [base64.b64decode(line["content"]) for line in lines if "content" in line]
+
     async def network(self, state: str) -> dict:
         return await self._line(network=state)
 
     async def hear(self, *, wait: float = 2.0) -> list[str]:
         """Every text that has reached this person so far, and within `wait` seconds."""
+        return [line["text"] for line in await self._lines(wait) if "text" in line]
+
+    async def _lines(self, wait: float) -> list[dict]:
         path = self.stack.run / "loopback.sock"
         await until(path.exists, "the loopback channel listens")
-        reader, writer = await asyncio.open_unix_connection(str(path))
+        reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 25)
         heard = []
         try:
             writer.write(json.dumps({"listen": self.address}).encode() + b"\n")
             with contextlib.suppress(TimeoutError):
                 while line := await asyncio.wait_for(reader.readline(), wait):
-                    said = json.loads(line)
-                    if "text" in said:
-                        heard.append(said["text"])
+                    heard.append(json.loads(line))
         finally:
             writer.close()
         return heard

@@ -4,6 +4,7 @@ import pytest
 
 from tests.vectors.reading import box, cases, read, resolved, signer, unhex
 from vault import roster, wraps
+from vault.attachment_format import read_list
 from vault.sealing import CannotOpen, Secret
 
 WRAPS, ROSTER = map(read, ("wraps", "roster"))
@@ -105,6 +106,9 @@ def test_outbox_items(case):
         case["epoch"],
         case["channel"],
         case["text"],
+    )
+    assert opened.item.attachments == (
+        read_list(case["attachments"]) if "attachments" in case else ()
     )
     assert wraps.is_outbox_item_verified(opened, unhex(case["signer_public"]))
     blob = wraps.seal_outbox_item(

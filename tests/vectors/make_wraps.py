@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 
+import make_attachments
 from fixed import (
     PREFIX,
     aead,
@@ -27,6 +28,7 @@ CSK, NSK = fixed("csk"), fixed("nsk")
 READER = fixed("reader secret")
 PUBLIC = box_public(READER)
 TEAM_SEED = fixed("team signer")
+LIST = make_attachments.make()["lists"][0].encode()
 
 
 def make():
@@ -101,7 +103,19 @@ def _outbox():
             "signer_seed": TEAM_SEED,
             "signer_public": sign_public(TEAM_SEED),
             "blob": _outbox_blob("outbox"),
-        }
+        },
+        {
+            "secret": READER,
+            "conversation_id": CONVERSATION,
+            "message_id": MESSAGE,
+            "epoch": 4,
+            "channel": "signal",
+            "text": "",
+            "attachments": LIST.decode(),
+            "signer_seed": TEAM_SEED,
+            "signer_public": sign_public(TEAM_SEED),
+            "blob": _outbox_blob("attachments", texts=(b"signal", b"", LIST)),
+        },
     ]
 
 
@@ -319,6 +333,9 @@ def _wrong_inside(name):
         return [
             ("not UTF-8", _outbox_blob("bad", texts=(b"signal", b"\xff"))),
             ("three texts", _outbox_blob("three", texts=(b"signal", b"", b""))),
+            ("four texts", _outbox_blob("four", texts=(b"signal", b"", LIST, b""))),
+            ("words and a list", _outbox_blob("both", texts=(b"signal", b"We", LIST))),
+            ("no text", _outbox_blob("none", texts=(b"signal",))),
             ("more behind", _outbox_blob("more", after=b"\0")),
             ("too short", blob(0x12, CONVERSATION + MESSAGE, pads=True)),
         ]

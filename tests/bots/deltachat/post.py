@@ -150,15 +150,15 @@ class Phone:
         await person.wait("ImapInboxIdle")  # an account reads no mail from before it began
         return person
 
-    def file(self, kind: Attachment) -> tuple[Path, str]:
-        """A small file of that kind, and what Delta Chat calls it."""
+    def file(self, kind: Attachment, content: bytes) -> tuple[Path, str]:
+        """A file of that kind, and what Delta Chat calls it."""
         name, view = {
             Attachment.VOICE: ("voice.ogg", "Voice"),
             Attachment.PICTURE: ("picture.gif", "Image"),
             Attachment.FILE: ("paper.pdf", "File"),
         }[kind]
         file = self.folder / name
-        file.write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00CANARY-CONTENTS;")
+        file.write_bytes(content)
         return file, view
 
     async def _listen(self) -> None:
@@ -170,6 +170,9 @@ class Phone:
 
     async def ask_without_end(self, method: str):
         return json.loads(bytes(await self._core.call(method, patience=None)))
+
+
+CONTENTS = b"GIF89a\x01\x00\x01\x00\x00\x00\x00CANARY-CONTENTS;"
 
 
 class DeltaPerson:
@@ -206,8 +209,8 @@ class DeltaPerson:
     async def say(self, text: str) -> None:
         await self.ask("misc_send_text_message", self.chat, text)
 
-    async def show(self, kind: Attachment) -> None:
-        file, view = self.phone.file(kind)
+    async def show(self, kind: Attachment, content: bytes = CONTENTS) -> None:
+        file, view = self.phone.file(kind, content)
         await self.ask("send_msg", self.chat, {"file": str(file), "viewtype": view})
 
     async def say_openly(self, text: str) -> bool:
@@ -224,6 +227,10 @@ class DeltaPerson:
 
     async def hear(self) -> str:
         return (await self.message())["text"]
+
+    async def hear_file(self) -> bytes:
+        message = await self.message()
+        return await asyncio.to_thread(Path(message["file"]).read_bytes)
 
 
 def mail_account(name: str, imap: int, smtp: int) -> MailAccount:
@@ -248,6 +255,7 @@ class DeltaBench:
         self.identity = Identity(folder / "identity.backup", "a passphrase of the test")
         self.lines: list[Line] = []
         self.keep_seconds = 60 * 86_400
+        self.carries = True
 
     async def open(self) -> "DeltaBench":
         self.lines = [await Line().open(port) for port in (self.server.imap, self.server.smtp)]
@@ -272,6 +280,8 @@ class DeltaBench:
             keep_seconds=self.keep_seconds,
             identity=self.identity,
             nobody_read="Nobody has read this.",
+            lending=self.folder / "lent",
+            carries=self.carries,
         )
 
     @property

@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+from bots.attachments import AttachmentLost, Lost
 from bots.channel import (
     Attachment,
     ChannelCannotStart,
@@ -235,3 +236,25 @@ async def test_a_long_text_arrives_whole(bench):
 async def test_text_is_read_out_of_the_page_of_a_long_message():
     page = "<html><head><meta/></head><body>\na &amp; b<br/>\n<br/>\nc<br/>\n</body></html>"
     assert text_of(page) == "a & b\n\nc"
+
+
+@pytest.mark.long
+async def test_what_the_core_leaves_on_the_server_is_named_and_lost_as_too_large(bench):
+    bench.carries = False  # as where attachments are switched off
+    channel, taker, fetched = await bench.restarted(), Taker(), []
+
+    async def take(incoming):
+        for fetch in incoming.fetches:
+            with pytest.raises(AttachmentLost) as lost:
+                await fetch(10 * 2**20)
+            fetched.append(lost.value.reason)
+        await taker.take(incoming)
+
+    await channel.start(take)
+    person = await bench.person()
+    await person.show(Attachment.FILE, b"%PDF" + os.urandom(400_000))
+    incoming = await taker.next()
+    assert (incoming.text, incoming.attachments) == (None, (Attachment.FILE,))
+    assert fetched == [Lost.TOO_LARGE]
+    await person.say("after it")
+    assert (await taker.next()).text == "after it"

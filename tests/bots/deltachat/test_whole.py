@@ -76,6 +76,7 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server, phone, mo
     assert await person.hear() == "CANARY-ANSWER I am here"
     assert await stage.ended(row, message) == ("sent", None)
 
+    await whole.attachments_go_both_ways(stage, row, person)
     code, said, _ = await whole.havenline("channels", "--json", data=stage.folder)
     (shown,) = json.loads(said)
     assert code == 0

@@ -1,6 +1,7 @@
 """A client's phone by a second library: matrix-js-sdk in a process of its own, driven by lines."""
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -41,6 +42,7 @@ class JsPhone:
 
     async def sign_in(self, server: str, name: str, hotline: str) -> "JsPhone":
         self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.files: asyncio.Queue[bytes] = asyncio.Queue()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -71,8 +73,11 @@ class JsPhone:
     async def say(self, text: str) -> None:
         await self._ask(do="say", text=text)
 
-    async def show(self, kind: Attachment) -> None:
-        await self._ask(do="show", kind=kind.value)
+    async def show(self, kind: Attachment, content: bytes) -> None:
+        await self._ask(do="show", kind=kind.value, content=base64.b64encode(content).decode())
+
+    async def hear_file(self) -> bytes:
+        return await self.files.get()
 
     async def say_openly(self, text: str) -> bool:
         await self._ask(do="open", text=text)
@@ -99,6 +104,8 @@ class JsPhone:
     def _take(self, told: dict) -> None:
         if "heard" in told:
             self.heard.put_nowait(told["heard"])
+        elif "file" in told:
+            self.files.put_nowait(base64.b64decode(told["file"]))
         elif "ready" in told:
             self._ready.set_result(told["ready"])
         elif "done" in told:

@@ -7,6 +7,7 @@ import itertools
 from mautrix.client import Client
 from mautrix.client.state_store import MemoryStateStore
 from mautrix.crypto import MemoryCryptoStore, OlmMachine
+from mautrix.crypto.attachments import decrypt_attachment, encrypt_attachment
 from mautrix.crypto.store import StateStore
 from mautrix.errors import MatrixError
 from mautrix.types import (
@@ -132,25 +133,23 @@ class Phone:
         content.set_edit(event_id)
         await self.client.send_message_event(self.room, EventType.ROOM_MESSAGE, content)
 
-    async def show(self, kind: Attachment) -> None:
+    async def show(self, kind: Attachment, content: bytes) -> None:
         forms = {Attachment.VOICE: "m.audio", Attachment.PICTURE: "m.image"}
         name = "recording.ogg" if kind is Attachment.VOICE else "picture.jpg"
-        file = {
-            "url": "mxc://hotline.test/abcdef",
-            "key": {
-                "kty": "oct",
-                "key_ops": ["encrypt", "decrypt"],
-                "alg": "A256CTR",
-                "k": "A" * 43,
-                "ext": True,
-            },
-            "iv": "A" * 22,
-            "hashes": {"sha256": "A" * 43},
-            "v": "v2",
-        }
+        sealed, file = encrypt_attachment(content)
+        file.url = await self.client.upload_media(sealed, mime_type="application/octet-stream")
         if self.room is None:
             await self.open_room()
-        await self.send({"msgtype": forms[kind], "body": name, "file": file, "info": {"size": 9}})
+        said = {"msgtype": forms[kind], "body": name, "info": {"size": len(content)}}
+        await self.send({**said, "file": file.serialize()})
+
+    async def hear_file(self) -> bytes:
+        """The next file, opened as the message says."""
+        event = await self.until(lambda event: getattr(event.content, "file", None))
+        assert self.heard.get_nowait().startswith("file.")
+        file = event.content.file
+        sealed = await self.client.download_media(file.url)
+        return decrypt_attachment(sealed, file.key.key, file.hashes["sha256"], file.iv)
 
     async def say_openly(self, text: str) -> bool:
         """Put a message into the encrypted room without encrypting it."""

@@ -38,14 +38,26 @@ class SignalPerson:
     def __init__(self, server: StandIn, somebody: Somebody) -> None:
         self.server = server
         self.somebody = somebody
+        self.files = 0
 
     async def say(self, text: str) -> None:
         self.server.say(self.somebody, text)
 
-    async def show(self, kind: Attachment) -> None:
-        name = f"{len(self.server.attachments)}-{kind.value}.bin"
-        attachment = {"contentType": FORMS[kind], "filename": None, "id": name, "size": 9}
+    async def show(self, kind: Attachment, content: bytes) -> None:
+        self.files += 1
+        attachment = {
+            "contentType": FORMS[kind],
+            "filename": None,
+            "id": f"{self.somebody.uuid}-{self.files}.bin",
+            "size": len(content),
+            "content": content,
+        }
         self.server.say(self.somebody, None, attachments=[attachment])
+
+    async def hear_file(self) -> bytes:
+        heard = (await self.somebody.heard.get())[1]
+        assert isinstance(heard, bytes)
+        return heard
 
     async def say_openly(self, _text: str) -> bool:
         return False  # Signal has no way to

@@ -11,6 +11,7 @@ It follows the API's published description and, where that is silent, what the s
 """
 
 import asyncio
+import base64
 import itertools
 import json
 import re
@@ -30,6 +31,7 @@ FIELDS = {  # what a request's body may hold, by path
         "message": str,
         "notify_self": bool,
         "text_mode": str,
+        "base64_attachments": list,
     },
     "/v1/remote-delete": {"recipient": str, "timestamp": int},
     "/v1/contacts": {"recipient": str, "name": str, "expiration_in_seconds": int},
@@ -57,6 +59,7 @@ class Behaviour:
     drop_websocket: bool = False  # its writer is busy: the event is lost for it
     end_websocket_after: int | None = None  # events
     waits_for_webhook: bool = False  # a socket held open by a supervisor: the event waits in it
+    attachment: str = "good"  # what fetching one gives: good, failing, cut_off, slow
     wrapped: bool = False  # the daemon wraps what it delivers once more
 
 
@@ -74,7 +77,7 @@ class StandIn:
         self.behaviour = Behaviour()
         self.people: dict[str, Somebody] = {}
         self.identities: dict[str, str] = {}
-        self.attachments: set[str] = set()
+        self.attachments: dict[str, bytes] = {}
         self.webhook: str | None = None
         self.calls: list[tuple[str, str]] = []
         self.bodies: defaultdict[str, list] = defaultdict(list)
@@ -96,7 +99,7 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        app = web.Application(client_max_size=2**24)
+        app = web.Application(client_max_size=2**25)
         number = "{number}"
         app.add_routes(
             [
@@ -109,6 +112,7 @@ class StandIn:
                 web.get(f"/v1/identities/{number}", self._identities),
                 web.put(f"/v1/identities/{number}/trust/{{other}}", self._trust),
                 web.get("/v1/attachments", self._list_attachments),
+                web.get("/v1/attachments/{name}", self._attachment),
                 web.delete("/v1/attachments/{name}", self._delete_attachment),
                 web.post(f"/v1/accounts/{number}/username", self._username),
                 web.put(f"/v1/accounts/{number}/settings", self._settings),
@@ -182,7 +186,7 @@ class StandIn:
         }
         envelope["dataMessage"] = message | parts
         for attachment in parts.get("attachments", []):
-            self.attachments.add(attachment["id"])
+            self.attachments[attachment["id"]] = attachment.pop("content", b"")
         event = {"envelope": envelope, "account": ACCOUNT}
         self._signal.put_nowait(event)
         return event
@@ -289,7 +293,8 @@ class StandIn:
         if recipient not in self.people:
             failure = "UNREGISTERED_FAILURE"
         if failure is None:
-            self.people[recipient].heard.put_nowait((stamp, wanted["message"]))
+            heard = _file(wanted) or wanted["message"]
+            self.people[recipient].heard.put_nowait((stamp, heard))
         if kind == "silent":
             await asyncio.sleep(3600)
         if kind == "broken_off":
@@ -348,8 +353,28 @@ class StandIn:
         if name not in self.attachments:
             error = {"error": "No attachment with that name found"}
             return web.json_response(error, status=404)
-        self.attachments.discard(name)
+        del self.attachments[name]
         return web.Response(status=204)
+
+    async def _attachment(self, request: web.Request) -> web.StreamResponse:
+        name, kind = request.match_info["name"], self.behaviour.attachment
+        if "/" in name or ".." in name:
+            return refused("Please provide a valid attachment name")
+        if name not in self.attachments:
+            error = {"error": "No attachment with that name found"}
+            return web.json_response(error, status=404)
+        if kind == "failing":
+            return web.json_response({"error": "Couldn't read attachment"}, status=500)
+        content = self.attachments[name]
+        if kind == "good":  # whatever type it sniffs
+            return web.Response(body=content, content_type="application/octet-stream")
+        answer = web.StreamResponse(headers={"Content-Length": str(len(content))})
+        await answer.prepare(request)
+        await answer.write(content[: len(content) // 2])
+        if kind == "slow":
+            await asyncio.sleep(3600)
+        request.transport.abort()
+        return answer
 
     async def _username(self, request: web.Request) -> web.Response:
         wanted = await self._body(request, "username")
@@ -421,6 +446,16 @@ class StandIn:
         known = FIELDS[name]
         wrong = [key for key in body if not isinstance(body[key], known.get(key, ()))]
         return refused(f"Couldn't process request - invalid {wrong}") if wrong else body
+
+
+def _file(wanted: dict) -> bytes | None:
+    """The one file of a message, as the API takes them: "data:…;filename=…;base64,…"."""
+    files = wanted.get("base64_attachments", [])
+    if not files:
+        return None
+    (one,) = files
+    assert re.match(r"data:[a-z]+/[a-z0-9]+;filename=file\.[a-z0-9]+;base64,", one)
+    return base64.b64decode(one.partition(",")[2], validate=True)
 
 
 def refused(error: str) -> web.Response:

@@ -8,8 +8,15 @@ import stat
 import aiohttp
 import pytest
 
-from bots.channel import Attachment, ChannelRefused, Refusal, RefusedBecause
-from bots.signal import arrivals
+from bots.attachments import AttachmentLost, Lost
+from bots.channel import (
+    Attachment,
+    ChannelRefused,
+    ChannelUnavailable,
+    Refusal,
+    RefusedBecause,
+)
+from bots.signal import arrivals, downloads
 from tests.bots.signal.bench import NOBODY_READ, PATH, Desk, until
 from tests.bots.signal.stand_in import ACCOUNT
 
@@ -188,11 +195,11 @@ async def test_groups_are_refused_and_counted_once(bench):
     assert (await desk.next()).text == "to you"
     await bench.settled()
     assert bench.refused(Refusal.GROUP) == 1
-    await until(lambda: bench.server.attachments == set())
+    await until(lambda: not bench.server.attachments)
 
 
-async def test_attachments_are_named_and_deleted_also_those_from_before(bench):
-    bench.server.attachments = {"from-an-earlier-crash.jpg"}
+async def test_attachments_are_deleted_when_stored_and_later_those_that_nobody_names(bench):
+    bench.server.attachments = {"from-an-earlier-crash.jpg": b""}
     desk, person, _ = await bench.in_contact()
     attachments = [
         {"contentType": "image/png", "id": "a.png", "filename": "passport.png"},
@@ -203,7 +210,63 @@ async def test_attachments_are_named_and_deleted_also_those_from_before(bench):
     incoming = await desk.next()
     assert incoming.text == "look"
     assert incoming.attachments == (Attachment.PICTURE, Attachment.VOICE, Attachment.FILE)
-    await until(lambda: bench.server.attachments == set())
+    await until(lambda: list(bench.server.attachments) == ["from-an-earlier-crash.jpg"])
+    bench.later = downloads.STRAY_SECONDS
+    await person.show(Attachment.PICTURE, b"another")
+    await desk.next()
+    await until(lambda: not bench.server.attachments)
+
+
+async def test_what_waits_for_a_message_in_the_journal_is_not_taken_for_a_stray(bench):
+    desk, person, _ = await bench.in_contact()
+    desk.closed = True
+    await person.show(Attachment.VOICE, b"a voice")
+    await until(lambda: bench.channel.health().waiting == 1)
+    await bench.channel.stop()
+    desk.closed = False
+    for later in (1, 2, 3):
+        bench.later = later * downloads.STRAY_SECONDS
+        desk.closed = later < 3
+        await (await bench.restarted()).start(desk.take)
+        await bench.attached()
+        if later < 3:
+            await bench.channel.stop()
+    incoming = await desk.next()
+    assert incoming.attachments == (Attachment.VOICE,)
+
+
+@pytest.mark.parametrize("kind", ["failing", "cut_off"])
+async def test_an_attachment_that_does_not_come_whole_may_be_asked_for_again(bench, kind):
+    bench.server.behaviour.attachment = kind
+    fetched = await fetching(bench, b"a long voice message")
+    with pytest.raises(ChannelUnavailable):
+        await fetched(1_000)
+    bench.server.behaviour.attachment = "good"
+    assert await fetched(1_000) == b"a long voice message"
+    with pytest.raises(AttachmentLost) as lost:
+        await fetched(5)
+    assert lost.value.reason is Lost.TOO_LARGE
+    bench.server.attachments.clear()
+    with pytest.raises(AttachmentLost) as lost:
+        await fetched(1_000)
+    assert lost.value.reason is Lost.GONE
+
+
+async def fetching(bench, content):
+    """What fetches an attachment that came, and that nobody has stored yet."""
+    desk, came = Desk(), asyncio.Queue()
+    desk.closed = True
+
+    async def take(incoming):
+        came.put_nowait(incoming)
+        await desk.take(incoming)
+
+    await bench.channel.start(take)
+    await bench.attached()
+    await (await bench.person()).show(Attachment.VOICE, content)
+    async with asyncio.timeout(20):
+        (fetch,) = (await came.get()).fetches
+    return fetch
 
 
 async def test_an_edit_arrives_as_a_message_of_its_own(bench):

@@ -42,7 +42,8 @@ async def test_a_person_is_heard_answered_and_forgotten(stage, server):
             await asyncio.sleep(0.05)
     person = SignalPerson(server, server.somebody(number="+4915559990000"))
     await whole.heard_answered_and_forgotten(stage, courier, person, "signal")
-    assert len(person.somebody.deleted) == 4  # every sentence of ours, on the other side too
+    assert len(person.somebody.deleted) == 5  # every sentence and file of ours, there too
+    assert server.attachments == {}  # nor what they sent, in the clear folder of signal-cli
     await stage.dismiss_all()
     uuid, number = person.somebody.uuid, person.somebody.number
     assert whole.left_in(stage.folder, uuid, number, "a profile's name") == []

@@ -13,6 +13,9 @@ CALLS = {
     "store_first": (Work, "store_first"),
     "send": (Loopback, "send"),
     "sent": (Work, "sent"),
+    "arrive": (Work, "arrive"),
+    "store_further": (Work, "store_further"),
+    "send_attachment": (Loopback, "send_attachment"),
 }
 
 

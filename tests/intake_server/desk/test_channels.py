@@ -63,6 +63,7 @@ async def test_staff_see_what_the_courier_tells(place):
                     "queue": 4,
                     "gap": True,
                     "watched": False,
+                    "attachments": True,
                 }
             ],
         }
