@@ -130,13 +130,18 @@ export function newDesk(session, member, told) {
   }
 
   /** Whether what is new says that messengers or their hours changed. */
-  function isAboutWays({ conversation, outbox }, answer) {
+  function isAboutWays(talk, answer) {
+    const { conversation, outbox } = talk;
     const said = conversation.thread.fromCourier(answer.messages);
     const isEvent = (text) => eventsOf({ fromCourier: true, verified: true, text }).length > 0;
     const isNewlyLater = ({ message, reason }) =>
       reason === LATER && outbox.get(message)?.reason !== LATER;
     const isUnknown = conversation.isPage && !conversation.ways().isJoined;
-    return said.some((text) => isUnknown || isEvent(text)) || answer.outbox?.some(isNewlyLater);
+    if (answer.outbox?.some(isNewlyLater)) {
+      talk.waysAt = undefined; // one's own answer waits: as often as one answers
+      return true;
+    }
+    return said.some((text) => isUnknown || isEvent(text));
   }
 
   /** Asks the keeper again; not more often than is of use, because openings are counted. */
