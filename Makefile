@@ -71,9 +71,10 @@ wheel: $(RUN_STAMP) $(BUILD_STAMP) ## a package to install on a server, in ./dis
 	@ls $(DIST)/havenline-*.whl
 
 # Each part is under an hour and runs alone; docs/proofs.md says what each shows and last showed.
-PROOF_PARTS := stories kills channel sending stack unsynced postgres disk writers memory openapi parsers year soak
+PROOF_PARTS := stories kills channel sending mail stack unsynced postgres disk disk-postgres writers \
+  memory openapi parsers year year-postgres soak
 PROOF := $(BIN)/pytest -m "proof or long" -p no:randomly --verbose -s
-SOAK_MINUTES ?= 10
+SOAK_MINUTES ?= 24
 
 .PHONY: proof $(addprefix proof-,$(PROOF_PARTS))
 proof: $(addprefix proof-,$(or $(PART),$(PROOF_PARTS))) ## what is promised, proved, in parts (PART=kills, …)
@@ -83,11 +84,34 @@ $(addprefix proof-,$(PROOF_PARTS)): $(TEST_STAMP) $(BUILD_STAMP)
 proof-stories:
 	HAVENLINE_PROOF_ROUNDS=$${HAVENLINE_PROOF_ROUNDS:-100} $(PROOF) tests --ignore=tests/proof
 
-proof-kills proof-channel proof-sending proof-stack proof-unsynced proof-postgres proof-writers proof-memory proof-year:
+proof-kills proof-channel proof-stack proof-unsynced proof-postgres proof-writers proof-memory proof-year:
 	$(PROOF) tests/proof/test_$(@:proof-%=%).py
+
+proof-sending:
+	$(PROOF) tests/proof/test_sending.py tests/proof/test_sending_real.py
+
+# Nothing is installed by itself here: Debian would make Exim the machine's own mail server.
+proof-mail:
+	@missing=""; \
+	for each in dovecot exim4; do PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing=1; done; \
+	[ -z "$$missing" ] || { \
+	  echo "This part starts Debian's Dovecot and Exim on ports of its own, in a temporary folder." \
+	    "As root, on a machine that may have them:" \
+	    "apt-get install --no-install-recommends dovecot-imapd dovecot-lmtpd exim4-daemon-light" \
+	    "and, so that they do not serve the machine itself:" \
+	    "systemctl disable --now dovecot exim4"; exit 1; }; \
+	[ "$$(id -u)" = 0 ] || { echo "This part starts Dovecot and Exim as root, which change" \
+	  "users by themselves. Run it as root."; exit 1; }
+	$(PROOF) tests/proof/test_mail.py
 
 proof-disk:
 	$(PROOF) tests/proof/test_full_disk.py
+
+proof-disk-postgres:
+	$(PROOF) tests/proof/test_full_disk_postgres.py
+
+proof-year-postgres:
+	$(PROOF) tests/proof/test_year_postgres.py
 
 proof-openapi: $(PROOF_STAMP)
 	$(PROOF) tests/proof/test_openapi.py

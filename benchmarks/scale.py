@@ -94,6 +94,8 @@ class FullPlace(Place):
         # As the owner: of the processes on PostgreSQL none may write all of it.
         database = await Database.open(self.settings.data.database_url, readers=1)
         await fill(slots, database, more, now, now + 14 * 86_400)
+        # What else comes by itself within minutes: such a filling takes half of one.
+        await database.vacuum()
         await database.checkpoint()
         await database.close()
 

@@ -152,13 +152,15 @@ class ChannelHealth:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is left elsewhere after `forget`; the receipt says it in words.
+    """What is left elsewhere after `withdraw`; the receipt says it in words.
 
     False: it is gone there. True: it may still be there, and only the client can delete it.
+    `vanishes`: by itself too, when the disappearing timer of the chat ends.
     """
 
     on_server: bool
     in_app: bool
+    vanishes: bool
 
 
 Handler = Callable[[Incoming], Awaitable[None]]
@@ -218,12 +220,27 @@ class Channel(Protocol):
         """
         ...
 
-    async def forget(self, address: str) -> Remains:
-        """Remove all that the channel and its network keep of this address, as far as it can.
+    async def withdraw(self, address: str) -> Remains:
+        """Delete what was written with this address, on the server and in the person's app.
 
-        Messages, keys for this person alone, rooms, the contact. The address may write again
-        afterwards, as somebody unknown. An address that is not there is no error. Raises
-        `ChannelUnavailable`; then it is asked again.
+        As far as the network lets us; the answer says what that leaves. The address can still be
+        written to. Repeating it is no error. Raises `ChannelUnavailable`; then it is asked again.
+        """
+        ...
+
+    async def forget(self, address: str) -> None:
+        """Remove all that the channel keeps of this address, and leave the person's rooms.
+
+        Notes, keys for this person alone, the contact. What stands in the person's app is for
+        `withdraw`, before. The address may write again afterwards, as somebody unknown. An address
+        that is not there is no error. Raises `ChannelUnavailable`; then it is asked again.
+        """
+        ...
+
+    async def people(self) -> list[str]:
+        """Return every address of which the channel itself still keeps something.
+
+        Raises `ChannelUnavailable`.
         """
         ...
 

@@ -409,7 +409,9 @@ async def forgetting_makes_a_stranger(bench: Bench, desk: _Desk) -> None:
     person, met = await _met(bench, desk)
     other, met_other = await _met(bench, desk)
     for address in (met.address, met.address, await bench.nobody()):
+        await _within(bench.channel.withdraw(address), "withdrawing hung")
         await _within(bench.channel.forget(address), "forgetting hung")
+    _require(met.address not in await bench.channel.people(), "who was forgotten is still kept")
     await bench.channel.send(met_other.address, "still here", b"forget-message-1")
     heard = await _within(other.hear(), "forgetting one person cut off another")
     _require(heard == "still here", "forgetting one person changed what another hears")

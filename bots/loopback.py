@@ -133,12 +133,22 @@ class Loopback:
         self._require_network()
         self._tell(address, {"timer": seconds})
 
-    async def forget(self, address: str) -> Remains:
-        """Empty the mailbox and tell listeners; what they heard stays with them."""
+    async def withdraw(self, address: str) -> Remains:
+        """Empty the mailbox; what listeners heard stays with them."""
+        self._require_network()
+        self._mailboxes.pop(address, None)
+        return Remains(on_server=False, in_app=True, vanishes=True)
+
+    async def forget(self, address: str) -> None:
+        """Empty the mailbox again and tell listeners."""
         self._require_network()
         self._mailboxes.pop(address, None)
         self._tell(address, {"forgotten": True})
-        return Remains(on_server=False, in_app=True)
+
+    async def people(self) -> list[str]:
+        """Return who has a mailbox."""
+        self._require_network()
+        return list(self._mailboxes)
 
     def health(self) -> ChannelHealth:
         """Say whether the network is up and how much waits for the handler."""

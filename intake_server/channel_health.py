@@ -29,7 +29,8 @@ class ChannelState(msgspec.Struct, frozen=True):
     """One channel, as the courier's health tells an operator of it.
 
     Ages are None where there was nothing since the courier started. `kept`: what arrived and could
-    not be stored yet; `queue`: replies that wait. `why`: what a person must do before it can start.
+    not be stored yet; `queue`: replies that wait; `leaving`: people who are forgotten here and whom
+    the messenger has still to forget. `why`: what a person must do before it can start.
     `attachments`: whether they go over it.
     """
 
@@ -44,6 +45,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     alarms: tuple[str, ...]
     why: str = ""
     attachments: bool = True
+    leaving: int = 0
 
 
 @unique
@@ -74,6 +76,7 @@ class ShownChannel(msgspec.Struct, frozen=True):
     gap: bool
     watched: bool
     attachments: bool = True
+    leaving: int = 0
 
 
 def shown_to_staff(state: ChannelState) -> ShownChannel:
@@ -89,6 +92,7 @@ def shown_to_staff(state: ChannelState) -> ShownChannel:
         gap=GAP_SUSPECTED in state.alarms,
         watched=bool(set(state.alarms) - _EXPLAINED),
         attachments=state.attachments,
+        leaving=state.leaving,
     )
 
 
@@ -132,13 +136,17 @@ class ToldToStaff:
 
     def _held(self, now: ShownChannel) -> ShownChannel:
         seen = self._seen.get(now.name)
-        last_in, last_out, kept, queue = (
-            (None, None, 0, 0)
-            if seen is None
-            else (seen.last_in, seen.last_out, seen.kept, seen.queue)
-        )
+        if seen is None:
+            return msgspec.structs.replace(
+                now, last_in=None, last_out=None, kept=0, queue=0, leaving=0
+            )
         return msgspec.structs.replace(
-            now, last_in=last_in, last_out=last_out, kept=kept, queue=queue
+            now,
+            last_in=seen.last_in,
+            last_out=seen.last_out,
+            kept=seen.kept,
+            queue=seen.queue,
+            leaving=seen.leaving,
         )
 
 

@@ -42,6 +42,8 @@ def channels(
         for one in shown:
             if one.why:
                 click.echo(f"\n{one.name} does not start: {one.why}")
+            if one.leaving:
+                click.echo(f"\n{one.name} has still to forget, of who is forgotten: {one.leaving}")
     if not all(one.connected and not one.alarms for one in shown):
         raise click.exceptions.Exit(1)
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import click
 
-from intake_server.poster import picture, poster
+from intake_server.poster import picture, poster, posters
 from intake_server.settings import FILE_NAME, Settings
+
+POSTERS: Final = "posters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,16 @@ def tell(settings: Settings, new: New) -> None:
         ("invite.txt", new.invite + "\n"),
     ):
         (folder / name).write_text(text, encoding="utf-8")
+    others = folder / POSTERS
+    others.mkdir(mode=0o700, exist_ok=True)
+    for code, text in posters(new.channel, new.invite, new.name).items():
+        (others / f"{code}.html").write_text(text, encoding="utf-8")
     click.echo(f"\nInvite   {new.invite}")
     if new.name:
         click.echo(f"Name     {new.name}")
     click.echo(f"Picture  {folder / 'invite.svg'}")
-    click.echo(f"Poster   {folder / 'poster.html'}\n")
+    click.echo(f"Poster   {folder / 'poster.html'}")
+    click.echo(f"         {others} holds it in {len(list(others.iterdir()))} languages\n")
     file = settings.data.folder / FILE_NAME
     if _switched_on(file, new):
         click.echo(f"[channels.{new.channel}] is switched on in {file}.")

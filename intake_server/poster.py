@@ -14,6 +14,7 @@ from typing import Final
 import segno
 
 _DEFAULT: Final = "en"
+_RIGHT_TO_LEFT: Final = frozenset({"ar"})
 _STYLE: Final = (
     "body{font:18pt/1.4 sans-serif;max-width:32em;margin:2em auto;padding:0 1em}"
     "svg{width:14em;height:14em;display:block;margin:1em auto}"
@@ -43,14 +44,22 @@ def poster(channel: str, invite: str, language: str, name: str = "") -> str:
     words, spoken = _words(channel, language)
     said = (step.replace("{name}", name) for step in words.steps)
     steps = "".join(f"<li>{html.escape(step)}</li>" for step in said)
+    direction = "rtl" if spoken in _RIGHT_TO_LEFT else "ltr"
     return (
-        f'<!doctype html><html lang="{spoken}"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{spoken}" dir="{direction}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(words.title)}</title><style>{_STYLE}</style>"
         f"<h1>{html.escape(words.title)}</h1>{picture(invite)}<ol>{steps}</ol>"
         f"<p>{html.escape(words.keep)}</p>"
-        f"<p>{html.escape(words.link)}<br><code>{html.escape(invite)}</code></p></html>\n"
+        f'<p>{html.escape(words.link)}<br><code dir="ltr">{html.escape(invite)}</code></p></html>\n'
     )
+
+
+def posters(channel: str, invite: str, name: str = "") -> dict[str, str]:
+    """Return the page in every language that there is, by language code."""
+    folder = files("intake_server.courier").joinpath("posters")
+    codes = sorted(one.name.removesuffix(".json") for one in folder.iterdir())
+    return {code: poster(channel, invite, code, name) for code in codes}
 
 
 def _words(channel: str, language: str) -> tuple[_Words, str]:

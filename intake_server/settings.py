@@ -289,7 +289,7 @@ class ChannelSettings(_Section, frozen=True):
     matrix: MatrixSettings = msgspec.field(default_factory=MatrixSettings)
     signal: SignalSettings = msgspec.field(default_factory=SignalSettings)
     vanish_days: int = 7
-    canary_minutes: int = 30
+    canary_minutes: int = 3
 
     def __post_init__(self) -> None:
         """Check the times."""

@@ -274,7 +274,7 @@ def delete_stale(c: Connection, now: int, piece: int = PIECE) -> int:
     How many rows went; 0 when nothing is left.
     """
     old = _stale(now)
-    of_old = exists().where(_a.id == _k.attachment, old)
+    of_old = select(_a.id).where(_a.id == _k.attachment, old).exists()
     gone = _delete(c, select(_k.attachment, _k.number).where(of_old), piece)
     if gone < piece:
         gone += c.execute(delete(tables.attachments).where(old)).rowcount

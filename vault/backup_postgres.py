@@ -31,7 +31,7 @@ from vault.backup import (
     only_one_in,
     write_around,
 )
-from vault.engine_postgres import schema_of
+from vault.engine_postgres import PostgresBackend, schema_of
 from vault.postgres_server import Server, connect, failure_of, server_of, where_is
 from vault.schema_postgres import grant_anew, migrate
 
@@ -97,6 +97,8 @@ def replace_database(url: str, archive: Path) -> None:
     _run(server, "pg_restore", (*options, "--exit-on-error", str(archive)))
     migrate(url)  # the archive may be of an older version
     grant_anew(server)
+    with contextlib.suppress(DatabaseFailed):  # autovacuum does it too, minutes later
+        PostgresBackend(server, None).vacuum()
 
 
 def check_archive(archive: Path, schema: str) -> None:

@@ -148,7 +148,10 @@ class Database:
         return await asyncio.to_thread(self._backend.checkpoint)
 
     async def vacuum(self) -> int:
-        """Give free pages back to the file system, in short steps; how many."""
+        """Give free pages back to the file system, in short steps; how many.
+
+        On PostgreSQL autovacuum does it, and 0 is answered; see `engine_postgres` for the owner.
+        """
         return await asyncio.to_thread(self._backend.vacuum)
 
     async def close(self) -> None:
@@ -226,9 +229,7 @@ class _Worker:
         ready.set_result(None)
         while pieces := self._take():
             try:
-                if session.is_lost:
-                    session.close()
-                    session = self.open()
+                session = self._begun(session)
                 self.do(pieces, session, self.backend)
             except Exception as error:  # noqa: BLE001  # told to everybody who waits for it
                 _fail(pieces, self.backend.failure_of(error))
@@ -236,6 +237,24 @@ class _Worker:
                 loop.call_soon_threadsafe(_deliver, pieces)
             del pieces  # a text in them would stay in memory until somebody else writes
         session.close()
+
+    def _begun(self, session: Session) -> Session:
+        """A session with a transaction begun; a new one where its connection has broken.
+
+        Nothing was done in it yet, so nobody need hear of it.
+        """
+        if not session.is_lost:
+            try:
+                session.begin()
+            except DatabaseFailed:
+                if not session.is_lost:
+                    raise
+            else:
+                return session
+        session.close()
+        session = self.open()
+        session.begin()
+        return session
 
     def _take(self) -> list[_Piece]:
         """What waits, at least one piece; nothing at the end of the line."""
@@ -264,20 +283,18 @@ def _fail(pieces: list[_Piece], error: BaseException) -> None:
 
 
 def _read(pieces: list[_Piece], session: Session, backend: Backend) -> None:
-    """Run each piece in a transaction of its own, which ends with it."""
-    for piece in pieces:
-        session.begin()
-        try:
-            piece.result = piece.work(session.connection)
-        except Exception as error:  # noqa: BLE001  # raised again where the piece is awaited
-            piece.error = backend.failure_of(error)
-        finally:
-            session.rollback()
+    """Run a piece in the transaction that was begun, which ends with it."""
+    (piece,) = pieces
+    try:
+        piece.result = piece.work(session.connection)
+    except Exception as error:  # noqa: BLE001  # raised again where the piece is awaited
+        piece.error = backend.failure_of(error)
+    finally:
+        session.rollback()
 
 
 def _write(pieces: list[_Piece], session: Session, backend: Backend) -> None:
-    """Run what was taken together in one transaction, and commit it."""
-    session.begin()
+    """Run what was taken together in the transaction that was begun, and commit it."""
     try:
         for piece in pieces:
             if not piece.waiter.cancelled():

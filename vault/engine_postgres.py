@@ -9,9 +9,10 @@
 3.  With each commit goes a notification; it carries a number and nothing else, and is believed
     for nothing: who is woken looks into the table.
 4.  What a process may do is what its role was granted (`vault.postgres_roles`).
-5.  A connection that broke is opened anew for the next piece. Where it broke during a commit
-    nobody can say whether that happened: the piece is told to have failed, and doing it again
-    changes nothing, because the writer's ids are the same.
+5.  A connection that broke is opened anew for the next piece, which need not know. Where it broke
+    in the middle the piece fails. During a commit nobody can say whether that happened: the piece
+    is told to have failed, and doing it again changes nothing, because the writer's ids are the
+    same.
 6.  PostgreSQL cannot erase: dead rows stay until they are vacuumed, and WAL keeps everything that
     was ever written. Forgetting is the keeper's: without its shred key a row opens nowhere.
 """
@@ -50,6 +51,8 @@ SELECT pg_notify('{CHANNEL}', ({_NEWEST})::text) FROM counted
 """  # noqa: S608  # made of constants
 _THERE: Final = "SELECT to_regclass('public.alembic_version') IS NOT NULL"
 _VERSION: Final = "SELECT version_num FROM public.alembic_version"
+_OURS: Final = (*tables.CONVERSATION_TABLES, *tables.OPERATION_TABLES)
+_VACUUM: Final = f"VACUUM (ANALYZE) {', '.join(table.name for table in _OURS)}"
 _LOOK_AGAIN: Final = 30.0
 _RECONNECT: Final = 1.0
 
@@ -95,7 +98,16 @@ class PostgresBackend:
         return True
 
     def vacuum(self) -> int:
-        """Leave it to PostgreSQL's autovacuum."""
+        """As the owner: clear deleted rows away, and count for the planner what is there.
+
+        A process may not; there autovacuum comes by itself, soon (docs/decisions/0032).
+        """
+        if self._process is None:
+            try:
+                with contextlib.closing(connect(self._server, None)) as raw:
+                    raw.execute(_VACUUM)
+            except psycopg.Error as error:
+                raise failure_of(error) from None
         return 0
 
     def failure_of(self, error: BaseException) -> BaseException:

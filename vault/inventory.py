@@ -284,6 +284,16 @@ _FILES: Final = (
         retention="as long as the reply could come again",
     ),
     _file(
+        "courier/met.bin",
+        "whom the messengers' own stores have still to forget one day",
+        "the channel's number and a keyed hash of the address, 33 bytes each",
+        about=About.CONVERSATIONS,
+        risk=Risk.LOW,
+        purpose="to have a messenger forget who ended while no courier ran",
+        readers="courier; no backup holds it",
+        retention="until the messenger has forgotten the address, moments after the conversation",
+    ),
+    _file(
         "courier/*/identity.backup",
         "what brings a messenger account of the hotline back: its keys or tokens, nobody else's",
         "one file for each channel, sealed under the courier's seed",

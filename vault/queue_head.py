@@ -1,17 +1,21 @@
 """The head of the queue and its numbers, so that a screen need not wait for the whole of it.
 
 Within one urgency the queue's order is that of waiting (`triage.queue`, rules 1 and 3: who has
-waited longer was lifted no later). So the first of all are among the first of each urgency, and
-an index gives those. Numbers are counted from indices that hold nothing but what is counted.
+waited longer was lifted no later). So the first of all are among the first of each urgency that
+are free, which an index gives in this order, and the few that the person holds. Free ones and the
+person's own are asked for apart: together they are no stretch of an index, and PostgreSQL would
+sort all who wait (docs/decisions/0032). Numbers are counted from indices that hold nothing but
+what is counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from triage.conversation import State
 from triage.queue import URGENCIES, Entry, QueueRules, order
@@ -40,19 +44,22 @@ class Head:
 
 _t: Final = tables.conversations.c
 _WAITS: Final = _t.waiting_minute.is_not(None)
-_MINE: Final = or_(_t.holder.is_(None), _t.holder == bindparam("staff"))
-_FIRST: Final = (
-    select(_t.id, _t.urgency, _t.waiting_minute)
-    .where(_WAITS, _t.urgency == bindparam("urgency"), _MINE)
+_FREE: Final = _t.holder.is_(None)
+_MINE: Final = _t.holder == bindparam("staff")
+_ENTRY: Final = select(_t.id, _t.urgency, _t.waiting_minute)
+_FIRST_FREE: Final = (
+    _ENTRY.where(_WAITS, _t.urgency == bindparam("urgency"), _FREE)
     .order_by(_t.waiting_minute, _t.id)
     .limit(bindparam("most"))
 )
-_ROWS: Final = select(*QUEUE_COLUMNS).where(
-    or_(_t.id.in_(bindparam("ids", expanding=True)), _t.holder == bindparam("staff"))
-)
+_WAIT_FOR_ME: Final = _ENTRY.where(_WAITS, _MINE)
+_ROWS: Final = select(*QUEUE_COLUMNS).where(or_(_t.id.in_(bindparam("ids", expanding=True)), _MINE))
 _WAITING: Final = (
     select(
-        _t.urgency, func.count(), func.min(_t.waiting_minute), func.sum(case((_MINE, 1), else_=0))
+        _t.urgency,
+        func.count().label("number"),
+        func.min(_t.waiting_minute).label("since"),
+        func.count().filter(_FREE).label("free"),
     )
     .where(_WAITS)
     .group_by(_t.urgency)
@@ -68,22 +75,30 @@ _PAGE: Final = (
 
 def head(c: Connection, staff: bytes, most: int, now: int, rules: QueueRules) -> Head:
     """The first `most` who wait and are free or held by `staff`; `now` in seconds."""
+    mine = _entries(c, _WAIT_FOR_ME, {"staff": staff})
     entries = [
-        Entry(found.id, found.urgency, datetime.fromtimestamp(found.waiting_minute * MINUTE, UTC))
+        entry
         for urgency in URGENCIES
-        for found in c.execute(_FIRST, {"urgency": urgency, "most": most, "staff": staff})
+        for entry in _entries(c, _FIRST_FREE, {"urgency": urgency, "most": most})
     ]
-    places = order(entries, datetime.fromtimestamp(now, UTC), rules)[:most]
+    places = order([*entries, *mine], datetime.fromtimestamp(now, UTC), rules)[:most]
     wanted = {place.entry.conversation_id: at for at, place in enumerate(places)}
     rows = queue_rows(c, _ROWS, {"ids": list(wanted), "staff": staff})
     rows.sort(key=lambda row: (wanted.get(row.id, most), row.id))
-    waiting = c.execute(_WAITING, {"staff": staff}).all()
+    waiting = c.execute(_WAITING).all()
     return Head(
         rows,
         counts.not_closed(c),
-        int(sum(mine for *_, mine in waiting)),
-        [Waiting(urgency, count, since * MINUTE) for urgency, count, since, _ in waiting],
+        sum(each.free for each in waiting) + len(mine),
+        [Waiting(each.urgency, each.number, each.since * MINUTE) for each in waiting],
     )
+
+
+def _entries(c: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Entry]:
+    return [
+        Entry(found.id, found.urgency, datetime.fromtimestamp(found.waiting_minute * MINUTE, UTC))
+        for found in c.execute(statement, values)
+    ]
 
 
 def page(c: Connection, after: bytes) -> list[QueueRow]:

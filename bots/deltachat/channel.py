@@ -62,6 +62,8 @@ LONGEST_PAUSE: Final = 60.0
 RESTART_EVERY: Final = 6 * 3600.0  # seconds; a core that lives for weeks grows
 WIPE_AFTER: Final = 40.0  # seconds after a removal; only while no core runs what is left goes
 LOOK_EVERY: Final = 60.0  # seconds between two looks that no event asked for
+GATHER: Final = 0.4  # seconds without another mail: servers deliver side by side, out of order
+LONGEST_GATHER: Final = 2.0  # seconds
 _CONNECTED: Final = 3000  # of the core's measures of connectivity: it works or waits for mail
 _START: Final = 20.0  # seconds that `start` waits for the core
 _CHANGE: Final = 10.0  # seconds that a call waits for the next core
@@ -116,6 +118,7 @@ class DeltaChat:
         self._at_work = 0  # calls that use the line
         self._files = 0  # of them, those that send one
         self._is_changing = False  # from one core to the next, on purpose
+        self._is_first = True  # no core was there yet
         self._opened = asyncio.Event()  # set while there is a line
         self._tried = asyncio.Event()
         self._arriving: dict[int, deque[tuple[Message, Incoming]]] = {}  # by chat
@@ -193,15 +196,23 @@ class DeltaChat:
                     if await session.ask(int, "get_chat_ephemeral_timer", chat) != wanted:
                         await session.do("set_chat_ephemeral_timer", chat, wanted)
 
-    async def forget(self, address: str) -> Remains:
-        """Remove the person from the core; their app keeps what the timer has not yet ended."""
+    async def withdraw(self, address: str) -> Remains:  # noqa: ARG002 - the protocol's
+        """Do nothing: what the network has taken is in the person's app alone, until its timer."""
+        return Remains(on_server=False, in_app=True, vanishes=True)
+
+    async def forget(self, address: str) -> None:
+        """Remove the person from the core."""
         async with self._working() as line:
             with contextlib.suppress(CoreRefused):
                 contact = await line.session.contact(address)
                 if contact is not None:
                     await line.session.drop(contact)
             line.removed.set()
-        return Remains(on_server=False, in_app=True)
+
+    async def people(self) -> list[str]:
+        """Return who is a contact in the core."""
+        async with self._working() as line:
+            return await line.session.people()
 
     def health(self) -> ChannelHealth:
         """Say how it is, from what the core told last."""
@@ -278,7 +289,8 @@ class DeltaChat:
             await apply_policy(core, number, self._display_name, self._download_limit)
             line = _Line(await Session.of(core, number), self._now)
             holder.append(line)
-            await line.sending.tidy()
+            await line.sending.tidy(is_first=self._is_first)
+            self._is_first = False
             await line.session.drop_silent(self._now() - self._keep_seconds)
             await line.session.do("start_io")
             self._alarms -= {_NO_CORE, _NO_ACCOUNT}
@@ -302,6 +314,7 @@ class DeltaChat:
             duties: list[Coroutine[None, None, None]] = [
                 self._look(line),
                 line.watch_connection(),
+                line.sending.take_back_left(),
             ]
             tasks = [group.create_task(_until_gone(duty)) for duty in duties]
             due = group.create_task(self._until_due(line))
@@ -346,6 +359,7 @@ class DeltaChat:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await line.arrived.wait()
+            await line.gather()
 
     async def _take_all(self, session: Session) -> None:
         new: list[Message] = []
@@ -355,8 +369,7 @@ class DeltaChat:
                     message = await session.message(number)
                     if message is not None and is_for_us(message):
                         new.append(message)
-        # By the sender's clock, as mail does not keep its order on the way.
-        for message in sorted(new, key=lambda one: (one.timestamp, one.id)):
+        for message in sorted(new, key=_order):
             with contextlib.suppress(CoreRefused):  # as above
                 await self._take(session, message)
 
@@ -366,7 +379,11 @@ class DeltaChat:
             await self._refuse(session, message, found)
             return
         self._known.add(message.id)
-        self._arriving.setdefault(message.chat_id, deque()).append((message, found))
+        queue = self._arriving.setdefault(message.chat_id, deque())
+        place = len(queue)
+        while place > 1 and _order(queue[place - 1][0]) > _order(message):
+            place -= 1  # the first is being handed over
+        queue.insert(place, (message, found))
         self._carry(message.chat_id)
 
     async def _refuse(self, session: Session, message: Message, reason: Refusal) -> None:
@@ -432,6 +449,14 @@ class _Line:
                 await self._met.wait()
         self._met.set()
 
+    async def gather(self) -> None:
+        """Wait until what comes together has come, so that it can be put into its order."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_GATHER):
+                while self.arrived.is_set():
+                    self.arrived.clear()
+                    await asyncio.sleep(GATHER)
+
     def hear(self, event: Event) -> None:
         match event.kind:
             case "IncomingMsg" | "IncomingMsgBunch" | "EventChannelOverflow":
@@ -459,6 +484,11 @@ class _Line:
                     continue
             await self.session.core.call("maybe_network")
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _order(message: Message) -> tuple[int, int]:
+    """By the sender's clock, as mail does not keep its order on the way."""
+    return message.timestamp, message.id
 
 
 def _tell(holder: list["_Line"], event: Event) -> None:

@@ -16,6 +16,10 @@ What the server has not taken while somebody waits for it is taken back: removed
 which would otherwise send it by itself, hours later, when the client's safe hours are over. A new
 core takes back what an earlier one left, before it speaks to any server. Where the server took a
 message in that very moment and nobody learnt of it, it arrives twice: better than at a wrong hour.
+
+A courier that was killed has told nobody anything: what its core was sending within the last minute
+goes on, under the name it has on the network, which is why it arrives once even if the server had
+taken it already. What is not gone after another minute is taken back.
 """
 
 import asyncio
@@ -36,6 +40,7 @@ DELIVERED: Final = 26  # the server has taken it; larger: it was read
 
 LONGEST: Final = 20_000  # characters; more would be shortened on the other side
 NOTE_DAYS: Final = 30  # for so long a sent id is known
+UNFINISHED: Final = 60.0  # seconds for which what a killed courier was sending goes on
 _NOTE: Final = "ui.out."
 _PATIENCE: Final = 25.0  # seconds for the mail server to take a message
 _FILE_PATIENCE: Final = 150.0  # the same, for twenty megabytes
@@ -70,6 +75,7 @@ class Sending:
         self._now = now
         self._is_connected = is_connected
         self._changed = asyncio.Event()
+        self._left: set[str] = set()  # keys of what an earlier courier was sending
 
     def changed(self) -> None:
         """Be told that a message was taken or failed, or that the connection changed."""
@@ -79,6 +85,7 @@ class Sending:
     async def send(self, address: str, said: Said, message_id: bytes) -> Sent:
         """Send once; raises `ChannelUnavailable`, `ChannelRefused`, `CoreGone`, `CoreRefused`."""
         key = _NOTE + message_id.hex()
+        self._left.discard(key)  # somebody waits for it now
         noted = await self._noted(key)
         if noted is not None and noted.kind == "sent":
             return Sent(noted.what)
@@ -88,14 +95,19 @@ class Sending:
         if message.state == DRAFT:
             await self._go(message)
         await self._taken(message.id, key, _FILE_PATIENCE if said.file else _PATIENCE)
-        name = await self._session.transport_id(message.id)
-        await self._note(key, "sent", name)
-        await self._session.do("delete_messages", [message.id])
-        return Sent(name)
+        return Sent(await self._went(message.id, key))
 
-    async def tidy(self) -> None:
+    async def _went(self, number: int, key: str) -> str:
+        """Note that the server has taken it, and remove our own copy; its name on the network."""
+        name = await self._session.transport_id(number)
+        await self._note(key, "sent", name)
+        await self._session.do("delete_messages", [number])
+        return name
+
+    async def tidy(self, *, is_first: bool) -> None:
         """Drop old notes, and take back what was not taken: whoever wrote it was told to try again.
 
+        Nobody was told where the process is new (`is_first`): what it was sending goes on for now.
         To be called before the core speaks to the mail server.
         """
         for key in await self._session.ask(list[str], "get_all_ui_config_keys"):
@@ -107,8 +119,27 @@ class Sending:
             elif noted.kind == "draft":
                 message = await self._session.message(int(noted.what))
                 is_taken = message is not None and message.state >= DELIVERED
-                if not is_taken or noted.at < self._now() - DAY:
+                is_going = message is not None and message.state not in (DRAFT, FAILED)
+                if is_first and is_going and noted.at >= self._now() - UNFINISHED:
+                    self._left.add(key)
+                elif not is_taken or noted.at < self._now() - DAY:
                     await self._remove(int(noted.what), key)
+
+    async def take_back_left(self) -> None:
+        """End what an earlier courier was sending and nobody has asked for again."""
+        await asyncio.sleep(UNFINISHED)
+        for key in list(self._left):
+            noted = await self._noted(key)
+            if noted is None or noted.kind != "draft":
+                continue
+            message = await self._session.message(int(noted.what))
+            if key not in self._left:
+                continue  # just asked for
+            if message is not None and message.state >= DELIVERED:
+                await self._went(message.id, key)
+            else:
+                await self._remove(int(noted.what), key)
+        self._left.clear()
 
     async def _draft(self, address: str, said: Said, key: str) -> Message:
         if len(said.text) > LONGEST:

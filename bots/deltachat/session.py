@@ -124,6 +124,12 @@ class Session:
         number = self._contacts.get(fingerprint, 0)
         return await self.ask(Contact, "get_contact", number) if number else None
 
+    async def people(self) -> list[str]:
+        """The fingerprints of all who are contacts here."""
+        numbers = await self.ask(list[int], "get_contact_ids", 0, None)
+        found = [await self.fingerprint(number) for number in numbers if number >= FIRST_REAL]
+        return [fingerprint for fingerprint in found if fingerprint is not None]
+
     async def chat(self, contact: int) -> int:
         """The chat with one person and nobody else, made where there is none."""
         return await self.ask(int, "create_chat_by_contact_id", contact)

@@ -183,6 +183,12 @@ class Arrivals:
         ]
         return sorted(found, key=lambda room_id: room_id != last)
 
+    def people(self) -> list[str]:
+        """Return everybody who is in a room with us and nobody else."""
+        wanted = (Verdict.TALK, Verdict.OPEN)
+        rooms = [room for room in self.client.rooms().values() if judge(room) in wanted]
+        return sorted({person for room in rooms if (person := person_in(room)) is not None})
+
     async def _accept(self, room_id: str, batch: Batch) -> None:
         """Join a room, beside the loop: a homeserver that invites may be slow, or never answer."""
         for pause in JOIN_PAUSES:

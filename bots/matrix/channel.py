@@ -6,6 +6,7 @@ deleted only where the room gives us that right. `docs/channels-matrix.md` says 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -158,23 +159,38 @@ class MatrixChannel:
     async def set_timer(self, address: str, seconds: int | None) -> None:
         """Do nothing: Matrix has no messages that vanish by themselves."""
 
-    async def forget(self, address: str) -> Remains:
-        """Redact what we may, leave and forget the person's rooms, delete their keys."""
+    async def withdraw(self, address: str) -> Remains:
+        """Redact what we may in the person's rooms."""
         arrivals = self._ready()
         rooms = arrivals.rooms_of(address, Verdict.TALK, Verdict.OPEN)
         whole = bool(rooms)  # of a room that we are out of, nobody knows
         try:
             for room_id in rooms:
                 whole &= await arrivals.client.redact_all(room_id)
-                await arrivals.client.leave(room_id)
         except ChannelUnavailable as unavailable:
             self._note(unavailable)
             raise
         except Denied:
             whole = False
+        return Remains(on_server=not whole, in_app=not whole, vanishes=False)
+
+    async def forget(self, address: str) -> None:
+        """Leave and forget the person's rooms, delete their keys."""
+        arrivals = self._ready()
+        rooms = arrivals.rooms_of(address, Verdict.TALK, Verdict.OPEN)
+        try:
+            for room_id in rooms:
+                with contextlib.suppress(Denied):
+                    await arrivals.client.leave(room_id)
+        except ChannelUnavailable as unavailable:
+            self._note(unavailable)
+            raise
         arrivals.keys.forget(address, rooms)
         await arrivals.position.forget(address)
-        return Remains(on_server=not whole, in_app=not whole)
+
+    async def people(self) -> list[str]:
+        """Return who is in a room with us alone."""
+        return self._ready().people()
 
     def health(self) -> ChannelHealth:
         """Say how it is."""

@@ -171,15 +171,26 @@ class SignalChannel:
         except ApiRefused:
             self._log.warning("timer_refused", channel="signal")
 
-    async def forget(self, address: str) -> Remains:
+    async def withdraw(self, address: str) -> Remains:
         """Delete our messages of the last two days on the other side, and all notes of them.
 
-        What the person wrote stays in their app; signal-cli keeps the session on our machine.
+        What the person wrote stays in their app.
         """
         for name, person, timestamp in self._sent_records():
             if person == address:
                 await self._remote_delete(name, person, timestamp)
-        return Remains(on_server=False, in_app=True)
+        return Remains(on_server=False, in_app=True, vanishes=True)
+
+    async def forget(self, address: str) -> None:
+        """Remove all notes of what was sent; signal-cli keeps the session on our machine."""
+        for name, person, _ in self._sent_records():
+            if person == address:
+                with contextlib.suppress(OSError):
+                    await self._sent.remove(name)
+
+    async def people(self) -> list[str]:
+        """Return to whom something was sent that can still be deleted on the other side."""
+        return sorted({person for _, person, _ in self._sent_records()})
 
     def health(self) -> ChannelHealth:
         """Say how it is."""

@@ -8,6 +8,7 @@ import { sheet } from "./sheet.js";
 const NEVER = "–";
 const URGENT = ["late", "not_started"];
 const MINUTE = 60;
+const TELLS_WHAT_IS_LEFT = ["signal", "matrix", "deltachat"];
 
 /**
  * What is said on top of the desk: one sentence for each messenger that is not well, and one where
@@ -48,12 +49,14 @@ export function channelCards(t, answer) {
 
 function card(t, one) {
   const { name, standing, last_in: heard, last_out: said, limited, kept, queue, gap, watched } = one;
+  const { leaving } = one;
   const more = [
     limited ? t("channels.limited_for", { wait: age(t, limited) }) : "",
     gap ? t("channels.gap") : "",
     kept ? t("channels.kept", { count: kept }) : "",
     watched ? t("channels.watched") : "",
     one.attachments === false ? t("channels.no_files") : "",
+    leaving ? t("channels.leaving", { count: leaving }) : "",
   ].filter(Boolean);
   const facts = [
     ["last_in", age(t, heard)],
@@ -70,6 +73,7 @@ function card(t, one) {
       {},
       facts.map(([fact, value]) => el("div", {}, el("dt", {}, t(`channels.${fact}`)), el("dd", {}, value))),
     ),
+    TELLS_WHAT_IS_LEFT.includes(name) ? el("p", { class: "meta" }, t(`channels.left_${name}`)) : "",
   );
 }
 

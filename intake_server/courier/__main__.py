@@ -26,7 +26,7 @@ from intake_server.channel_health import (
     ToldToStaff,
 )
 from intake_server.clock import Clock
-from intake_server.courier.answers import Answers, AnswersError, read_answers
+from intake_server.courier.answers import AnswersError, Spoken, read_spoken
 from intake_server.courier.attachments import Bringing
 from intake_server.courier.canary import Canaries
 from intake_server.courier.carrying import Carrying
@@ -36,6 +36,7 @@ from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.inbound import Inbound
 from intake_server.courier.joining import Joining
 from intake_server.courier.leaving import Leaving
+from intake_server.courier.met import Met
 from intake_server.courier.outbound import Outbound
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.promised import Promised
@@ -51,7 +52,7 @@ from intake_server.process import CannotStart, beside, has_own_policy, retention
 from intake_server.roster_view import RosterView
 from intake_server.screening_link import ScreeningLink
 from intake_server.seed import SeedError, own_seed
-from intake_server.settings import Settings
+from intake_server.settings import DataSettings, Settings
 from triage.retention import Policy, Rule
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
@@ -74,6 +75,7 @@ class Courier:
     channels: dict[str, Channel]
     joining: Sequence[Joining]
     canaries: Canaries
+    leaving: Leaving
     started: float
     keeper_down: bool = False
 
@@ -117,6 +119,7 @@ class Courier:
             last_delivery_seconds=self.outbound.age_of_last(name),
             kept=state.waiting,
             queue=self.outbound.queue.get(name, 0),
+            leaving=self.leaving.waiting_for(name),
             refused={reason.value: count for reason, count in state.refused.items()},
             limited_seconds=int(state.limited_seconds),
             alarms=tuple(sorted([*state.alarms, *silent])),
@@ -152,17 +155,21 @@ async def serving(
             screening = Screening(caretaker, roster, work, log)
             await stack.enter_async_context(beside(screening.run()))
 
-        answers = _answers(settings)
+        spoken = _spoken(settings)
         promised = _promised(settings, keeper, roster, work.database)
         lent = lent_to(os.environ, os.getpid())
-        making = Making(settings, _longest(settings), keys, clock, log, answers.nobody_read, lent)
+        making = Making(
+            settings, _longest(settings), keys, clock, log, spoken.usual.nobody_read, lent
+        )
         joining = channels_of(making)
         every = settings.channels.canary_minutes * 60.0
         canaries = Canaries(voices_of(making), every, keys, clock, log)
         channels: dict[str, Channel] = {}
         guided = _guided(settings, clock)
-        offer = "" if guided is None else guided.words["offer"]
-        speech = Speech(answers, settings.channels.vanish_days, log, offer)
+        offers = (
+            {} if guided is None else {one: said["offer"] for one, said in guided.words.items()}
+        )
+        speech = Speech(spoken, settings.channels.vanish_days, log, clock.monotonic, offers)
         inbound = Inbound(
             keeper,
             JoinKeeper(link),
@@ -181,13 +188,19 @@ async def serving(
         zone = zoneinfo.ZoneInfo(settings.page.time_zone)
         carrying = Carrying(work, settings.attachments)
         outbound = Outbound(keeper, roster, work, keys, channels, sent, clock, log, zone, carrying)
-        courier = Courier(inbound, outbound, channels, joining, canaries, clock.monotonic())
+        met = Met(data.courier_dir / "met.bin")
+        leaving = Leaving(
+            keeper, work, keys, channels, met, speech.is_parting, clock.monotonic, log
+        )
+        courier = Courier(
+            inbound, outbound, channels, joining, canaries, leaving, clock.monotonic()
+        )
         stack.push_async_callback(speech.stop)
         for one in joining:
             stack.push_async_callback(one.stop)
         duty = Duty(
             Enrolled(data.courier_dir, keys),
-            answers,
+            spoken.usual,
             channels,
             courier.alarms,
             work.unclaimed_since,
@@ -201,25 +214,26 @@ async def serving(
         stack.push_async_callback(outbound.stop)
         announcing = _announcing(courier, keeper, keys)
         await stack.enter_async_context(
-            beside(
-                outbound.run(),
-                announcing,
-                duty.run(),
-                canaries.run(),
-                Leaving(keeper, work, keys, channels, log).run(),
-            )
+            beside(outbound.run(), announcing, duty.run(), canaries.run(), leaving.run())
         )
-        health = await serve_health(
-            data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
-        )
-        stack.callback(health.close)
-        # Read by the desk, which has another user: who may is said by the folder's group.
-        staff = ToldToStaff(clock.monotonic)
-        told = await serve_health(
-            data.run_dir / FOR_STAFF, lambda: staff.told(courier.shown()), mode_in(data.run_dir)
-        )
-        stack.callback(told.close)
+        await _serve_health(stack, data, courier, clock)
         yield courier
+
+
+async def _serve_health(
+    stack: contextlib.AsyncExitStack, data: DataSettings, courier: Courier, clock: Clock
+) -> None:
+    """Tell operators, and the desk for its staff, how the courier and its channels are."""
+    health = await serve_health(
+        data.run_dir / "courier-health.sock", lambda: courier.report(clock.monotonic())
+    )
+    stack.callback(health.close)
+    # Read by the desk, which has another user: who may is said by the folder's group.
+    staff = ToldToStaff(clock.monotonic)
+    told = await serve_health(
+        data.run_dir / FOR_STAFF, lambda: staff.told(courier.shown()), mode_in(data.run_dir)
+    )
+    stack.callback(told.close)
 
 
 def _promised(
@@ -243,8 +257,8 @@ def _guided(settings: Settings, clock: Clock) -> Guided | None:
     """The optional questions; None where they are switched off."""
     if not settings.guided.questions:
         return None
-    language, words = read_words(settings.page.language)
-    return Guided(words, clock.monotonic, language)
+    words, language = read_words(), settings.page.language
+    return Guided(words, clock.monotonic, language if language in words else "en")
 
 
 def _keys(path: Path) -> OwnKeys:
@@ -261,9 +275,9 @@ def _sent_file(path: Path, clock: Clock) -> SentFile:
         raise CannotStart(str(error)) from None
 
 
-def _answers(settings: Settings) -> Answers:
+def _spoken(settings: Settings) -> Spoken:
     try:
-        return read_answers(settings.data.courier_dir, settings.page.language)
+        return read_spoken(settings.data.courier_dir, settings.page.language)
     except AnswersError as error:
         raise CannotStart(str(error)) from None
 

@@ -1,4 +1,8 @@
-"""A message from a second account, again and again: what does not arrive is an alarm.
+"""A message from a second account when nothing else comes: what does not arrive is an alarm.
+
+Whatever arrives shows that the channel hears, so a canary is sent only after a while of silence: a
+busy channel needs few, a quiet one some hundred small messages a day. From the last that arrived
+to the alarm it is the pause and `SILENT`, whatever ails the channel.
 
 It comes in like anybody's, through the whole channel, and ends here: nothing of it is stored,
 answered or shown. Its text is made with the courier's key, so nobody else can have a message
@@ -19,7 +23,7 @@ from intake_server.channel_health import CANARY_SILENT
 from intake_server.clock import Clock
 from intake_server.courier.own_keys import OwnKeys
 
-SILENT: Final = 180.0  # seconds after which one that has not arrived is an alarm
+SILENT: Final = 90.0  # seconds after which one that has not arrived is an alarm
 TRY_AGAIN: Final = 30.0  # seconds after one that could not be sent
 LOOK_EVERY: Final = 5.0
 _FIRST: Final = "canary"
@@ -38,7 +42,7 @@ class _State:
 
 @dataclass(slots=True)
 class Canaries:
-    """One voice for each channel that has one. `every`: seconds between two messages."""
+    """One voice for each channel that has one. `every`: seconds of silence before a message."""
 
     voices: Mapping[str, Voice]
     every: float
@@ -51,12 +55,13 @@ class Canaries:
         """Return a handler that ends canaries here and gives all else to `take`."""
 
         async def handler(channel: Channel, incoming: Incoming) -> None:
-            if not self._is_ours(channel.name, incoming.text or ""):
+            is_ours = self._is_ours(channel.name, incoming.text or "")
+            if not is_ours:
                 await take(channel, incoming)
-                return
             state = self._states.get(channel.name)
-            if state is not None:
+            if state is not None and (is_ours or state.missing_since is None):
                 state.missing_since = None
+                state.next = self.clock.monotonic() + self.every
 
         return handler
 
@@ -74,12 +79,18 @@ class Canaries:
     async def run(self) -> None:
         """Send when it is time; runs as long as the process."""
         try:
-            while True:
-                await self.look()
-                await asyncio.sleep(LOOK_EVERY)
+            async with asyncio.TaskGroup() as group:
+                for name in self.voices:
+                    group.create_task(self._watch(name))
         finally:
             for voice in self.voices.values():
                 await voice.close()
+
+    async def _watch(self, name: str) -> None:
+        """One channel by itself: a voice that is slow to send must not hold another one up."""
+        while True:
+            await self._look(name)
+            await asyncio.sleep(LOOK_EVERY)
 
     async def look(self) -> None:
         """Send on each channel where it is time."""

@@ -12,10 +12,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
 
+from vault.sealing import random_bytes
+
 ERASE_COMMAND: Final = "/erase"
 VALID: Final = 600.0  # seconds
 DIGITS: Final = 4
 _MOST: Final = 4_096  # numbers at once; the oldest goes
+
+
+def drawn() -> str:
+    """Draw a number that a client must repeat."""
+    return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
 
 
 @unique

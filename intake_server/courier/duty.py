@@ -13,7 +13,9 @@ Theory of operation
 4.  Messages that may have been lost while nobody listened: told to the same people in their hours,
     so that they ask the people they were talking with.
 5.  Alarms of the courier and its channels that stand for a minute: told at any hour, each once
-    until it has ended, at most every half an hour. One channel may be what is broken: enrol on two.
+    until it has ended and at most every half an hour, and several at once in one message, so that
+    a new one is told within five minutes. What only a canary noticed has stood long enough by then.
+    One channel may be what is broken: enrol on two.
 6.  What cannot be sent now is tried at the next look. Who was told when outlives a restart.
 """
 
@@ -37,7 +39,7 @@ from bots.channel import (
     Incoming,
 )
 from bots.signal.journal import Journal
-from intake_server.channel_health import GAP_SUSPECTED
+from intake_server.channel_health import CANARY_SILENT, GAP_SUSPECTED
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
 from intake_server.courier.own_keys import OwnKeys
@@ -52,7 +54,8 @@ LOOK_EVERY: Final = 20.0  # seconds
 STANDING: Final = 60.0  # seconds that an alarm, or somebody's waiting, must last to be told
 PING_EVERY: Final = 900  # seconds between two signs that somebody new waits
 REMIND_EVERY: Final = 3_600  # the same while nobody new does
-ALARM_EVERY: Final = 1_800
+ALARM_EVERY: Final = 1_800  # seconds between two signs of the same alarm
+ALARM_PAUSE: Final = 240  # the same between any two, so that a burst is one message
 GAP_EVERY: Final = 6 * 3_600
 _TRIES: Final = 10  # wrong codes while one is open; after them none is taken for a while
 _DEAF_SECONDS: Final = 15 * 60.0
@@ -161,7 +164,7 @@ class Duty:
     clock: Clock
     log: FilteringBoundLogger
     _since: dict[str, float] = field(default_factory=dict)  # when an alarm was first seen
-    _known: set[str] = field(default_factory=set)  # alarms that were told
+    _known: dict[str, float] = field(default_factory=dict)  # when an alarm was told
     _wrong: int = 0
     _deaf_until: float = 0.0
 
@@ -195,7 +198,7 @@ class Duty:
         before = json.dumps(told)
         alarmed = [await self._alarm(one, told[one.record]) for one in members if news]
         if any(alarmed):
-            self._known |= news
+            self._known |= dict.fromkeys(news, self.clock.monotonic())
         has_gap = any(alarm.endswith(GAP_SUSPECTED) for alarm in self._since)
         for one in members:
             await self._ping(one, told[one.record], newest)
@@ -233,13 +236,18 @@ class Duty:
         """Alarms that have stood for a while and were not told yet."""
         now, standing = self.clock.monotonic(), set(self.alarms())
         self._since = {one: self._since.get(one, now) for one in standing}
-        self._known &= standing
-        lasting = {one for one, since in self._since.items() if now - since >= STANDING}
-        return lasting - self._known
+        self._known = {
+            one: at for one, at in self._known.items() if one in standing or now - at < ALARM_EVERY
+        }
+        return {
+            one
+            for one, since in self._since.items()
+            if one not in self._known and (now - since >= STANDING or one.endswith(CANARY_SILENT))
+        }
 
     async def _alarm(self, member: Member, told: dict[str, int]) -> bool:
         now = self.clock.unix()
-        if not member.wish.alarms or now - told.get("alarm", 0) < ALARM_EVERY:
+        if not member.wish.alarms or now - told.get("alarm", 0) < ALARM_PAUSE:
             return False
         if not await self._tell(member, self.answers.duty_alarm):
             return False

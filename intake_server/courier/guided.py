@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from triage.guided import (
     QUESTIONS,
@@ -49,6 +49,7 @@ class _Run:
 
     question: Question | None
     until: float
+    language: str
     answers: Answers = field(default_factory=dict, repr=False)
     seen: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -57,10 +58,12 @@ class _Run:
 class Step:
     """What comes of a message: what is stored, if anything, and what is said.
 
-    ``begins``: the message asked for the questions. ``answers`` are stored where they are not None.
+    ``begins``: the message asked for the questions. ``answers`` are stored where they are not None;
+    ``language`` is that of the questions.
     """
 
     say: str = field(repr=False)
+    language: str
     answers: Answers | None = field(default=None, repr=False)
     begins: bool = False
     run: _Run | None = field(default=None, repr=False)
@@ -68,30 +71,33 @@ class Step:
 
 @dataclass(slots=True)
 class Guided:
-    """The questions that stand, by address tag. `now` gives seconds that never go back."""
+    """The questions that stand, by address tag. `now` gives seconds that never go back.
 
-    words: Words = field(repr=False)
+    `words` by language; they are asked in the person's own, else in `language`.
+    """
+
+    words: Mapping[str, Words] = field(repr=False)
     now: Callable[[], float]
     language: str = _DEFAULT
     _runs: dict[bytes, _Run] = field(default_factory=dict, repr=False)
 
-    def read(self, tag: bytes, transport: bytes, text: str) -> Step | None:
+    def read(self, tag: bytes, transport: bytes, text: str, language: str = "") -> Step | None:
         """Say what comes of a message; None: it is for a counsellor.
 
-        `transport` tells this delivery from others (rule 4).
+        `transport` tells this delivery from others (rule 4); `language` is the person's.
         """
         said = unicodedata.normalize("NFKC", text).strip().casefold()
+        spoken = language if language in self.words else self.language
         if said == ASK_COMMAND:
-            first = QUESTIONS[0]
-            begun = _Run(first, self.now() + VALID, seen=(transport,))
-            return Step(self._asked(first), begins=True, run=begun)
+            begun = _Run(QUESTIONS[0], self.now() + VALID, spoken, seen=(transport,))
+            return Step(self._asked(begun, QUESTIONS[0]), spoken, begins=True, run=begun)
         if said == TAKE_BACK_COMMAND:
-            return Step(self.words["taken_back"], answers={})
+            return Step(self.words[spoken]["taken_back"], spoken, answers={})
         run = self._standing(tag)
         if run is None:
             return None
         if transport in run.seen:
-            return Step("", run=run)
+            return Step("", run.language, run=run)
         if run.question is None:
             return self._end(run, said)
         return self._answered(run, run.question, said, transport)
@@ -119,51 +125,64 @@ class Guided:
         choices = {str(number): one for number, one in enumerate(question.choices, start=1)}
         if said != _RATHER_NOT and said not in choices:
             return None
+        words = self.words[run.language]
         given: dict[str, Answer] = dict(run.answers)
         if said in choices:
             given[question.id] = choices[said]
         if is_over(given):
-            return Step(self.words["stop_here"], answers=UNSAFE)
+            return Step(words["stop_here"], run.language, answers=UNSAFE)
         following = next_question(question.id)
         if following is None and not given:
-            return Step(self.words["nothing"])
+            return Step(words["nothing"], run.language)
         seen = (*run.seen, transport)[-_MOST_REMEMBERED:]
         run = replace(run, question=following, until=self.now() + VALID, answers=given, seen=seen)
-        return Step(self._review(given) if following is None else self._asked(following), run=run)
+        said = self._review(run) if following is None else self._asked(run, following)
+        return Step(said, run.language, run=run)
 
     def _end(self, run: _Run, said: str) -> Step | None:
+        words = self.words[run.language]
         if said == _YES_SEND:
-            return Step(self.words["given"], answers=run.answers)
-        return Step(self.words["not_given"]) if said == _RATHER_NOT else None
+            return Step(words["given"], run.language, answers=run.answers)
+        return Step(words["not_given"], run.language) if said == _RATHER_NOT else None
 
-    def _asked(self, question: Question) -> str:
+    def _asked(self, run: _Run, question: Question) -> str:
         """One question with its answers, so that a locked screen shows none of it."""
-        choices = [self._choice(0, self.words["rather_not"])]
+        words = self.words[run.language]
+        choices = [_choice(words, 0, words["rather_not"])]
         choices += [
-            self._choice(number, self.words[f"say_{one.value}"])
+            _choice(words, number, words[f"say_{one.value}"])
             for number, one in enumerate(question.choices, start=1)
         ]
-        parts = [self.words["lead"], self.words[f"ask_{question.id}"], "\n".join(choices)]
+        parts = [words["lead"], words[f"ask_{question.id}"], "\n".join(choices)]
         if question is QUESTIONS[0]:
-            parts.append(self.words["rules"])
+            parts.append(words["rules"])
         return "\n\n".join(parts)
 
-    def _choice(self, number: int, answer: str) -> str:
-        return self.words["choice"].format(number=number, answer=answer)
-
-    def _review(self, answers: Answers) -> str:
+    def _review(self, run: _Run) -> str:
+        words = self.words[run.language]
         lines = [
-            f"{self.words[f'short_{key}']}: {self.words[f'say_{answer.value}']}"
-            for key, answer in answers.items()
+            f"{words[f'short_{key}']}: {words[f'say_{answer.value}']}"
+            for key, answer in run.answers.items()
         ]
-        return self.words["review"].format(lines="\n".join(lines))
+        return words["review"].format(lines="\n".join(lines))
 
 
-def read_words(language: str) -> tuple[str, Words]:
-    """Return the language in which there are words, this one or English, and the words."""
+def _choice(words: Words, number: int, answer: str) -> str:
+    return words["choice"].format(number=number, answer=answer)
+
+
+def read_words() -> dict[str, Words]:
+    """Return the words in each language that there is; what one lacks is said in English."""
     shipped = files("intake_server.courier").joinpath("strings/guided")
-    code = language if shipped.joinpath(f"{language}.json").is_file() else _DEFAULT
-    given: dict[str, dict[str, str]] = json.loads(
-        shipped.joinpath(f"{code}.json").read_text(encoding="utf-8")
-    )
-    return code, {key: one["text"] for key, one in given.items()}
+    given = {
+        file.name.removesuffix(".json"): _words(file.read_text(encoding="utf-8"))
+        for file in shipped.iterdir()
+        if file.name.endswith(".json")
+    }
+    return {code: {**given[_DEFAULT], **words} for code, words in given.items()}
+
+
+def _words(content: str) -> Words:
+    """The texts of one file; notes and who has read them are for people."""
+    given: dict[str, Any] = json.loads(content)
+    return {key: one["text"] for key, one in given.items() if isinstance(one, dict)}

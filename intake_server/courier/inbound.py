@@ -18,54 +18,40 @@ Theory of operation
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
     only where it has none of its own.
 9.  Whoever has written before chooses when answers may come (`courier.hours`).
-10. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
+10. What is said by itself is said in the language of what the person wrote (`courier.languages`).
+11. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
     no messages; what the client passes on at the end is one. Any other message ends them.
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
-from intake_server.courier.attachments import Bringing, Brought
-from intake_server.courier.codes import (
-    AskCode,
-    Join,
-    JoinTries,
-    left_sign_of,
-    read_request,
-    sign_of,
-)
-from intake_server.courier.commands import DIGITS, Command, Commands
+from intake_server.courier.answers import Answers
+from intake_server.courier.arriving import Message, is_unreadable, sealed
+from intake_server.courier.attachments import Bringing
+from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
+from intake_server.courier.commands import Command, Commands, drawn
+from intake_server.courier.erasing import Erasing
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
-from intake_server.courier.own_keys import OwnKeys, Writer, Writers
+from intake_server.courier.languages import Languages
+from intake_server.courier.own_keys import OwnKeys, Writers
 from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
-from intake_server.courier.speech import Speech
-from intake_server.courier.work import Arrived, Sealed, Work
+from intake_server.courier.speech import Parting, Speech
+from intake_server.courier.turns import Turns
+from intake_server.courier.work import Arrived, Work
 from intake_server.roster_view import RosterView
 from triage.guided import answers_text
 from triage.retention import promise_for
 from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
 from vault.conversations import NewConversation
-from vault.envelope import (
-    MAX_NUMBER,
-    Direction,
-    Envelope,
-    Format,
-    Origin,
-    Text,
-    encode_body,
-    seal_envelope,
-)
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import CourierKeeper
 from vault.keeper_joins import JoinKeeper
@@ -73,7 +59,7 @@ from vault.keeper_protocol import Busy, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
 from vault.rounding import HOUR
-from vault.sealing import ID_SIZE, Kind, random_bytes
+from vault.sealing import ID_SIZE, random_bytes
 from vault.ways import NUMBERS
 from vault.wraps import (
     Address,
@@ -104,23 +90,27 @@ class Inbound:
     bringing: Bringing
     guided: Guided | None = None
     zone: str = "UTC"  # in which clients choose hours
+    languages: Languages = field(init=False)
     commands: Commands = field(init=False)
+    erasing: Erasing = field(init=False)
     tries: JoinTries = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
-    _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         """Begin with no number drawn, and none tried."""
+        self.languages = Languages(self.keeper, self.work, self.speech.spoken)
         self.tries = JoinTries(self.clock.monotonic)
-        self.commands = Commands(self.clock.monotonic, _drawn)
+        self.commands = Commands(self.clock.monotonic, drawn)
+        self.erasing = Erasing(self.keeper, self.work, self.keys, self._writers)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
         tag = self.keys.address_tag(channel.name, incoming.address)
         try:
-            async with self._alone(tag):
+            async with self._turns.of(tag):
                 await self._take(channel, incoming, tag)
         except Exception as reason:
             # Whatever it is, a mistake of our own included: the message must not be lost.
@@ -146,6 +136,7 @@ class Inbound:
         if await self.work.is_seen(transport):
             return
         await self.roster.current()  # nobody reads before somebody is set up
+        self.languages.hear(tag, readable(incoming))
         command = self.commands.read(tag, incoming.text or "")
         if command is not None:
             await self._obey(command, channel, incoming, tag)
@@ -162,7 +153,7 @@ class Inbound:
         if self.bringing.takes(channel, incoming):
             await self._bring(channel, incoming, tag, transport)
         elif texts:
-            await self._store(channel, _Message(incoming, tag, transport, texts))
+            await self._store(channel, Message(incoming, tag, transport, texts))
 
     async def _bring(
         self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
@@ -172,15 +163,15 @@ class Inbound:
         before = self.keys.words_hash(transport)
         if not await self.work.is_seen(before) and (words or await self._found(tag) is None):
             # Of somebody new without a word this makes the conversation, to which files belong.
-            await self._store(channel, _Message(incoming, tag, before, words, is_first_half=True))
+            await self._store(channel, Message(incoming, tag, before, words, is_first_half=True))
         found = await self._found(tag)
         if found is None:
             raise ChannelUnavailable  # erased meanwhile
         brought = await self.bringing.bring(found.conversation_id, channel, incoming, transport)
-        files = _Message(incoming, tag, transport, brought.texts, brought=brought)
+        files = Message(incoming, tag, transport, brought.texts, brought=brought)
         await self._further(channel, files, found)
 
-    async def _store(self, channel: Channel, message: "_Message") -> None:
+    async def _store(self, channel: Channel, message: Message) -> None:
         for _ in range(_TRIES):
             try:
                 found = await self._found(message.tag)
@@ -207,7 +198,7 @@ class Inbound:
 
     # --- a first and a further message ----------------------------------------------------
 
-    async def _first(self, channel: Channel, message: "_Message") -> None:
+    async def _first(self, channel: Channel, message: Message) -> None:
         team = (await self.roster.current()).roster.epoch
         keys, conversation_id = new_conversation_keys(), random_bytes(ID_SIZE)
         promise = promise_for(await self.promised.policy(), channel.name)
@@ -255,39 +246,31 @@ class Inbound:
         await self.work.store_first(new, at, until, arrived)
         self._stored(conversation_id, made.reference, message, arrived)
         self.speech.welcome(
-            channel, message.incoming.address, promise, text_only=_is_unreadable(message)
+            channel,
+            message.incoming.address,
+            promise,
+            text_only=is_unreadable(message),
+            language=self.languages.heard(message.tag),
         )
 
-    async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
+    async def _further(self, channel: Channel, message: Message, found: FoundAddress) -> None:
         due, until = await self.keeper.client_wrote(found.address)
         arrived = self._sealed(message, found.conversation_id, found.cpk)
         reach = Reach(channel.name, until)
         await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
-        if _is_unreadable(message):
-            self.speech.say(channel, message.incoming.address, self.speech.answers.text_only)
+        if is_unreadable(message):
+            answers = await self.languages.answers(message.tag)
+            self.speech.say(channel, message.incoming.address, answers.text_only)
 
-    def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
-        writer, brought = self._writers.of(conversation_id), message.brought
-        sealed = []
-        for place, text in enumerate(message.texts, start=1):
-            content = _envelope(conversation_id, writer, place, text, message.incoming.at)
-            if message.asked_in is not None:
-                body = encode_body(Text(text, message.asked_in))
-                content = replace(content, format=Format.ANSWERS, body=body)
-            named = () if brought is None or place > 1 else brought.ids
-            if brought is not None and named:
-                content = replace(content, message_id=brought.message_id, format=Format.ATTACHMENTS)
-            envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
-            sealed.append(Sealed(content.message_id, envelope, named))
-        has_text = brought is None and bool(readable(message.incoming))
-        return Arrived(message.transport, sealed, has_text)
+    def _sealed(self, message: Message, conversation_id: bytes, cpk: bytes) -> Arrived:
+        return sealed(message, conversation_id, cpk, self._writers.of(conversation_id), self.keys)
 
     def _stored(
         self,
         conversation_id: bytes,
         reference: Reference,
-        message: "_Message",
+        message: Message,
         arrived: Arrived,
     ) -> None:
         """What follows a commit: the writer moved on, and the text goes to screening."""
@@ -317,16 +300,17 @@ class Inbound:
             return False
         # A picture beside it, or new keys, are for the team to know of.
         is_plain = texts_of(incoming) == texts
-        step = guided.read(tag, transport, "".join(texts)) if is_plain else None
+        language = await self.languages.of(tag)
+        step = guided.read(tag, transport, "".join(texts), language) if is_plain else None
         if step is None:
             guided.forget(tag)
             return False
         if step.answers is not None:
             texts = [answers_text(step.answers)]
-            await self._store(channel, _Message(incoming, tag, transport, texts, guided.language))
+            await self._store(channel, Message(incoming, tag, transport, texts, step.language))
         elif step.begins and await self._found(tag) is None:
             # Nobody is asked anything before the team knows of them.
-            await self._store(channel, _Message(incoming, tag, transport, texts_of(incoming)))
+            await self._store(channel, Message(incoming, tag, transport, texts_of(incoming)))
         guided.did(tag, step)
         self.speech.say(channel, incoming.address, step.say)
         return True
@@ -336,23 +320,26 @@ class Inbound:
     async def _obey(
         self, command: Command, channel: Channel, incoming: Incoming, tag: bytes
     ) -> None:
+        answers = await self.languages.answers(tag)
         if command is Command.ASK_ERASE:
-            answers, is_page = self.speech.answers, await self._is_page(tag)
+            is_page = await self.erasing.is_page(tag)
             text = answers.part_number if is_page else answers.erase_number
             text = text.replace("{number}", self.commands.number(tag))
             self.speech.say(channel, incoming.address, text)
         elif command is Command.ERASE:
-            is_all = await self._erase(channel, incoming, tag)
+            is_all = await self.erasing.erase(channel, incoming, tag)
             self.commands.done(tag)
             if self.guided is not None:
                 self.guided.forget(tag)
-            self.speech.part(channel, incoming.address, is_all=is_all)
+            self.languages.forget(tag)
+            part = Parting(channel, incoming.address, answers, is_all=is_all)
+            self.speech.part(part, lambda: self.erasing.is_gone(tag))
 
     async def _choose_hours(
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
     ) -> bool:
         """Keep when answers may come; False where nobody knows this address yet."""
-        found, answers = await self._found(tag), self.speech.answers
+        found, answers = await self._found(tag), await self.languages.answers(tag)
         if found is None:
             return False
         if wish.is_question:
@@ -360,7 +347,7 @@ class Inbound:
             return True
         await self.keeper.set_safe_hours(found.address, *wish.minutes)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
-        told = _Message(incoming, tag, transport, [wish.sign])
+        told = Message(incoming, tag, transport, [wish.sign])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
         await self.work.hours_changed(found.conversation_id, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
@@ -378,17 +365,17 @@ class Inbound:
         self, channel: Channel, incoming: Incoming, tag: bytes, request: AskCode | Join
     ) -> bool:
         """Do what is asked about joining; False where it is a message after all."""
-        found, answers = await self._found(tag), self.speech.answers
+        found, answers = await self._found(tag), await self.languages.answers(tag)
         if isinstance(request, AskCode):
             if found is None:
                 return False
-            said = await self._code(found)
+            said = await self._code(found, answers)
         elif found is not None and await self._row(found) is not None:
             said = answers.join_known
         elif found is None and not request.code:
             return False
         else:
-            said = await self._join(channel, incoming, tag, request, found)
+            said = await self._join(channel, incoming, tag, request, found, answers)
         self.speech.say(channel, incoming.address, said)
         return True
 
@@ -399,6 +386,7 @@ class Inbound:
         tag: bytes,
         request: Join,
         found: FoundAddress | None,
+        answers: Answers,
     ) -> str:
         """Join this chat to the conversation of a code, or end what a crash left half joined.
 
@@ -407,15 +395,15 @@ class Inbound:
         promise = promise_for(await self.promised.policy(), channel.name)
         if found is None:
             if not self.tries.may_try(tag):
-                return self.speech.answers.join_busy
+                return answers.join_busy
             try:
                 number = NUMBERS[channel.name]
                 joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
             except Busy:
-                return self.speech.answers.join_busy
+                return answers.join_busy
             except Refused:
                 self.tries.wrong(tag)
-                return self.speech.answers.join_wrong
+                return answers.join_wrong
             found = joined.found
         place = Address(found.conversation_id, channel.name, incoming.address, "")
         inner = seal_address(self.keys.box.public, place)
@@ -423,104 +411,18 @@ class Inbound:
         at = found.address
         sealed = SealedAddress(found.conversation_id, channel.name, at.slot, at.tag, outer)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
-        told = _Message(incoming, tag, transport, [sign_of(channel.name)])
+        told = Message(incoming, tag, transport, [sign_of(channel.name)])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
         until = self.clock.unix() + promise.address_hours * HOUR
         await self.work.joined(sealed, until, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         self.speech.set_timer(channel, incoming.address, promise)
-        return self.speech.answers.joined
+        return answers.joined
 
-    async def _code(self, found: FoundAddress) -> str:
+    async def _code(self, found: FoundAddress, answers: Answers) -> str:
         """A code for another chat; where the client has a phrase, that it is made on the page."""
         try:
             code = await self.joins.make_code(found.address)
         except Refused:
-            return self.speech.answers.join_page
-        return self.speech.answers.join_code.replace("{code}", code)
-
-    async def _is_page(self, tag: bytes) -> bool:
-        """Whether the conversation of this chat is a page's too, which a chat cannot erase."""
-        try:
-            found = await self.keeper.find_address(tag)
-            return (await self.keeper.slot_keys(found.reference)).verify_key is not None
-        except Refused:
-            return False
-
-    async def _erase(self, channel: Channel, incoming: Incoming, tag: bytes) -> bool:
-        """Erase what the keeper lets this chat erase; whether that was all."""
-        try:
-            found = await self.keeper.find_address(tag)
-            erased = await self.keeper.erase(found.address)
-        except Refused:
-            return True
-        if erased.is_conversation_gone:
-            await self.work.erased(erased.conversation_id)
-            return True
-        transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
-        told = _Message(incoming, tag, transport, [left_sign_of(channel.name)])
-        arrived = self._sealed(told, found.conversation_id, found.cpk)
-        await self.work.address_dropped(erased.conversation_id, channel.name, arrived)
-        self._writers.of(found.conversation_id).written += len(arrived.sealed)
-        return False
-
-    # --- one at a time --------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def _alone(self, tag: bytes) -> AsyncIterator[None]:
-        lock, users = self._locks.get(tag, (asyncio.Lock(), 0))
-        self._locks[tag] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[tag]
-            if users == 1:
-                del self._locks[tag]
-            else:
-                self._locks[tag] = (lock, users - 1)
-
-
-def _drawn() -> str:
-    """Draw a number that a client must repeat."""
-    return "".join(str(byte % 10) for byte in random_bytes(DIGITS))
-
-
-def _is_unreadable(message: "_Message") -> bool:
-    """Whether the client should write it again, as text."""
-    is_kept = message.brought is not None and bool(message.brought.described)
-    return not (message.is_first_half or is_kept or readable(message.incoming))
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """One arriving message: where it is from and what of it is stored.
-
-    `asked_in` is the language of the questions where the text is answers to them. `brought`: what
-    became of its attachments, where these texts say that; `is_first_half`: the words
-    before them.
-    """
-
-    incoming: Incoming
-    tag: bytes = field(repr=False)
-    transport: bytes = field(repr=False)
-    texts: list[str] = field(repr=False)
-    asked_in: str | None = None
-    brought: Brought | None = None
-    is_first_half: bool = False
-
-
-def _envelope(conversation_id: bytes, writer: Writer, place: int, text: str, at: int) -> Envelope:
-    return Envelope(
-        conversation_id=conversation_id,
-        message_id=random_bytes(ID_SIZE),
-        writer_id=writer.id,
-        counter=writer.written + place,
-        direction=Direction.CLIENT_TO_TEAM,
-        origin=Origin.COURIER,
-        epoch=0,
-        time_ms=min(max(at, 0) * 1000, MAX_NUMBER),
-        danger=False,
-        format=Format.MESSAGE,
-        body=encode_body(Text(text, "")),
-    )
+            return answers.join_page
+        return answers.join_code.replace("{code}", code)

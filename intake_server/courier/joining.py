@@ -61,7 +61,15 @@ class Absent:
         """As `send`."""
         raise ChannelUnavailable
 
-    async def forget(self, address: str) -> Remains:  # noqa: ARG002 - the protocol's
+    async def withdraw(self, address: str) -> Remains:  # noqa: ARG002 - the protocol's
+        """As `send`."""
+        raise ChannelUnavailable
+
+    async def forget(self, address: str) -> None:  # noqa: ARG002 - the protocol's
+        """As `send`."""
+        raise ChannelUnavailable
+
+    async def people(self) -> list[str]:
         """As `send`."""
         raise ChannelUnavailable
 

@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from vault.envelope import (
+    MAX_NUMBER,
+    Direction,
+    Envelope,
+    Format,
+    Origin,
+    Text,
+    encode_body,
+)
 from vault.sealing import (
     ID_SIZE,
     BoxKeys,
@@ -83,6 +92,22 @@ class Writer:
 
     id: bytes = field(default_factory=lambda: random_bytes(ID_SIZE), repr=False)
     written: int = 0
+
+    def writes(self, conversation_id: bytes, place: int, text: str, at: int) -> Envelope:
+        """Return what a client wrote at `at` (seconds), as the next envelope but `place` - 1."""
+        return Envelope(
+            conversation_id=conversation_id,
+            message_id=random_bytes(ID_SIZE),
+            writer_id=self.id,
+            counter=self.written + place,
+            direction=Direction.CLIENT_TO_TEAM,
+            origin=Origin.COURIER,
+            epoch=0,
+            time_ms=min(max(at, 0) * 1000, MAX_NUMBER),
+            danger=False,
+            format=Format.MESSAGE,
+            body=encode_body(Text(text, "")),
+        )
 
 
 class Writers:

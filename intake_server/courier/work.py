@@ -68,6 +68,11 @@ class Work:
         row = await self.database.read(lambda c: conversations.get(c, conversation_id))
         return row is not None and (row.slot, row.tag) == (reference.slot, reference.tag)
 
+    async def language_of(self, conversation_id: bytes) -> str:
+        """The language that screening noted last (a code, or empty): advice, as every row."""
+        row = await self.database.read(lambda c: conversations.get(c, conversation_id))
+        return "" if row is None else row.language
+
     async def store_first(
         self, new: NewConversation, address: Address, until: int, arrived: Arrived
     ) -> None:

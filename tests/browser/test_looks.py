@@ -195,12 +195,13 @@ async def test_the_measure_sees_what_it_looks_for(phone):
 
 async def test_how_the_messengers_are_is_said_on_every_width(desk):
     """The courier's answer is put in its place: what it says itself is tested without a browser."""
-    well = {"last_in": 5, "last_out": 120, "limited": 0, "kept": 0, "queue": 0}
+    well = {"last_in": 5, "last_out": 120, "limited": 0, "kept": 0, "queue": 0, "leaving": 0}
     channels = [
         {"name": "signal", "standing": "late", "gap": True, "watched": True, **well, "kept": 3},
         {"name": "matrix", "standing": "limited", "gap": False, "watched": False, **well}
         | {"limited": 15, "last_in": None},
-        {"name": "deltachat", "standing": "away", "gap": False, "watched": False, **well},
+        {"name": "deltachat", "standing": "away", "gap": False, "watched": False, **well}
+        | {"leaving": 2},
     ]
     told = json.dumps({"known": True, "channels": channels})
     looks = Looks()

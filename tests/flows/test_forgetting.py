@@ -37,6 +37,10 @@ class Vandal:
         backup = self.folder / f"backup-{number}"
         self.stack.cli("backup", str(backup), "--passphrase-file", str(self.passphrase))
         self.backups.append(backup)
+        self.copy_database(number)
+
+    def copy_database(self, number):
+        """All rows as they are now, beside those that were copied before."""
         source = sqlite3.connect(self.stack.data / "database" / "havenline.sqlite3")
         copy = self.folder / f"copy-{number}.sqlite3"
         with sqlite3.connect(copy) as target:
@@ -51,6 +55,10 @@ class Vandal:
         self.loot.slot_files = [
             (keeper / name).read_bytes() for name in ("slots.bin", "slots.twin")
         ]
+
+    def opens(self):
+        """Every text that opens, by conversation."""
+        return self.loot.read_everything()
 
 
 @pytest.fixture

@@ -13,8 +13,12 @@ from typing import Any
 
 import msgspec
 
-from intake_server.desk import bodies, refusals, routes, team_bodies
+from intake_server.desk import bodies, refusals, routes
 from intake_server.desk.api import Api as DeskApi
+from intake_server.desk.attachments_api import AttachmentsApi
+from intake_server.desk.channels_api import ChannelsApi
+from intake_server.desk.indicators_api import IndicatorsApi
+from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.team_api import TeamApi
 from intake_server.web import api as web_api
 from vault.messages import SIZES
@@ -107,7 +111,7 @@ SIZED = {
 
 
 def web() -> Schema:
-    kinds = {path: kind_in(step, vars(web_api)) for path, step in web_api.STEPS.items()}
+    kinds = {path: kind_in(step) for path, step in web_api.STEPS.items()}
     references, schemas = components(list(kinds.values()))
     for schema in schemas.values():
         for name, sizes in SIZED.items():
@@ -135,7 +139,17 @@ def web() -> Schema:
 
 # --- the desk -------------------------------------------------------------------------------
 
-ROUTE = re.compile(r'Route\("([\w/]+)", ([\w.]+), _\w+\((api|team)\.(\w+)\)\)')
+ROUTE = re.compile(r'Route\("([\w/]+)", ([\w.]+), _\w+\(([\w.]+)\.(\w+)(?:, \w+)?\)\)')
+PARTS = {
+    "api": DeskApi,
+    "team": TeamApi,
+    "office": OfficeApi,
+    "rules": IndicatorsApi,
+    "files": AttachmentsApi,
+    "requests.channels": ChannelsApi,
+}
+"""What each part of the desk is called in the table of routes."""
+
 SESSION = {
     "name": routes.SESSION_HEADER,
     "in": "header",
@@ -146,12 +160,8 @@ SESSION = {
 
 def desk() -> Schema:
     found = ROUTE.findall(inspect.getsource(routes.Routes))
-    known = {**vars(bodies), **vars(team_bodies)}
-    steps = {
-        name: (need, getattr({"api": DeskApi, "team": TeamApi}[of], step))
-        for name, need, of, step in found
-    }
-    kinds = {name: kind_in(step, known) for name, (_, step) in steps.items()}
+    steps = {name: (need, getattr(PARTS[of], step)) for name, need, of, step in found}
+    kinds = {name: kind_in(step) for name, (_, step) in steps.items()}
     kinds[EVENTS] = bodies.After
     references, schemas = components(list(kinds.values()))
     errors: Errors = {}
@@ -185,11 +195,13 @@ def every(refusal: type[refusals.NotDone]) -> list[type[refusals.NotDone]]:
 # --- both -----------------------------------------------------------------------------------
 
 
-def kind_in(step: Any, known: dict[str, Any]) -> type[msgspec.Struct]:
-    """The body that a step reads, as its source says."""
-    source = inspect.getsource(step)
-    (name,) = set(re.findall(r"\b_?read\(\w+, (?:\w+\.)?(\w+)\)", source))
-    return known[name]
+def kind_in(step: Any) -> type[msgspec.Struct]:
+    """The body that a step reads, as its source says, by the names of its own module."""
+    (name,) = set(re.findall(r"\b_?read\(\w+, ([\w.]+)\)", inspect.getsource(step)))
+    found: Any = inspect.getmodule(step)
+    for each in name.split("."):
+        found = getattr(found, each)
+    return found
 
 
 def components(kinds: list[type[msgspec.Struct]]) -> tuple[dict[Any, Schema], Schema]:

@@ -16,7 +16,7 @@ from vault.postgres_server import server_of
 
 ROOT = Path(__file__).parents[2]
 CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
     "WHERE datname = %s AND pid <> pg_backend_pid()"
 )
 
@@ -67,14 +67,27 @@ async def test_a_reader_holds_up_no_writer_and_sees_one_state(database):
 async def test_a_connection_that_broke_is_opened_anew(postgres, url, database):
     await database.write(first_contact(new_conversation()))
     cut_every_connection(postgres, url)
-    for _ in range(3):  # the writer and each reader find out at their next piece
+    for _ in range(3):  # the writer and each reader
         for ask in (database.write, database.read):
-            try:
-                await ask(changes.newest)
-            except DatabaseFailed as failed:
-                assert "connection to PostgreSQL broke" in str(failed)  # noqa: PT017 -- may go well
+            assert await ask(changes.newest) == 1
     await database.write(first_contact(new_conversation()))
     assert await count(database) == 2
+
+
+async def test_a_connection_that_breaks_in_the_middle_is_told(postgres, url, database):
+    def reading(c):
+        cut_every_connection(postgres, url)
+        changes.newest(c)
+
+    def writing(c):
+        conversations.create(c, new_conversation())
+        reading(c)
+
+    for ask, work in ((database.write, writing), (database.read, reading)):
+        with pytest.raises(DatabaseFailed, match="connection to PostgreSQL broke"):
+            await ask(work)
+    await database.write(first_contact(new_conversation()))
+    assert await count(database) == 1
 
 
 async def test_who_listens_goes_on_after_a_break(postgres, url, database, monkeypatch):

@@ -123,6 +123,9 @@ def test_a_backup_is_encrypted_and_comes_back_whole(place, own, tmp_path):
     assert found.schema == tables.SCHEMA
     replace_database(own, into / DUMP_NAME)
     assert asyncio.run(ids(own)) == {kept.id}
+    with closing(connect(server_of(own), None)) as raw:  # the planner knows what came back
+        counted = "SELECT reltuples FROM pg_class WHERE relname = 'conversations'"
+        assert raw.execute(counted).fetchone() == (1,)
     asyncio.run(fill(own, new_conversation()))  # with the rights of a process
 
 

@@ -13,25 +13,18 @@ from tests.flows.people import Client, Counsellor
 from tests.flows.plunder import Loot
 from tests.flows.stack import a_stack, http
 from tests.postgres.server import as_server, programs, psql, running, started
+from tests.postgres.vandal import archive_in, looted
 from vault import postgres_roles
 from vault.sealing import CannotOpen
 
 pytestmark = [pytest.mark.long, pytest.mark.proof, pytest.mark.timeout(400)]
 
-ARCHIVING = """
-wal_level = replica
-archive_mode = on
-archive_command = 'cp %p {folder}/wal/%f'
-log_statement = all
-"""
 ERASED, ALIVE = "erased by the client 5d1e", "kept alive 77aa"
 
 
 @pytest.fixture
 def folder():
     folder = Path(tempfile.mkdtemp(prefix="hlpg"))
-    (folder / "wal").mkdir()
-    (folder / "wal").chmod(0o777)
     yield folder
     shutil.rmtree(folder)
 
@@ -53,19 +46,6 @@ def take_base_backup(server, folder):
     return target
 
 
-def looted(server, copy):
-    """What an adversary reads out of a server, in a file that `Loot` reads."""
-    with server.as_superuser("havenline") as raw, closing(sqlite3.connect(copy)) as file:
-        file.execute("CREATE TABLE conversations (id, epoch, outer_team, outer_client)")
-        file.execute("CREATE TABLE messages (conversation, envelope, kind)")
-        rows = raw.execute("SELECT id, epoch, outer_team, outer_client FROM conversations")
-        file.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?)", rows.fetchall())
-        rows = raw.execute("SELECT conversation, envelope, kind FROM messages")
-        file.executemany("INSERT INTO messages VALUES (?, ?, ?)", rows.fetchall())
-        file.commit()
-    return copy
-
-
 def envelopes(copy, conversation):
     with closing(sqlite3.connect(copy)) as file:
         found = "SELECT envelope FROM messages WHERE conversation = ?"
@@ -81,7 +61,7 @@ def every_byte(folder):
 
 
 async def test_no_base_backup_and_no_wal_opens_what_was_forgotten(folder):
-    with running(folder, more=ARCHIVING.format(folder=folder)) as server:
+    with running(folder, more=archive_in(folder) + "log_statement = all\n") as server:
         psql(server.superuser, postgres_roles.script("havenline", "havenline"))
         more = f'[data]\ndatabase_url = "{server.url("havenline")}"\n'
         async with http() as net, a_stack(more=more) as stack:

@@ -24,15 +24,24 @@ LEFT = (0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # KiB
 @contextlib.asynccontextmanager
 async def a_small_disk(place: Path):
     """A stack that has a file system to itself."""
+    async with mounted(place, SIZE):
+        stack = Stack(place)
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await stack.stop()
+
+
+@contextlib.asynccontextmanager
+async def mounted(place: Path, size: int):
+    """A file system of so many bytes, in memory."""
     if os.geteuid() != 0:
         pytest.fail("mounting a file system needs root: run this part as root")
-    await run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", str(place))
-    stack = Stack(place)
+    await run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place))
     try:
-        await stack.start()
-        yield stack
+        yield
     finally:
-        await stack.stop()
         await run("umount", "--lazy", str(place))
 
 
@@ -82,44 +91,50 @@ async def opens(client: Client) -> list[str]:
 
 async def test_full_at_each_step_erasing_works_and_it_recovers_without_a_restart(short_dir):
     async with a_small_disk(short_dir) as stack, http() as net:
-        ana = Counsellor(stack, net)
-        await ana.set_up()
-        await ana.sign_in()
-        ballast, pids = Ballast(short_dir), stack.pids()
-        everybody, turned_away = [], 0
-        for left in LEFT:
-            kept, doomed = Client(stack, net), Client(stack, net)
-            for client in (kept, doomed):
-                await client.write_first("before")
-            await ana.claim(kept.conversation)
-            opened = await ana.open(kept.conversation)
-            ballast.leave(left * 1024)
-            stored, refused = await writes_until_refused(stack, net)
-            turned_away += len(refused)
-            said = await say_more(kept, opened, LoopbackPerson(stack, f"person-{left}"))
-            await doomed.erase()
-            with pytest.raises(CannotOpen):
-                await opens(doomed)
-            ballast.remove()
+        await the_steps(stack, net, Ballast(short_dir))
 
-            for client in stored:
-                assert len(await opens(client)) == 1
-            for client in refused:
-                with pytest.raises(CannotOpen):
-                    await opens(client)
-            now = await opens(kept)
-            assert now[0] == "before"
-            assert set(now[1:]) >= said
-            await kept.write("after")
-            await (await ana.open(kept.conversation)).reply("after")
-            assert (await opens(kept))[-2:] == ["after", "after"]
-            everybody += [kept, *stored]
-        stack.cli("sweep")
-        for client in everybody:
-            assert await opens(client)
-        assert turned_away > len(LEFT)
-        assert stack.pids() == pids, "a process was started again"
-        print(f"{len(LEFT)} steps, {turned_away} turned away, {len(everybody)} kept")  # noqa: T201 -- what a proof showed, for docs/proofs.md
+
+async def the_steps(stack: Stack, net, ballast: Ballast) -> Counsellor:
+    """At each the disk is full, and then it is not; who counselled."""
+    ana = Counsellor(stack, net)
+    await ana.set_up()
+    await ana.sign_in()
+    pids = stack.pids()
+    everybody, turned_away = [], 0
+    for left in LEFT:
+        kept, doomed = Client(stack, net), Client(stack, net)
+        for client in (kept, doomed):
+            await client.write_first("before")
+        await ana.claim(kept.conversation)
+        opened = await ana.open(kept.conversation)
+        ballast.leave(left * 1024)
+        stored, refused = await writes_until_refused(stack, net)
+        turned_away += len(refused)
+        said = await say_more(kept, opened, LoopbackPerson(stack, f"person-{left}"))
+        await doomed.erase()
+        with pytest.raises(CannotOpen):
+            await opens(doomed)
+        ballast.remove()
+
+        for client in stored:
+            assert len(await opens(client)) == 1
+        for client in refused:
+            with pytest.raises(CannotOpen):
+                await opens(client)
+        now = await opens(kept)
+        assert now[0] == "before"
+        assert set(now[1:]) >= said
+        await kept.write("after")
+        await (await ana.open(kept.conversation)).reply("after")
+        assert (await opens(kept))[-2:] == ["after", "after"]
+        everybody += [kept, *stored]
+    stack.cli("sweep")
+    for client in everybody:
+        assert await opens(client)
+    assert turned_away > len(LEFT)
+    assert stack.pids() == pids, "a process was started again"
+    print(f"{len(LEFT)} steps, {turned_away} turned away, {len(everybody)} kept")  # noqa: T201 -- what a proof showed, for docs/proofs.md
+    return ana
 
 
 async def say_more(kept: Client, opened, person: LoopbackPerson) -> set[str]:

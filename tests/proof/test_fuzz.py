@@ -17,7 +17,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from intake_server.desk import bodies
+from bots.signal.envelopes import read_event
+from intake_server.desk import (
+    attachments_api,
+    bodies,
+    indicators_api,
+    office_bodies,
+    team_bodies,
+)
+from intake_server.organisation import DetailsRefused, read_details
 from intake_server.web import api
 from intake_server.web.form_fields import (
     EmptyMessage,
@@ -29,9 +37,11 @@ from intake_server.web.form_fields import (
 from intake_server.web.form_token import FormTokens, TokenExpired
 from intake_server.web.work import MalformedRequest
 from tests.proof.mutations import broken
+from triage.attached import UnreadableFileError, clean, kind_of
 from triage.retention import Promise
 from vault import roster as rosters
 from vault import wraps
+from vault.attachment_format import describe, read_list, write_list
 from vault.envelope import (
     Direction,
     Envelope,
@@ -247,14 +257,22 @@ def any_shape(packed: bytes) -> None:
             read_fields(rule.arguments, packed)
 
 
+OF_THE_DESK = tuple(
+    kind
+    for module in (bodies, team_bodies, office_bodies, attachments_api, indicators_api)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, bodies.Body)
+)
+
+
 def of_the_desk(raw: bytes) -> None:
-    for kind in (bodies.SetUp, bodies.SignIn, bodies.Open, bodies.Reply, bodies.Close):
+    for kind in OF_THE_DESK:
         with contextlib.suppress(Malformed):
             bodies.read_body(raw, kind)
 
 
 def of_the_page(raw: bytes) -> None:
-    for kind in (api._First, api._Open, api._Poll, api._Send, api._Due):
+    for kind in (api._First, api._Open, api._Poll, api._Send, api._Due, api._Attach, api._Attached):
         with contextlib.suppress(MalformedRequest):
             given = api._read(raw, kind)
             if isinstance(given, api._First | api._Send):
@@ -317,7 +335,46 @@ def readers() -> list[Reader]:
         Reader("slot headers", [header * 2], lambda raw: newest_header([raw]), (DamagedHeader,)),
         Reader("record", [bytes((kind,)) * 256 for kind in range(4)], of_a_slot, ()),
         Reader("backup's stream", [stream], read_stream, (CannotOpen, Malformed)),
+        *more_readers(),
     ]
+
+
+def more_readers() -> list[Reader]:
+    """What else strangers or a signed row bring."""
+    named = [describe("jpeg", 70_000), describe("wav", 1)]
+    details = b'{"schema": 1, "made": 7, "mode": "real", "organisation": "House", "country": "DE"}'
+    sound = b"RIFF\x30\0\0\0WAVEfmt \x10\0\0\0" + bytes(16) + b"data\x04\0\0\0abcd"
+    picture = b"\xff\xd8\xff\xe1\0\x08Exif\0\0\xff\xda\0\2\1\2\xff\xd9"
+    event = {
+        "envelope": {
+            "sourceUuid": "0b8a3c9e-11a2-4c7e-9f55-0123456789ab",
+            "timestamp": 1_700_000_000_000,
+            "dataMessage": {"message": TEXT, "attachments": [{"id": "a.jpg", "size": 7}]},
+        }
+    }
+    return [
+        Reader(
+            "list of attachments",
+            [write_list(named).encode()],
+            lambda raw: read_list(as_typed(raw)),
+            (CannotOpen,),
+        ),
+        Reader("organisation's details", [details], read_details, (DetailsRefused,)),
+        Reader("file of a form", [sound, picture], of_a_form, (UnreadableFileError,)),
+        Reader("signal's event", [json.dumps(event).encode()], of_signal, ()),
+    ]
+
+
+def of_a_form(raw: bytes) -> object:
+    return clean(kind_of(raw), raw)
+
+
+def of_signal(raw: bytes) -> object:
+    try:
+        event = json.loads(raw)
+    except ValueError:
+        return None  # what was no JSON is told from the rest before
+    return read_event(event, "+100")
 
 
 def first_entry(raw: bytes) -> object:

@@ -10,7 +10,6 @@ for new conversations changes, and the whole hotline runs in a time zone with su
 import asyncio
 import os
 import random
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -162,7 +161,7 @@ class Year:
 
     def the_adversary_opens_what_lives(self) -> None:
         self.vandal.loot.team_seeds = [self.ana.team_seed]
-        opened = self.vandal.loot.read_everything()
+        opened = self.vandal.opens()
         found = {text for texts in opened.values() for text in texts} - {WROTE, ANSWERED}
         assert found == {talk.text for talk in self.alive()}
 
@@ -184,26 +183,30 @@ class Year:
 
 async def test_a_year_leaves_nothing_but_what_lives(tmp_path):
     async with a_stack() as stack, http() as net:
-        stack.turn_clock(0)
-        ana = Counsellor(stack, net)
-        await ana.set_up()
-        year = Year(stack, net, ana, Vandal(stack, tmp_path))
-        for number in range(STEPS):
-            await year.step(number)
-            if number % LOOK_EVERY == 0 or number == STEPS - 1:  # each look tries every key
-                year.the_adversary_opens_what_lives()
-            if number == STEPS // 3:
-                await year.the_clock_jumps()
-                year.vandal.take_slots()
-                year.the_adversary_opens_what_lives()
-            if number == STEPS // 2:
-                (stack.data / "retention.toml").write_text(LONGER)
-                year.periods = (30, 90, 14)
-        forgotten = [talk for talk in year.talks if not talk.is_alive(year.day)]
-        assert len(forgotten) > STEPS
-        assert any(talk.erased for talk in forgotten)
-        assert year.alive()
-        await the_oldest_backup_brings_nothing_back(year)
+        await the_year(stack, net, Vandal(stack, tmp_path))
+
+
+async def the_year(stack, net, vandal):
+    stack.turn_clock(0)
+    ana = Counsellor(stack, net)
+    await ana.set_up()
+    year = Year(stack, net, ana, vandal)
+    for number in range(STEPS):
+        await year.step(number)
+        if number % LOOK_EVERY == 0 or number == STEPS - 1:  # each look tries every key
+            year.the_adversary_opens_what_lives()
+        if number == STEPS // 3:
+            await year.the_clock_jumps()
+            year.vandal.take_slots()
+            year.the_adversary_opens_what_lives()
+        if number == STEPS // 2:
+            (stack.data / "retention.toml").write_text(LONGER)
+            year.periods = (30, 90, 14)
+    forgotten = [talk for talk in year.talks if not talk.is_alive(year.day)]
+    assert len(forgotten) > STEPS
+    assert any(talk.erased for talk in forgotten)
+    assert year.alive()
+    await the_oldest_backup_brings_nothing_back(year)
 
 
 async def the_oldest_backup_brings_nothing_back(year: Year) -> None:
@@ -216,4 +219,4 @@ async def the_oldest_backup_brings_nothing_back(year: Year) -> None:
         if talk.client is not None and not talk.is_alive(year.day):
             with pytest.raises(CannotOpen):
                 await Client(year.stack, year.net, phrase=talk.client.phrase).come_back()
-    shutil.rmtree(year.vandal.folder, ignore_errors=True)
+    print(f"{STEPS} steps, {len(year.talks)} conversations, {len(year.alive())} alive")  # noqa: T201 -- what a proof showed, for docs/proofs.md

@@ -78,7 +78,10 @@ async def test_nothing_that_was_said_stays_on_the_disk(bench, monkeypatch):
     await until(lambda: not any(canary in written(bench.folder) for canary in CANARIES))
     for file in bench.folder.rglob("*"):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name
+    assert met.address in await bench.channel.people()
+    await bench.channel.withdraw(met.address)
     await bench.channel.forget(met.address)
+    assert met.address not in await bench.channel.people()
     await until(lambda: person.address.encode() not in written(bench.folder))
     await person.say("CANARY-TEXT two")
     assert (await taker.next()).text == "CANARY-TEXT two"

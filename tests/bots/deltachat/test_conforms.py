@@ -11,8 +11,10 @@ LONG = (
     conformance.texts_arrive_as_they_were_written,
     conformance.replies_reach_only_their_address,
     conformance.an_outage_loses_nothing,
+    conformance.attachments_reach_only_their_address,
 )
-"""Dozens of mails each, or a core that takes its time to try again; `make proof` runs them."""
+"""Dozens of mails each, or a core that takes its time to try again; `make proof` runs them. A file
+goes in `test_whole.py`, too."""
 
 
 @pytest.mark.parametrize(

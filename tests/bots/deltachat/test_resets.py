@@ -47,6 +47,7 @@ async def test_resets_lose_and_double_nothing(server, phone, tmp_path):
         await person.say("hello")
         met = await desk.next()
         await resets.lose_and_double_nothing(bench.channel, person, desk, met, lines)
+        await resets.spoil_no_other_operation(bench.channel, person, desk, met, lines)
     finally:
         await bench.close()
         for line in lines:

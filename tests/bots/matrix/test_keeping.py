@@ -92,8 +92,15 @@ async def test_forgetting_empties_the_room_and_deletes_keys_and_devices(bench):
     room = phone.room
     sent = await bench.channel.send(met.address, "an answer", b"0123456789abcdef")
     await phone.hear()
-    remains = await bench.channel.forget(met.address)
-    assert remains == Remains(on_server=False, in_app=False)
+    assert await bench.channel.people() == [met.address]
+    remains = await bench.channel.withdraw(met.address)
+    assert remains == Remains(on_server=False, in_app=False, vanishes=False)
+    receipt = await bench.channel.send(met.address, "the receipt stays", b"0123456789abcdeg")
+    assert await phone.hear() == "the receipt stays"
+    await bench.channel.forget(met.address)
+    assert await bench.channel.people() == []
+    event = f"/_matrix/client/v3/rooms/{room}/event/{receipt.transport_id}"
+    assert (await phone.request("GET", event))["content"] != {}
     for event_id in (met.transport_id, sent.transport_id):
         event = f"/_matrix/client/v3/rooms/{room}/event/{event_id}"
         assert (await phone.request("GET", event)).get("content", {}) == {}
@@ -113,8 +120,8 @@ async def test_what_we_may_not_delete_is_said(bench):
     await phone.say("hello")
     met = await desk.next()
     await bench.channel.delete(met.address, met.transport_id)
-    remains = await bench.channel.forget(met.address)
-    assert remains == Remains(on_server=True, in_app=True)
+    remains = await bench.channel.withdraw(met.address)
+    assert remains == Remains(on_server=True, in_app=True, vanishes=False)
 
 
 @pytest.mark.long

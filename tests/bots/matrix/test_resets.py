@@ -28,6 +28,7 @@ async def test_resets_lose_and_double_nothing(homeserver):
     try:
         desk, person, met = await bench.in_contact()
         await resets.lose_and_double_nothing(bench.channel, person, desk, met, [line])
+        await resets.spoil_no_other_operation(bench.channel, person, desk, met, [line])
     finally:
         await bench.close()
         await line.close()

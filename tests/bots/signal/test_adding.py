@@ -56,6 +56,9 @@ async def test_a_new_number_is_registered_hidden_and_invites_by_a_link(server, s
     assert (folder / "invite.txt").read_text().strip() == "https://signal.me/#eu/abc"
     poster = (folder / "poster.html").read_text()
     assert "<svg" in poster
+    others = sorted(file.name for file in (folder / "posters").iterdir())
+    assert "ar.html" in others
+    assert (folder / "posters" / "en.html").read_text() == poster
     assert ACCOUNT not in poster
     for file in folder.rglob("*"):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name

@@ -40,13 +40,15 @@ async def a_life(at):
     try:
         desk, person, met = await bench.in_contact()
         try:
-            await tried(lambda: bench.channel.send(met.address, "an answer", NAME))
+            sent = await tried(lambda: bench.channel.send(met.address, "an answer", NAME))
             said = 1
+            await tried(lambda: bench.channel.delete(met.address, sent.transport_id))
         except ChannelUncertain:
             said = None  # nobody knows, and it is not sent again
         await tried(lambda: bench.channel.set_timer(met.address, 60))
         await person.say("between")
         assert (await desk.next()).text == "between"
+        await tried(lambda: bench.channel.withdraw(met.address))
         await tried(lambda: bench.channel.forget(met.address))
         await until(lambda: bench.channel.health().connected)
         await person.say("afterwards")

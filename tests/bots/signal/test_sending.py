@@ -162,11 +162,17 @@ async def test_deleting_forgetting_and_the_days_that_allow_it(bench: SignalBench
     await bench.channel.delete(met.address, sent[1].transport_id)
     await bench.channel.delete(met.address, met.transport_id)
     assert person.somebody.deleted == [int(sent[1].transport_id)]
-    remains = await bench.channel.forget(met.address)
-    assert remains == Remains(on_server=False, in_app=True)
+    assert await bench.channel.people() == sorted({met.address, met_other.address})
+    remains = await bench.channel.withdraw(met.address)
+    assert remains == Remains(on_server=False, in_app=True, vanishes=True)
     assert sorted(person.somebody.deleted) == [int(each.transport_id) for each in sent]
     assert other.somebody.deleted == []
+    assert await bench.channel.people() == [met_other.address]
     assert len(list((bench.folder / "sent").iterdir())) == 1
+    await bench.channel.send(met.address, "the receipt stays", ID)
+    await bench.channel.forget(met.address)
+    assert len(person.somebody.deleted) == len(sent)
+    assert await bench.channel.people() == [met_other.address]
     await bench.channel.stop()
     bench.later = DELETABLE_SECONDS + 1
     await (await bench.restarted()).start(desk.take)
@@ -178,9 +184,9 @@ async def test_forgetting_waits_for_a_dead_server(bench: SignalBench):
     await bench.channel.send(met.address, "an answer", ID)
     await bench.cut()
     with pytest.raises(ChannelUnavailable):
-        await bench.channel.forget(met.address)
+        await bench.channel.withdraw(met.address)
     await bench.restore()
-    await bench.channel.forget(met.address)
+    await bench.channel.withdraw(met.address)
     assert len(person.somebody.deleted) == 1
 
 

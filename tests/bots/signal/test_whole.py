@@ -98,5 +98,5 @@ async def test_a_canary_comes_the_whole_way_and_leaves_nothing(stage, server):
     async with asyncio.timeout(60):
         while state["signal"].missing_since is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
-    stage.clock.turn(181)
+    stage.clock.turn(91)
     assert "signal_canary_silent" in courier.alarms()

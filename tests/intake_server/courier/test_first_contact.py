@@ -1,5 +1,6 @@
 """What somebody sees over a shoulder, and what no word of theirs can set off."""
 
+import asyncio
 import json
 import re
 import tomllib
@@ -11,8 +12,10 @@ import pytest
 
 from intake_server.courier import duty
 from intake_server.courier.answers import Answers, read_answers
+from intake_server.courier.codes import read_request
 from intake_server.courier.commands import Commands
 from intake_server.courier.guided import Guided, read_words
+from intake_server.courier.hours import read_wish
 from intake_server.poster import poster
 from intake_server.settings import DeltaChatSettings, SignalSettings
 from triage.guided import QUESTIONS
@@ -33,9 +36,31 @@ TELLING = re.compile(
 )
 """What tells somebody who reads a locked screen what this is about."""
 
+TELLING_THERE = {
+    language: re.compile(words, re.IGNORECASE)
+    for language, words in {
+        "ar": "مساعد|خطر|عنف|اتجار|شرط|ضحي|استغلال|أمان|ملجأ|دعم|منظمة",
+        "bg": "помощ|опасн|насил|трафик|полици|жертв|закрил|консулт|приют|организац",
+        "de": "hilf|beratung|gefahr|gewalt|menschenhandel|polizei|opfer|schutz|krise|organisation",
+        "en": TELLING.pattern,
+        "es": "ayuda|peligro|violen|trata|polic|víctima|refugio|abus|explota|organizaci|asesor",
+        "fr": "aide|danger|violen|traite|polic|victime|refuge|abus|exploit|organisation|conseil",
+        "id": "bantu|tolong|bahaya|kekeras|perdagang|polisi|korban|lindung|eksploit|organisasi",
+        "km": "ជំនួយ|គ្រោះ|ហិង្សា|ជួញដូរ|ប៉ូលិស|រងគ្រោះ|អង្គការ",
+        "my": "အကူအညီ|အန္တရာယ်|အကြမ်းဖက်|လူကုန်|ရဲ|နစ်နာ|အဖွဲ့အစည်း",
+        "pl": "pomoc|niebezpiecz|przemoc|handel|policj|ofiar|schronie|wykorzyst|organizacj|porad",
+        "pt": "ajuda|socorro|perigo|violên|tráfico|políc|vítima|abrigo|abus|explora|organizaç",
+        "ro": "ajutor|pericol|violen|trafic|poliți|victim|adăpost|abuz|exploat|organizați|consil",
+        "ru": "помощ|опасн|насил|торговл|полици|жертв|приют|эксплуат|организац|консульт|кризис",
+        "sr": "pomoć|opasn|nasilj|trgovin|polici|žrtv|sklonište|zlostav|eksploat|organizacij|savet",
+        "th": "ช่วยเหลือ|อันตราย|รุนแรง|ค้ามนุษย์|ตำรวจ|เหยื่อ|ที่พัก|องค์กร|ปรึกษา",
+        "uk": "допомог|небезпе|насил|торгівл|поліці|жертв|притул|експлуат|організац|консульт",
+        "vi": "giúp đỡ|nguy hiểm|bạo lực|buôn người|công an|nạn nhân|bóc lột|tổ chức|tư vấn",
+    }.items()
+}
 POLITE = "en.plea.bare"  # "please", which a message to staff may begin with
 
-WORDS = read_words("en")[1]
+WORDS = read_words()
 ONES_OWN_WORDS = (
     "help", "HELP!", "stop", "Stop.", "please", "yes", "no", "ok", "hello", "hi", "erase",
     "delete", "questions", "takeback", "duty", "join", "start", "end", "unsubscribe", "quit",
@@ -50,12 +75,12 @@ def automatic(language):
     """Every text that goes to a client without a counsellor, as it is sent, by its name."""
     answers = read_answers(ROOT / "nowhere", language)
     said = {name: getattr(answers, name) for name in Answers.__slots__}
-    code, words = read_words(language)
-    guided = Guided(words, lambda: 0.0, code)
+    words = WORDS[language]
+    guided = Guided(WORDS, lambda: 0.0, language)
     said["guided"] = guided.read(b"t", b"1", "/questions").say
     said["taken_back"] = guided.read(b"t", b"2", "/takeback").say
     for first in (2, 1):  # answered "No" to the first question, which ends them; and to the end
-        guided = Guided(words, lambda: 0.0, code)
+        guided = Guided(WORDS, lambda: 0.0, language)
         guided.did(b"t", guided.read(b"t", b"0", "/questions"))
         for number in range(len(QUESTIONS)):
             step = guided.read(b"t", b"%d" % (number + 3), str(first))
@@ -68,10 +93,18 @@ def automatic(language):
     return said
 
 
-@pytest.fixture(scope="module")
-def english():
+def rules_of(language):
     taxonomy = read_taxonomy((RULES.parent / "taxonomy.json").read_text(encoding="utf-8"))
-    return load_rules(taxonomy, {"en": (RULES / "en.toml").read_text(encoding="utf-8")})
+    return load_rules(
+        taxonomy, {language: (RULES / f"{language}.toml").read_text(encoding="utf-8")}
+    )
+
+
+def test_there_are_words_for_every_language_that_is_screened():
+    wanted = sorted(file.stem for file in RULES.glob("*.toml"))
+    assert wanted == LANGUAGES
+    assert sorted(WORDS) == wanted
+    assert sorted(one.name[:-5] for one in POSTERS.iterdir()) == wanted
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -81,14 +114,49 @@ def test_a_locked_screen_tells_nothing(language):
     for name, text in texts.items():
         assert text.strip(), name
         assert not TELLING.search(text[:LOCK_SCREEN]), name
+        assert not TELLING_THERE[language].search(text[:LOCK_SCREEN]), name
 
 
-def test_nor_would_screening_find_anything_there(english):
+def test_nor_would_screening_find_anything_there():
     """The rules know the words of the field better than a list in a test."""
-    assert screen("my boss took my passport", english).findings
+    rules = rules_of("en")
+    assert screen("my boss took my passport", rules).findings
     for name, text in automatic("en").items():
-        found = screen(text[:LOCK_SCREEN], english).findings
+        found = screen(text[:LOCK_SCREEN], rules).findings
         assert [one for one in found if one.rule != POLITE] == [], name
+
+
+def texts_in(folder, language):
+    read = json.loads(folder.joinpath(f"{language}.json").read_text(encoding="utf-8"))
+    flat = {}
+    for key, value in read.items():
+        if key == "reviewed_by_native":
+            continue
+        said = value["text"] if isinstance(value, dict) else value
+        flat[key] = "\n".join(said) if isinstance(said, list) else said
+    return read.get("reviewed_by_native"), flat
+
+
+@pytest.mark.parametrize("folder", ["strings", "strings/guided", "posters"])
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_each_language_says_the_same_and_says_who_has_read_it(folder, language):
+    """The same texts with the same gaps and commands; not one left in English."""
+    place = files("intake_server.courier").joinpath(folder)
+    _, english = texts_in(place, "en")
+    reviewed, there = texts_in(place, language)
+    assert reviewed in {True, False}, "nobody knows whether a native speaker has read it"
+    assert there.keys() <= english.keys()
+    for key, text in there.items():
+        for part in (r"\{[a-z]+\}", r"/[a-z]+(?: off| 18-22)?", r"^[01] ", r"\n\n"):
+            said = re.findall(part, text, re.MULTILINE)
+            assert sorted(said) == sorted(re.findall(part, english[key], re.MULTILINE)), (key, part)
+        assert text != english[key] or key == "say_no", key
+        assert len(text) <= 700, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_confirmations_are_one_word(language):
+    assert len(read_answers(ROOT / "nowhere", language).erased.split()) == 1
 
 
 @pytest.mark.parametrize("channel", ["deltachat", "matrix", "signal"])
@@ -135,6 +203,8 @@ def sets_off(text):
         "a command": partial(commands.read, b"tag"),
         "the questions": partial(guided.read, b"tag", b"transport"),
         "duty": duty._COMMAND.fullmatch,
+        "joining": read_request,
+        "safe hours": read_wish,
     }
     return [name for name, read in readers.items() if read(text) is not None]
 
@@ -154,5 +224,57 @@ def test_no_bare_word_or_number_starts_a_command(text):
 
 
 def test_what_does_is_seen_by_these_tests():
-    for text in ("/erase", "/QUESTIONS", "/takeback", "/duty 1234567890"):
+    """All commands that the manual lists, and no way to write one goes unseen."""
+    manual = (ROOT / "docs/channels.md").read_text(encoding="utf-8")
+    listed = {*re.findall(r"^\| `(/[a-z]+)", manual, re.MULTILINE), "/questions", "/takeback"}
+    assert listed == {"/erase", "/code", "/join", "/hours", "/questions", "/takeback"}
+    for text in (*listed, "/QUESTIONS", "/duty 1234567890", "/join 0123456789", "/hours 18-22"):
         assert sets_off(text) != []
+
+
+PLEAS = {
+    "ar": ("مساعدة", "ساعدوني", "قف", "توقف", "من فضلك", "أرجوكم"),
+    "bg": ("помощ", "помогнете", "спрете", "стоп", "моля"),
+    "de": ("Hilfe", "helft mir", "stopp", "aufhören", "bitte"),
+    "en": ("help", "help me", "stop", "please", "sos"),
+    "es": ("ayuda", "ayúdenme", "para", "basta", "por favor"),
+    "fr": ("aide", "aidez-moi", "stop", "arrêtez", "s'il vous plaît", "svp"),
+    "id": ("tolong", "bantu saya", "berhenti", "stop", "mohon"),
+    "km": ("ជួយ", "ជួយខ្ញុំផង", "ឈប់", "សូម"),
+    "my": ("ကူညီပါ", "ကယ်ပါ", "ရပ်ပါ", "ကျေးဇူးပြုပြီး"),
+    "pl": ("pomoc", "pomocy", "stop", "przestań", "proszę"),
+    "pt": ("ajuda", "socorro", "pare", "por favor"),
+    "ro": ("ajutor", "ajutați-mă", "stop", "opriți", "vă rog"),
+    "ru": ("помощь", "помогите", "стоп", "хватит", "пожалуйста"),
+    "sr": ("pomoć", "помоћ", "upomoć", "stani", "молим"),
+    "th": ("ช่วยด้วย", "ช่วย", "หยุด", "ได้โปรด", "ขอร้อง"),
+    "uk": ("допоможіть", "допомога", "стоп", "досить", "будь ласка"),
+    "vi": ("cứu tôi", "giúp tôi với", "dừng lại", "làm ơn", "xin"),
+}
+
+
+@pytest.mark.parametrize("language", sorted(PLEAS))
+def test_a_bare_plea_is_never_below_one_in_any_language(language):
+    """As a whole first message: it starts nothing, and screening leaves it at 1 or more."""
+    assert sorted(PLEAS) == sorted(file.stem for file in RULES.glob("*.toml"))
+    rules = rules_of(language)
+    for word in PLEAS[language]:
+        for text in (word, word.upper(), f"{word}!", f"{word} {word}"):
+            assert sets_off(text) == []
+            assert screen(text, rules).urgency >= 1, text
+
+
+async def test_who_writes_three_times_is_heard_each_time_and_answered_once(stage):
+    """Whatever they answer to the greeting: nothing is asked first, nothing must be answered."""
+    courier = await stage.with_courier()
+    loopback = courier.channels["loopback"]
+    heard = loopback.listen("kim")
+    for text in ("help", "Kim", "no"):
+        async with asyncio.timeout(60):
+            await loopback.say("kim", text)
+    row = await stage.only_row()
+    assert await stage.texts(row) == ["help", "Kim", "no"]
+    assert (row.state, row.urgency >= 1) == ("waiting", True)
+    await stage.dismiss_all()  # which lets end what is being said
+    lines = [heard.get_nowait() for _ in range(heard.qsize())]
+    assert ["text" in line for line in lines] == [False, True]

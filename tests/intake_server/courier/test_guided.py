@@ -21,7 +21,8 @@ from vault.envelope import Format
 
 LOCKED_SCREEN = 60  # characters of a message that a locked screen shows
 TAG = b"tag"
-LANGUAGE, WORDS = read_words("en")
+LANGUAGE, ALL_WORDS = "en", read_words()
+WORDS = ALL_WORDS[LANGUAGE]
 
 
 class Turned:
@@ -38,7 +39,7 @@ def clock():
 
 @pytest.fixture
 def guided(clock):
-    return Guided(WORDS, clock)
+    return Guided(ALL_WORDS, clock)
 
 
 class Person:
@@ -170,8 +171,21 @@ def test_nothing_of_it_is_printed(guided, kim):
     assert "papers" not in f"{guided!r} {step!r}"
 
 
-def test_a_language_without_words_is_asked_in_english():
-    assert read_words("xx") == (LANGUAGE, WORDS)
+def test_who_writes_in_a_language_without_words_is_asked_in_the_pages(guided):
+    assert "xx" not in ALL_WORDS
+    step = guided.read(TAG, b"1", ASK_COMMAND, "xx")
+    assert step.language == LANGUAGE
+    assert step.say.startswith(WORDS["lead"])
+
+
+def test_the_questions_go_on_in_the_language_they_began_in(guided):
+    other = next(one for one in sorted(ALL_WORDS) if one != LANGUAGE)
+    step = guided.read(TAG, b"1", ASK_COMMAND, other)
+    guided.did(TAG, step)
+    assert step.say.startswith(ALL_WORDS[other]["lead"])
+    step = guided.read(TAG, b"2", "1", LANGUAGE)
+    assert step.language == other
+    assert ALL_WORDS[other]["ask_papers"] in step.say
 
 
 # --- with keeper, database and caretaker ----------------------------------------------------

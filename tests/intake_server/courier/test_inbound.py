@@ -277,7 +277,7 @@ async def test_on_a_locked_screen_an_answer_tells_nothing(stage):
     """What stands in the first 60 characters of each fixed text names no subject, no help."""
     courier = await stage.with_courier()
     told = ("help", "danger", "violence", "traffick", "police", "counsel", "safe", "hotline")
-    for text in vars_of(courier.inbound.speech.answers):
+    for text in vars_of(courier.inbound.speech.spoken.usual):
         assert text
         assert not [word for word in told if word in text[:60].casefold()]
 
@@ -294,7 +294,7 @@ async def test_a_voice_message_is_answered_that_it_cannot_be_opened(stage):
     await next_text(heard)
     async with asyncio.timeout(60):
         await loopback.say("kim", None, attachments=(Attachment.VOICE,))
-    assert await next_text(heard) == courier.inbound.speech.answers.text_only
+    assert await next_text(heard) == courier.inbound.speech.spoken.usual.text_only
 
 
 async def next_text(heard):
@@ -350,7 +350,9 @@ async def test_a_client_erases_everything_by_a_command_and_a_number(stage):
     number = await asked(stage, loopback, heard, text=f" {ERASE_COMMAND.upper()} ")
     assert await asked(stage, loopback, heard) == number
     await said(loopback, f" {number}\n")
-    assert await next_text(heard) == courier.inbound.speech.answers.erased
+    answers = courier.inbound.speech.spoken.usual
+    assert await next_text(heard) == answers.erased
+    assert await next_text(heard) == answers.left_vanishing
     assert await heard.get() == {"forgotten": True}
     assert await stage.rows() == []
     assert await stage.database.read(addresses.all_references) == []

@@ -140,6 +140,109 @@ async def test_what_waited_in_the_outbox_goes_with_the_conversation(stage, looks
     assert await stage.database.read(lambda c: outbox.state_of(c, row.id)) == []
 
 
+# --- what ended while no courier ran ----------------------------------------------------------
+
+
+async def started_again(stage, looks, loopback):
+    """A new courier; the messenger's own store is what it was."""
+    courier = await stage.with_courier()
+    courier.channels["loopback"] = loopback
+    await loopback.start(lambda incoming: courier.inbound.take(loopback, incoming))
+    return courier, looks[-1]
+
+
+async def looked(stage, leave, times=4):
+    for _ in range(times):
+        await leave.look()
+        stage.clock.turn(int(leaving.SETTLED) + 1)
+
+
+async def test_who_expired_while_no_courier_ran_is_forgotten_when_it_starts_again(stage, looks):
+    _, loopback, heard = await met(stage, looks, "kim", "jo")
+    stage.clock.turn(29 * DAY)
+    await loopback.say("jo", "still here")
+    await stage.dismiss_all()
+    stage.clock.turn(2 * DAY)
+    assert await swept(stage)
+    _, leave = await started_again(stage, looks, loopback)
+    await looked(stage, leave)
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    assert (leave.waiting, heard["jo"].empty(), heard["kim"].empty()) == (0, True, True)
+    await loopback.stop()
+
+
+async def test_who_had_not_been_told_when_the_courier_ended_is_told_by_the_next(stage, looks):
+    leave, loopback, heard = await met(stage, looks, "kim")
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    loopback.cut()
+    await looked(stage, leave)
+    assert leave.waiting == 1
+    await stage.dismiss_all()
+    loopback.restore()
+    _, leave = await started_again(stage, looks, loopback)
+    await looked(stage, leave)
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    await loopback.stop()
+
+
+async def test_nobody_is_asked_for_before_what_came_meanwhile_is_known(stage, looks):
+    """Who expired and wrote again while no courier ran is somebody new, and is heard."""
+    _, loopback, heard = await met(stage, looks, "kim")
+    await stage.dismiss_all()
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    arriving = loopback.say("kim", "it is me again")
+    courier = await stage.with_courier()
+    courier.channels["loopback"] = loopback
+    leave = looks[-1]
+    await looked(stage, leave)
+    assert (loopback.health().waiting, leave.waiting) == (1, 0)
+    await loopback.start(lambda incoming: courier.inbound.take(loopback, incoming))
+    await arriving
+    await looked(stage, leave)
+    assert "timer" in await next_line(heard["kim"])
+    assert "text" in await next_line(heard["kim"])
+    assert (leave.waiting, heard["kim"].empty()) == (0, True)
+    await loopback.stop()
+
+
+async def test_who_never_had_a_conversation_is_left_in_peace(stage, looks):
+    """Staff, a canary, somebody who has a chat and has not written yet."""
+    _, loopback, heard = await met(stage, looks, "kim")
+    await loopback.send("ana of the team", "Please have a look.", b"1234567890123456")
+    staff = loopback.listen("ana of the team")
+    await next_line(staff)
+    await stage.dismiss_all()
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    _, leave = await started_again(stage, looks, loopback)
+    await looked(stage, leave)
+    assert await next_line(heard["kim"]) == {"forgotten": True}
+    assert staff.empty()
+    await loopback.stop()
+
+
+async def test_the_file_names_nobody_and_ends_with_the_last_one(stage, looks):
+    leave, _, _ = await met(stage, looks, "kim", "jo")
+    file = stage.folder / "courier" / "met.bin"
+    assert file.stat().st_mode & 0o077 == 0
+    assert (len(file.read_bytes()), b"kim" in file.read_bytes()) == (8 + 2 * 33, False)
+    stage.clock.turn(400 * DAY)
+    await swept(stage)
+    await looked(stage, leave)
+    assert file.read_bytes() == b"HLMET1\0\0"
+
+
+@pytest.mark.parametrize("content", [b"", b"HLMET1\0\0cut", b"something else"])
+async def test_a_damaged_file_stops_nothing(stage, looks, content):
+    (stage.folder / "courier" / "met.bin").write_bytes(content)
+    leave, _, heard = await met(stage, looks, "kim")
+    await looked(stage, leave)
+    assert heard["kim"].empty()
+    assert len((stage.folder / "courier" / "met.bin").read_bytes()) == 8 + 33
+
+
 async def next_number(loopback):
     async with asyncio.timeout(60):
         queue = loopback.listen("kim")

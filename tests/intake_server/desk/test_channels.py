@@ -64,6 +64,7 @@ async def test_staff_see_what_the_courier_tells(place):
                     "gap": True,
                     "watched": False,
                     "attachments": True,
+                    "leaving": 0,
                 }
             ],
         }
