@@ -1,5 +1,6 @@
 // The open conversation: what was said, answering, the date, erasing.
 
+import { CannotOpen } from "../envelope/sealing.js";
 import { NoAnswer, post, Refusal } from "./api.js";
 import { fromField, toField } from "./dates.js";
 import { deliver } from "./delivery.js";
@@ -70,8 +71,8 @@ export function watchTalking(page) {
     if (line.isAnswers) {
       said.textContent = guided?.rowText(line.text) ?? "";
     }
-    if (line.fromCourier && line.verified && !line.isAnswers && !line.isAttachments) {
-      said.textContent = ways ? ways.rowText(line.text) : "";
+    if (ways && line.fromCourier && line.verified && !line.isAnswers && !line.isAttachments) {
+      said.textContent = ways.rowText(line.text);
     }
     if (!line.verified) {
       row.classList.add("unverified");
@@ -182,9 +183,11 @@ export function watchTalking(page) {
       mine.conversation.settle(again.roster);
       show();
     } catch (error) {
-      if (open === mine && !(error instanceof NoAnswer)) {
+      const opensNothing =
+        error instanceof CannotOpen || (error instanceof Refusal && error.code === "refused");
+      if (open === mine && opensNothing) {
         gone();
-      }
+      } // anything else passes: the next look is in 2.5 s and asks for the same
     }
   }
 
@@ -437,9 +440,12 @@ export function watchTalking(page) {
       showState("conversation");
       byId("answer").value = text ?? "";
       look();
-      fetching ??= Promise.all([fetchGuided(), fetchAttachments(), fetchWays()]).catch(() => {
-        fetching = null; // not offered this time
-      });
+      // Each is fetched once; what one conversation had no need of, the next one may have.
+      fetching ??= Promise.all([fetchGuided(), fetchAttachments(), fetchWays()])
+        .catch(() => undefined) // not offered this time
+        .finally(() => {
+          fetching = null;
+        });
     },
     forget: close,
   };

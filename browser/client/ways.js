@@ -18,6 +18,13 @@ const SIGNS = {
   "[file]": "j11.brought_file",
   "[unreadable]": "j11.brought_unreadable",
   "[new keys]": "j11.new_keys",
+  "[too large]": "j11.too_large",
+  "[too many]": "j11.too_many",
+  "[wrong kind]": "j11.wrong_kind",
+  "[damaged]": "j11.damaged",
+  "[gone]": "j11.gone",
+  "[no room]": "j11.no_room",
+  "[not encrypted]": "j11.not_encrypted",
 };
 const HOURS = /^\[safe hours (off|\d\d:\d\d-\d\d:\d\d)\]$/;
 const MOVED = /^\[(joined|left) ([a-z]+)\]$/;
@@ -78,6 +85,8 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
   const t = newWords(strings);
   const city = page.hoursZone.split("/").pop().replaceAll("_", " ");
   let drawn = "";
+  /** Counts the conversations that were left: what was asked in one is nothing in the next. */
+  let left = 0;
 
   const part = make("details", "", { id: "ways" });
   const problem = make("p", "", { className: "problem", id: "ways-problem", hidden: true });
@@ -115,16 +124,29 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
 
   const act = (pressed, work) =>
     whileBusy(pressed, t("j03.making"), async () => {
+      const mine = left;
       problem.hidden = true;
       try {
         await work();
       } catch {
-        fail("j06.not_done");
+        if (left === mine) {
+          fail("j06.not_done");
+        }
       }
     });
 
+  /** @throws {Error} where the conversation was left meanwhile: the answer is not for the page */
+  async function ask(...request) {
+    const mine = left;
+    const answer = await talk.ask(...request);
+    if (left !== mine) {
+      throw new Error("the conversation was left");
+    }
+    return answer;
+  }
+
   async function makeCode() {
-    const [made] = await talk.ask(CLIENT_JOIN_CODE, "/api/code", {}, []);
+    const [made] = await ask(CLIENT_JOIN_CODE, "/api/code", {}, []);
     const digits = fromUtf8(made);
     told.textContent = t("j04.code");
     code.textContent = `/join ${digits.slice(0, 5)} ${digits.slice(5)}`;
@@ -134,13 +156,13 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
   async function choose(number, begin, end) {
     const signed = [[number], u16(begin), u16(end)].map((one) => Uint8Array.from(one));
     const fields = { channel: number, begin, end };
-    talk.learn(readWays((await talk.ask(CLIENT_HOURS, "/api/hours", fields, signed))[0]));
+    talk.learn(readWays((await ask(CLIENT_HOURS, "/api/hours", fields, signed))[0]));
   }
 
   async function end(way) {
     const signed = [Uint8Array.of(way.number)];
     const fields = { channel: way.number };
-    talk.learn(readWays((await talk.ask(CLIENT_PART, "/api/part", fields, signed))[0]));
+    talk.learn(readWays((await ask(CLIENT_PART, "/api/part", fields, signed))[0]));
     talk.tell(t("j08.ended", { messenger: names[way.channel] }));
   }
 
@@ -187,6 +209,7 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
       times,
       set,
       ...(hours ? [off] : []),
+      make("p", t("j08.before_end"), { className: "hint" }),
       stop,
     );
     return row;
@@ -215,6 +238,7 @@ export async function watchWays(page, talk, { byId, newWords, whileBusy }) {
     },
 
     forget() {
+      left += 1;
       drawn = "";
       hideCode();
       list.replaceChildren();

@@ -25,7 +25,9 @@ const word = (id) => ({ id, values: {} });
 /**
  * @param {{ours: boolean, verified: boolean, fromCourier: boolean, text: string}} line
  * @returns {{id: string, values: object}[]} words to show in place of the text; none where it is one.
- *   Only the courier's own word counts: a client who types a sign has typed a text.
+ *   Only the courier's own word counts: what a client types never reaches here as a sign, neither
+ *   from the page, whose envelopes the courier does not sign, nor from a chat, where the courier
+ *   stores it in round brackets (`typed` in intake_server/courier/parts.py).
  */
 export function eventsOf(line) {
   if (line.ours || !line.verified || !line.fromCourier) {

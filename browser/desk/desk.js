@@ -17,10 +17,10 @@ import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
 import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
+import { isAboutMessengers, newWaysPace } from "./ways_pace.js";
 
 // Why an answer waits: the client's safe hours.
 const LATER = "later";
-const WAYS_MS = 10_000;
 
 /**
  * @typedef {object} Talk a conversation that is open here
@@ -30,6 +30,7 @@ const WAYS_MS = 10_000;
  * @property {number} due seconds @property {string} name the client chose; "" where none
  * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
  * @property {() => import("./reach.js").Reach | null | undefined} way as `wayTo` says
+ * @property {object} waysPace of newWaysPace
  * @property {string | null} noteText what stands in the field for notes
  */
 
@@ -110,6 +111,7 @@ export function newDesk(session, member, told) {
     const { conversation, answer, draft, due } = opened;
     const talk = { conversation, due, outbox: new Map(), noteText: "", name: "" };
     talk.attached = newAttached(api, conversation);
+    talk.waysPace = newWaysPace();
     talk.composer = composers.open({
       conversation,
       isWord: (typed) => isWordOf(conversation.mark, typed),
@@ -133,28 +135,28 @@ export function newDesk(session, member, told) {
   function isAboutWays(talk, answer) {
     const { conversation, outbox } = talk;
     const said = conversation.thread.fromCourier(answer.messages);
-    const isEvent = (text) => eventsOf({ fromCourier: true, verified: true, text }).length > 0;
     const isNewlyLater = ({ message, reason }) =>
       reason === LATER && outbox.get(message)?.reason !== LATER;
     const isUnknown = conversation.isPage && !conversation.ways().isJoined;
-    if (answer.outbox?.some(isNewlyLater)) {
-      talk.waysAt = undefined; // one's own answer waits: as often as one answers
-      return true;
-    }
-    return said.some((text) => isUnknown || isEvent(text));
+    return (
+      Boolean(answer.outbox?.some(isNewlyLater)) ||
+      said.some((text) => {
+        const events = eventsOf({ fromCourier: true, verified: true, text });
+        return isUnknown || isAboutMessengers(events);
+      })
+    );
   }
 
-  /** Asks the keeper again; not more often than is of use, because openings are counted. */
+  /** Asks the keeper again; what cannot be learned now, the next sign asks for. */
   async function learnWays(id, talk) {
-    if (talk.waysAt !== undefined && now() - talk.waysAt < WAYS_MS) {
+    if (!talk.waysPace.mayAsk(now())) {
       return;
     }
-    talk.waysAt = now();
     try {
       const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
       talk.conversation.learn(wrap.ways);
     } catch {
-      talk.waysAt = undefined; // what is known stays; the next sign asks again
+      // what is known stays
     }
   }
 
@@ -184,6 +186,7 @@ export function newDesk(session, member, told) {
   }
 
   function arrived(id, talk) {
+    talk.waysPace.hurry(); // the answer may wait for hours that are new
     talk.conversation.replied();
     talk.composer.sent();
     drafts.now(talk.conversation, "");

@@ -42,7 +42,8 @@ async def make_code(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields
     _, _, slot, conversation = await referenced_address(keeper, arguments[0])
     if conversation.has_phrase:
         raise Refused("where there is a phrase, who has it makes the code")
-    return (keeper.join_codes.new(Reference(slot, conversation.tag)).encode(),)
+    reference = Reference(slot, conversation.tag)
+    return (keeper.join_codes.new(reference, is_page=False).encode(),)
 
 
 async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:

@@ -127,6 +127,11 @@ def with_addresses(keeper: Keeper, slot: int, conversation: Conversation) -> dic
     return going
 
 
+def has_address(keeper: Keeper, slot: int, conversation: Conversation) -> bool:
+    """Whether any messenger belongs to the conversation in `slot` now."""
+    return len(with_addresses(keeper, slot, conversation)) > 1
+
+
 def same_channel(keeper: Keeper, slot: int, channel: int) -> dict[int, Address]:
     """The addresses that the conversation in `slot` has on this channel, by their slots."""
     if channel not in MESSENGERS:

@@ -33,7 +33,7 @@ async def make_code(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     code = _NO_CODE
     if asked.slot is not None:
         reference = Reference(asked.slot, asked.conversation.tag)
-        code = keeper.join_codes.new(reference).encode()
+        code = keeper.join_codes.new(reference, is_page=True).encode()
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, code)
     await keep_known(keeper, asked.granted(), asked.conversation)
     return (answer,)

@@ -7,7 +7,7 @@ changed only after the keeper has: an address that it has freed cannot be opened
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -51,9 +51,16 @@ class WaysWork:
             raise MalformedRequest
         with _calm():
             found = await self.keeper.find(tag)
+        of = found.conversation_id
+        try:
+            # Before the keeper frees it: a chat that joins right after has a row of its own.
+            rows = await self.database.read(lambda c: parting.at(c, of, name))
+        except DatabaseFailed as failure:
+            raise Unavailable from failure
+        with _calm():
             answer = await self.ways.part(tag, channel, proof)
         try:
-            await self.database.write(lambda c: _part(c, found.conversation_id, name))
+            await self.database.write(lambda c: _part(c, of, rows))
         except DatabaseFailed as failure:
             self.log.warning("rows_left_to_sweep", exc_info=failure)
         return answer
@@ -71,6 +78,6 @@ def _calm() -> Iterator[None]:
         raise Unavailable from failure
 
 
-def _part(c: Connection, conversation: bytes, channel: str) -> None:
-    parting.drop(c, conversation, channel)
+def _part(c: Connection, conversation: bytes, rows: Sequence[tuple[int, bytes]]) -> None:
+    parting.drop_at(c, rows)
     changes.note(c, conversation, "outbox")

@@ -131,6 +131,12 @@ def test_an_address_is_kept_for_each_channel_and_replaced(c, of):
     assert sorted(addresses.all_references(c)) == [(6, tag), (7, tag)]
     parting.drop(c, of, "matrix")
     assert [each.channel for each in addresses.of(c, of)] == ["signal"]
+    assert parting.at(c, of, "signal") == [(6, tag)]
+    parting.drop_at(c, [])
+    parting.drop_at(c, [(5, tag), (6, an_id())])
+    assert [each.channel for each in addresses.of(c, of)] == ["signal"]
+    parting.drop_at(c, [(6, tag)])
+    assert addresses.of(c, of) == []
 
 
 def test_a_forgotten_address_goes_without_its_conversation(c, of):

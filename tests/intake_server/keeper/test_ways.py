@@ -125,6 +125,27 @@ async def test_a_chat_of_a_page_ends_itself_and_nothing_else(hotline):
         await hotline.courier.change_due(there.found.address, 0)
 
 
+async def test_strangers_on_the_page_push_out_no_code_of_a_chat_or_of_who_is_read(
+    hotline, monkeypatch
+):
+    """Anybody may begin on the page, as often as they like."""
+    monkeypatch.setattr(join_codes, "MOST", 3)
+    client, made = await hotline.write_in()
+    await hotline.open_team_wrap(hotline.first, made)
+    code, tag = await hotline.code(client), random_bytes(32)
+    await hotline.message_in(hotline.client("in a chat"), address_tag=tag)
+    of_chat = await hotline.joins.make_code((await hotline.courier.find_address(tag)).address)
+    codes = []
+    for _ in range(4):
+        stranger, _made = await hotline.write_in()
+        codes.append(await hotline.code(stranger))
+    await hotline.joins.redeem(code, random_bytes(32), MATRIX, 48)
+    await hotline.joins.redeem(of_chat, random_bytes(32), MATRIX, 48)
+    with pytest.raises(Refused):
+        await hotline.joins.redeem(codes[0], random_bytes(32), MATRIX, 48)
+    await hotline.joins.redeem(codes[-1], random_bytes(32), MATRIX, 48)
+
+
 async def test_hours_are_the_clients_and_minutes_of_the_day(hotline, refused):
     client, _ = await hotline.write_in()
     there = await joined(hotline, client)
@@ -175,6 +196,20 @@ async def test_an_answer_to_a_page_is_sealed_for_the_courier_only_where_a_chat_j
     with refused:
         await hotline.reply(hotline.first, made.reference, request)
     await joined(hotline, client)
+    replied, *_ = await hotline.reply(hotline.first, made.reference, request)
+    assert replied.outbox_item
+
+
+async def test_after_the_last_chat_ended_no_answer_is_sealed_for_the_courier(hotline):
+    """The mark *joined* stays; the answer stands on the page, and not in the courier's hands."""
+    client, made = await hotline.write_in()
+    await joined(hotline, client)
+    await hotline.part(client, MATRIX)
+    inner = hotline.outbox_item(client, random_bytes(16))
+    request = sealed_inner((await hotline.desk.hello()).start_key, inner)
+    replied, *_ = await hotline.reply(hotline.first, made.reference, request)
+    assert replied.outbox_item is None
+    await joined(hotline, client, SIGNAL)
     replied, *_ = await hotline.reply(hotline.first, made.reference, request)
     assert replied.outbox_item
 

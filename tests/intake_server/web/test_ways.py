@@ -17,6 +17,7 @@ from vault.envelope import (
     encode_body,
     seal_envelope,
 )
+from vault.keeper_joins import WaysKeeper
 from vault.keeper_protocol import Peer, Verb, u8, u16
 from vault.keeper_requests import open_answer
 from vault.sealing import Kind, random_bytes, sign_keys
@@ -113,6 +114,7 @@ async def test_the_couriers_line_counts_only_after_the_client_let_a_chat_in(
     await courier.writes(*place, "forged", signer=sign_keys(conftest.Secret(bytes(32))))
     screen = await browser.submit("answer-form", "look")
     assert "A chat in Loopback now belongs here." in screen.texts["rows"]
+    assert "we take back from that app what it lets us" in screen.texts["ways"]
     assert "You, by messenger, today" in screen.texts["rows"]
     assert screen.texts["rows"].count("We could not check that you wrote this.") == 1
     await courier.writes(*place, left_sign_of("loopback"))
@@ -174,6 +176,32 @@ async def test_the_page_asks_with_proofs_and_reads_sealed_answers(hotline, clien
     told = read_ways(*read(client, answer))
     assert (told.is_joined, told.each) == (True, ())
     assert await hotline.read(lambda c: addresses.of(c, client.conversation)) == []
+
+
+async def test_a_chat_that_joins_while_the_earlier_one_ends_keeps_its_row(
+    hotline, client, courier, monkeypatch
+):
+    await client.first("Hello")
+    (code,) = read(
+        client, await client.post("/api/code", **await client.proof(Verb.CLIENT_JOIN_CODE))
+    )
+    await courier.redeem(code.decode())
+    earlier = await hotline.read(lambda c: addresses.of(c, client.conversation))
+    real = WaysKeeper.part
+
+    async def then_joined(*given):
+        answer = await real(*given)
+        of, (row,) = client.conversation, earlier
+        at = ("loopback", 77, bytes(16), row.outer)
+        await hotline.work.database.write(lambda c: addresses.put(c, of, *at))
+        return answer
+
+    monkeypatch.setattr(WaysKeeper, "part", then_joined)
+    body = await client.proof(Verb.CLIENT_PART, u8(LOOPBACK))
+    await client.post("/api/part", **body, channel=LOOPBACK)
+    assert client.status == 200
+    rows = await hotline.read(lambda c: addresses.of(c, client.conversation))
+    assert [(one.slot, one.tag) for one in rows] == [(77, bytes(16))]
 
 
 def read(client, answer):
