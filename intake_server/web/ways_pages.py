@@ -26,13 +26,13 @@ _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
         "[file]": "j11.brought_file",
         "[unreadable]": "j11.brought_unreadable",
         "[new keys]": "j11.new_keys",
-        "[too large]": "j11.too_large",
-        "[too many]": "j11.too_many",
-        "[wrong kind]": "j11.wrong_kind",
-        "[damaged]": "j11.damaged",
-        "[gone]": "j11.gone",
-        "[no room]": "j11.no_room",
-        "[not encrypted]": "j11.not_encrypted",
+        "[too large]": "j11.was_too_large",
+        "[too many]": "j11.was_too_many",
+        "[wrong kind]": "j11.was_wrong_kind",
+        "[damaged]": "j11.was_damaged",
+        "[gone]": "j11.was_gone",
+        "[no room]": "j11.had_no_room",
+        "[not encrypted]": "j11.was_not_encrypted",
     }
 )
 _HOURS: Final = re.compile(r"\[safe hours (off|\d\d:\d\d-\d\d:\d\d)\]")

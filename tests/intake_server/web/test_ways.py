@@ -114,7 +114,7 @@ async def test_the_couriers_line_counts_only_after_the_client_let_a_chat_in(
     await courier.writes(*place, "forged", signer=sign_keys(conftest.Secret(bytes(32))))
     screen = await browser.submit("answer-form", "look")
     assert "A chat in Loopback now belongs here." in screen.texts["rows"]
-    assert "we take back from that app what it lets us" in screen.texts["ways"]
+    assert "we take back what that app allows" in screen.texts["ways"]
     assert "You, by messenger, today" in screen.texts["rows"]
     assert screen.texts["rows"].count("We could not check that you wrote this.") == 1
     await courier.writes(*place, left_sign_of("loopback"))
