@@ -32,6 +32,8 @@ const entries = {
   // Optional questions, and pictures and recordings, after the first message.
   guided: { source: "browser/client/guided.js", folder: webFolder },
   attachments: { source: "browser/client/attachments.js", folder: webFolder },
+  // Messengers that join the page's conversation.
+  ways: { source: "browser/client/ways.js", folder: webFolder },
   desk: { source: "browser/desk/main.js", folder: deskFolder },
 };
 

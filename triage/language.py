@@ -16,6 +16,7 @@ __all__ = ["LANGUAGES", "guess_language"]
 
 _MOST: Final = 2_000  # characters that are looked at
 _SHARE: Final = 5  # of so many words at least one must be a common one
+_SHORT: Final = 2  # letters; one such word alone is one of many languages
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 _SCRIPTS: Final = (
@@ -37,7 +38,7 @@ _LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "vi": "ơưđạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
         "es": "ñ¿¡",
         "pt": "ãõ",
-        "de": "ßä",
+        "de": "ß",
         "fr": "œèêû",
     }
 )
@@ -132,7 +133,9 @@ def guess_language(text: str) -> str | None:
     }
     best, second = sorted(scores, key=lambda code: -scores[code])[:2]
     enough = scores[best] * _SHARE >= 2 * len(words) or scores[best] % 2 == 1
-    return best if scores[best] > scores[second] and enough else None
+    known = "".join(word for word in words if word in _KNOWN[best])
+    is_scant = len(known) <= _SHORT and scores[best] % 2 == 0
+    return best if scores[best] > scores[second] and enough and not is_scant else None
 
 
 def _script(text: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
-from vault import tables
+from vault import parting, tables
 from vault.rounding import HOUR
 
 
@@ -35,9 +35,6 @@ _t: Final = tables.addresses.c
 _COLUMNS: Final = (_t.conversation, _t.channel, _t.slot, _t.tag, _t.outer_address)
 _OF: Final = select(*_COLUMNS).where(_t.conversation == bindparam("of")).order_by(_t.channel)
 _EVERY: Final = select(*_COLUMNS)
-_DROP: Final = delete(tables.addresses).where(
-    _t.conversation == bindparam("of"), _t.channel == bindparam("over")
-)
 _INSERT: Final = insert(tables.addresses)
 _REACHES: Final = (
     select(_t.channel, _t.until_hour)
@@ -55,7 +52,7 @@ def put(
     c: Connection, conversation: bytes, channel: str, slot: int, tag: bytes, outer: bytes
 ) -> None:
     """Keep the address of a conversation on a channel, in place of the one before."""
-    drop(c, conversation, channel)
+    parting.drop(c, conversation, channel)
     c.execute(
         _INSERT,
         {
@@ -87,11 +84,6 @@ def of(c: Connection, conversation: bytes) -> list[Address]:
 def every(c: Connection) -> list[Address]:
     """All addresses, for the courier to notice which go."""
     return [Address(*row) for row in c.execute(_EVERY)]
-
-
-def drop(c: Connection, conversation: bytes, channel: str) -> None:
-    """Delete one address, if it is there."""
-    c.execute(_DROP, {"of": conversation, "over": channel})
 
 
 def all_references(c: Connection) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""The courier's verbs about joining chats by a code (docs/keeper.md, 0x60-0x61).
+"""The verbs about joining chats by a code (docs/keeper.md, 0x60-0x64): the courier's and web's.
 
 They raise what the other verbs raise: see `vault.keeper_client`.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import PeerClient
 from vault.keeper_protocol import Reference, Verb, number_of, u8, u16
+from vault.keeper_requests import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,28 @@ class JoinKeeper(PeerClient):
         references = Reference.of(address), Reference.of(reference)
         found = FoundAddress(*references, owner, cpk, npk, number_of(due))
         return JoinedAddress(found, number_of(until))
+
+
+class WaysKeeper(PeerClient):
+    """What a client with a phrase does about messengers; on web's connection.
+
+    Each answer is sealed to whoever made the proof.
+    """
+
+    async def code(self, lookup_tag: bytes, proof: Proof) -> bytes:
+        """A code of ten digits for the conversation of a phrase; once, for 15 minutes."""
+        (answer,) = await self._link.ask(Verb.CLIENT_JOIN_CODE, lookup_tag, *proof.fields)
+        return answer
+
+    async def hours(
+        self, lookup_tag: bytes, channel: int, begin: int, end: int, proof: Proof
+    ) -> bytes:
+        """Have messages come there from `begin` to before `end` only (minutes of the day)."""
+        asked = u8(channel), u16(begin), u16(end)
+        (answer,) = await self._link.ask(Verb.CLIENT_HOURS, lookup_tag, *asked, *proof.fields)
+        return answer
+
+    async def part(self, lookup_tag: bytes, channel: int, proof: Proof) -> bytes:
+        """Forget the addresses of a channel."""
+        (answer,) = await self._link.ask(Verb.CLIENT_PART, lookup_tag, u8(channel), *proof.fields)
+        return answer

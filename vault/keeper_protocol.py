@@ -45,6 +45,9 @@ FROM_FIRST: Final = 2**32 - 1  # "after" this slot comes the first one
 MAX_REFERENCES: Final = 3_000
 MAX_FREED: Final = 1_700
 JOIN_CODE_DIGITS: Final = 10
+MOST_ADDRESSES: Final = 4  # of one conversation
+WAY_SIZE: Final = 9
+WAYS_SIZE: Final = 1 + MOST_ADDRESSES * WAY_SIZE
 MAX_LIVING: Final = 1_500
 MOST_BEFORE_PINNING: Final = 100_000  # versions of the details that no keeper has pinned
 MIRROR_PART_SIZE: Final = 60_000
@@ -141,6 +144,9 @@ class Verb(IntEnum):
     ADOPT = 0x53
     MAKE_JOIN_CODE = 0x60
     REDEEM_JOIN_CODE = 0x61
+    CLIENT_JOIN_CODE = 0x62
+    CLIENT_HOURS = 0x63
+    CLIENT_PART = 0x64
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72
@@ -309,6 +315,9 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
             (exactly(JOIN_CODE_DIGITS), KEY, U8, U16),
             (REFERENCE, REFERENCE, ID, KEY, KEY, U64, U64),
         ),
+        Verb.CLIENT_JOIN_CODE: Rule(_WEB, (TAG, *PROOF), (SEALED,)),
+        Verb.CLIENT_HOURS: Rule(_WEB, (TAG, U8, U16, U16, *PROOF), (SEALED,)),
+        Verb.CLIENT_PART: Rule(_WEB, (TAG, U8, *PROOF), (SEALED,)),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),
         Verb.CARETAKER_ANNOUNCE: Rule(_CARETAKER, (KEY,), ()),
         Verb.FORGET_DUE: Rule(_CARETAKER, (U32,), (items(FREED_SIZE, MAX_FREED), U8)),

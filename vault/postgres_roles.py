@@ -76,7 +76,7 @@ GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyTyp
             "drafts": ("DELETE", "SELECT (conversation, staff)"),
             "outbox": _CLEAR_AWAY,
             "inbox": _CLEAR_AWAY,
-            "addresses": _CLEAR_AWAY,
+            "addresses": ("DELETE", "SELECT (conversation, channel, slot, tag)"),
             "organisation": ("SELECT",),
         },
         "desk": {

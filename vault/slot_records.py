@@ -42,6 +42,7 @@ _STAFF: Final = struct.Struct(">16s16s32s16s16s32s20sIBIB")
 _IN_DOUBT: Final = 1
 _CLOSED: Final = 1
 _KNOWN: Final = 2
+_JOINED: Final = 4
 _ACTIVE: Final = 1
 _MINUTE: Final = 60
 _LAST_MINUTE: Final = 2**32 - 1
@@ -100,7 +101,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A living conversation; times in minutes, periods in hours."""
+    """A living conversation; times in minutes, periods in hours.
+
+    `is_joined`: its client has a phrase and has let a messenger in too.
+    """
 
     tag: bytes = field(repr=False)
     conversation_id: bytes = field(repr=False)
@@ -118,6 +122,7 @@ class Conversation:
     channel: int
     is_closed: bool = False
     is_known: bool = False
+    is_joined: bool = False
 
     @property
     def has_phrase(self) -> bool:
@@ -364,7 +369,7 @@ def _conversation_fields(record: Conversation) -> bytes:
         record.inactivity,
         record.closed_after,
         record.channel,
-        (_CLOSED if record.is_closed else 0) | (_KNOWN if record.is_known else 0),
+        _CLOSED * record.is_closed | _KNOWN * record.is_known | _JOINED * record.is_joined,
     )
 
 
@@ -388,6 +393,7 @@ def _read_conversation(image: bytes) -> Conversation:
         channel=channel,
         is_closed=bool(flags & _CLOSED),
         is_known=bool(flags & _KNOWN),
+        is_joined=bool(flags & _JOINED),
     )
 
 

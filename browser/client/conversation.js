@@ -7,6 +7,7 @@ import {
   FORMAT_ATTACHMENTS,
   FORMAT_MESSAGE,
   FROM_CLIENT,
+  FROM_COURIER,
   isVerified,
   newReading,
   openEnvelope,
@@ -14,6 +15,7 @@ import {
   TEAM_TO_CLIENT,
 } from "../envelope/envelope.js";
 import { CannotOpen, MESSAGE } from "../envelope/sealing.js";
+import { NO_WAYS } from "../envelope/ways.js";
 import { sealScreeningCopy } from "../envelope/wraps.js";
 
 /**
@@ -24,6 +26,7 @@ import { sealScreeningCopy } from "../envelope/wraps.js";
  * @property {Uint8Array} id of the message
  * @property {boolean} isAnswers to optional questions (guided.js)
  * @property {boolean} isAttachments their list stands in `text` (attachments.js)
+ * @property {boolean} fromCourier by a messenger that joined
  * @property {string} text
  * @property {string} name
  * @property {number} timeMs
@@ -57,6 +60,8 @@ export function newConversation({ id, messages, phraseKeys }) {
   const shown = [];
   let last = 0;
   let floor = 1;
+  /** The keeper's word on messengers; without it nothing that the courier signed counts. */
+  let ways = NO_WAYS;
 
   /** Takes rows from the server; gives how many new messages of the team were among them. */
   function take(rows, roster) {
@@ -100,7 +105,8 @@ export function newConversation({ id, messages, phraseKeys }) {
     const isAnswers = envelope.format === FORMAT_ANSWERS;
     const isAttachments = envelope.format === FORMAT_ATTACHMENTS;
     const { number } = row;
-    const is = { kind: "message", ours, verified, isAnswers, isAttachments };
+    const fromCourier = envelope.origin === FROM_COURIER;
+    const is = { kind: "message", ours, verified, isAnswers, isAttachments, fromCourier };
     return [...gap, { ...line, ...is, id: envelope.messageId, text, name, timeMs, number }];
   }
 
@@ -111,7 +117,26 @@ export function newConversation({ id, messages, phraseKeys }) {
       // page is open under it, an earlier one is not believed any more.
       return envelope.epoch >= floor ? roster.epochs[envelope.epoch - 1]?.signKey : undefined;
     }
+    if (envelope.origin === FROM_COURIER) {
+      return ways.isJoined ? roster.founding.courierSignKey : undefined;
+    }
     return envelope.origin === FROM_CLIENT ? phraseKeys.sign.public : undefined;
+  }
+
+  /** Whether a messenger brought one of these new rows: then the keeper must be asked again. */
+  const fromMessenger = (rows) =>
+    rows.some(({ number, envelope }) => number > last && originOf(envelope) === FROM_COURIER);
+
+  function originOf(envelope) {
+    try {
+      const blob = fromBase64Url(envelope);
+      return openEnvelope(blob, MESSAGE, messages, id, [CLIENT_TO_TEAM]).envelope.origin;
+    } catch (error) {
+      if (error instanceof CannotOpen) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   /** @returns {Draft} sealed and signed here, before anything is sent */
@@ -185,5 +210,14 @@ export function newConversation({ id, messages, phraseKeys }) {
   }
 
   const writing = { write, writeAttachments, unwrite, copyOf };
-  return { id, phraseKeys, shown, take, settle, ...writing, last: () => last };
+  const messengers = {
+    fromMessenger,
+    ways: () => ways,
+    /** @param {import("../envelope/ways.js").Ways} told by the keeper */
+    learn(told) {
+      ways = told;
+    },
+  };
+  const reader = { shown, take, settle, last: () => last };
+  return { id, phraseKeys, ...reader, ...writing, ...messengers };
 }

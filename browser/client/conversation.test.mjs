@@ -15,6 +15,7 @@ import {
 import { MESSAGE, newBoxKeys, signKeys } from "../envelope/sealing.js";
 import { openScreeningCopy } from "../envelope/wraps.js";
 import { newConversation } from "./conversation.js";
+import { minuteOf, signWords } from "./ways.js";
 
 const random = (size) => crypto.getRandomValues(new Uint8Array(size));
 const id = random(16);
@@ -68,6 +69,38 @@ test("the courier cannot put words into the client's mouth", () => {
   const forged = row("forged", courier, { direction: CLIENT_TO_TEAM, origin: FROM_COURIER, epoch: 0 });
   conversation.take([forged], roster);
   assert.deepEqual(believed(conversation), [["forged", false]]);
+});
+
+test("a messenger's message counts once the keeper has said that one joined", () => {
+  const conversation = open();
+  const said = row("hello", courier, { direction: CLIENT_TO_TEAM, origin: FROM_COURIER, epoch: 0 });
+  assert.ok(conversation.fromMessenger([said]), "so the keeper is asked before it is read");
+  conversation.learn({ isJoined: true, each: [] });
+  const forged = row("forged", own, { direction: CLIENT_TO_TEAM, origin: FROM_COURIER, epoch: 0 });
+  conversation.take([said, forged], roster);
+  assert.deepEqual(believed(conversation), [["hello", true], ["forged", false]]);
+  assert.ok(conversation.shown[0].fromCourier);
+  assert.ok(!conversation.fromMessenger([said]), "nothing new");
+});
+
+test("signs of messengers become words, and a text stays one", () => {
+  const t = (key, values = {}) => [key, ...Object.values(values)].join(" ");
+  const words = (text) => signWords(text, t, { signal: "Signal" });
+  assert.equal(words("[joined signal]"), "j10.chat_joined Signal");
+  assert.equal(words("[left signal]"), "j10.chat_left Signal");
+  assert.equal(words("[safe hours 18:00-06:30]"), "j10.chat_hours 18:00-06:30");
+  assert.equal(words("[safe hours off]"), "j10.chat_hours_off");
+  assert.equal(words("[voice] [new keys]"), "j11.voice j11.new_keys");
+  for (const text of ["hello", "[joined nowhere]", "[other]", "[voice] listen", ""]) {
+    assert.equal(words(text), text);
+  }
+});
+
+test("times are minutes of the day", () => {
+  assert.equal(minuteOf("18:30"), 1110);
+  for (const wrong of ["", "24:00", "1:00", "12:60", "noon"]) {
+    assert.ok(Number.isNaN(minuteOf(wrong)), wrong);
+  }
 });
 
 test("another key than the team's is not the team", () => {

@@ -54,6 +54,8 @@ function start(config) {
     language: config.language,
     guided: config.guided,
     attachments: config.attachments,
+    messengers: config.messengers,
+    hoursZone: config.hours_zone,
     dates: newDates(config.language, t),
     keys: () => keys,
     way: {

@@ -2,6 +2,7 @@
 
 import { equal, fromBase64Url, fromUtf8, readU64, toBase64Url, u64, unpack } from "../envelope/bytes.js";
 import { CannotOpen, KEEPER_ANSWER, newBoxKeys, openSealed } from "../envelope/sealing.js";
+import { readWays } from "../envelope/ways.js";
 import { openClientWrap, signProof } from "../envelope/wraps.js";
 import { phraseKeys } from "../phrase/keys.js";
 import { post } from "./api.js";
@@ -50,6 +51,7 @@ export async function comeBack(phrase) {
     messages: opened.wrap.messages,
     phraseKeys: keys,
   });
+  conversation.learn(opened.ways);
   conversation.take(opened.answer.messages, opened.roster);
   conversation.settle(opened.roster);
   return { conversation, ...opened };
@@ -71,10 +73,11 @@ export async function openWith(keys) {
 async function openOnce(keys) {
   const proof = await prove(keys, OPEN_CLIENT_WRAP, keys.lookupTag);
   const answer = await post("/api/open", proof.fields);
-  const [inner, id, due, latest] = proof.read(answer.answer, 5);
+  const [inner, id, due, latest, ways] = proof.read(answer.answer, 6);
   const wrap = openClientWrap(keys.box, inner, id);
   const roster = readRoster(answer.roster, wrap.fingerprint, wrap.head);
-  return { answer, wrap, roster, due: readU64(due), latest: readU64(latest) };
+  const dates = { due: readU64(due), latest: readU64(latest) };
+  return { answer, wrap, roster, ways: readWays(ways), ...dates };
 }
 
 /** Sends one more message; each attempt has its own proof and the same envelope. */
@@ -115,4 +118,17 @@ export async function eraseAll(conversation) {
     throw new CannotOpen();
   }
   return readU64(now);
+}
+
+/**
+ * One request of the phrase's owner that only the keeper answers.
+ * @param {object} conversation @param {number} verb @param {string} path
+ * @param {object} more what stands beside the proof @param {Uint8Array[]} signed
+ * @returns {Promise<Uint8Array[]>} the fields of its answer
+ */
+export async function askKeeper(conversation, verb, path, more, signed) {
+  const { lookupTag } = conversation.phraseKeys;
+  const proof = await prove(conversation.phraseKeys, verb, lookupTag, ...signed);
+  const answer = await post(path, { ...proof.fields, ...more });
+  return proof.read(answer.answer, 2);
 }

@@ -1,5 +1,6 @@
 // The open conversation: what was said, answering, the date, erasing.
 
+import { CannotOpen } from "../envelope/sealing.js";
 import { NoAnswer, post, Refusal } from "./api.js";
 import { fromField, toField } from "./dates.js";
 import { deliver } from "./delivery.js";
@@ -12,12 +13,13 @@ import {
   showState,
   whileBusy,
 } from "./screen.js";
-import { changeDue, eraseAll, openWith, poll, sendNext } from "./server.js";
+import { askKeeper, changeDue, eraseAll, openWith, poll, sendNext } from "./server.js";
 import { sentenceFor } from "./troubles.js";
 import { readMessage, takeNextPart } from "./writing.js";
 
 const ATTACHMENTS_FILE = new URL("./attachments.js", import.meta.url).href;
 const GUIDED_FILE = new URL("./guided.js", import.meta.url).href;
+const WAYS_FILE = new URL("./ways.js", import.meta.url).href;
 const POLL_MS = 2_500;
 const RECENT = 6;
 const HOUR = 3600;
@@ -42,6 +44,8 @@ export function watchTalking(page) {
   /** Pictures and recordings, once their code is here; those drawn, by their row. */
   let attachments = null;
   const drawn = new Map();
+  /** Messengers, once their code is here. */
+  let ways = null;
 
   // --- showing ------------------------------------------------------------------------------
 
@@ -59,13 +63,16 @@ export function watchTalking(page) {
     const standing = isLastOwn ? ` · ${t(STANDING[open.state] ?? STANDING.received)}` : "";
     meta.textContent = line.ours
       ? t("c30.from", { name: line.name || t("c30.our_team"), time })
-      : t("c30.you", { time }) + standing;
+      : (line.fromCourier && ways ? ways.youBy(time) : t("c30.you", { time })) + standing;
     said.textContent = line.text || (line.ours ? "" : t("c12.danger"));
     if (line.isAttachments) {
       said.replaceChildren(line.verified && attachments ? attached(line) : "");
     }
     if (line.isAnswers) {
       said.textContent = guided?.rowText(line.text) ?? "";
+    }
+    if (ways && line.fromCourier && line.verified && !line.isAnswers && !line.isAttachments) {
+      said.textContent = ways.rowText(line.text);
     }
     if (!line.verified) {
       row.classList.add("unverified");
@@ -103,6 +110,7 @@ export function watchTalking(page) {
     byId("older-rows").replaceChildren(...rows);
     byId("rows").replaceChildren(...recent);
     guided?.show(lines.filter((line) => line.isAnswers && line.verified).pop()?.text);
+    ways?.show(open.conversation.ways());
     showDue();
   }
 
@@ -128,7 +136,9 @@ export function watchTalking(page) {
     polling = true;
     try {
       const answer = await poll(mine.view, mine.conversation.last());
-      if (open === mine) {
+      if (open === mine && mine.conversation.fromMessenger(answer.messages)) {
+        await reopen(mine); // somebody joined, left or wrote there: the keeper says what holds
+      } else if (open === mine) {
         await take(answer);
       }
     } catch (error) {
@@ -163,15 +173,21 @@ export function watchTalking(page) {
   async function reopen(mine) {
     try {
       const again = await openWith(mine.conversation.phraseKeys);
+      if (open !== mine) {
+        return;
+      }
       const { view, state } = again.answer;
       Object.assign(mine, { view, state, roster: again.roster, due: again.due, latest: again.latest });
+      mine.conversation.learn(again.ways);
       mine.conversation.take(again.answer.messages, again.roster);
       mine.conversation.settle(again.roster);
       show();
     } catch (error) {
-      if (!(error instanceof NoAnswer)) {
+      const opensNothing =
+        error instanceof CannotOpen || (error instanceof Refusal && error.code === "refused");
+      if (open === mine && opensNothing) {
         gone();
-      }
+      } // anything else passes: the next look is in 2.5 s and asks for the same
     }
   }
 
@@ -302,6 +318,27 @@ export function watchTalking(page) {
     }
   }
 
+  /** Fetched like the questions, by every open conversation. */
+  async function fetchWays() {
+    if (ways || !(page.messengers || open?.conversation.ways().isJoined)) {
+      return;
+    }
+    const { watchWays } = await import(WAYS_FILE);
+    const talk = {
+      ask: (verb, path, fields, signed) =>
+        askKeeper(open.conversation, verb, path, fields, signed),
+      learn(told) {
+        open?.conversation.learn(told);
+        ways.show(told);
+      },
+      tell: (text) => showNotice("new-answer", text),
+    };
+    ways = await watchWays(page, talk, { byId, newWords, whileBusy });
+    if (open) {
+      show();
+    }
+  }
+
   async function change() {
     const due = fromField(byId("due-date").value, soonest(), open.latest);
     hideProblem("due-problem");
@@ -370,6 +407,7 @@ export function watchTalking(page) {
     given = null;
     guided?.forget();
     attachments?.forget();
+    ways?.forget();
     drawn.clear();
     takeNextPart("answer");
     for (const id of ["answer", "due-date"]) {
@@ -402,9 +440,12 @@ export function watchTalking(page) {
       showState("conversation");
       byId("answer").value = text ?? "";
       look();
-      fetching ??= Promise.all([fetchGuided(), fetchAttachments()]).catch(() => {
-        fetching = null; // not offered this time
-      });
+      // Each is fetched once; what one conversation had no need of, the next one may have.
+      fetching ??= Promise.all([fetchGuided(), fetchAttachments(), fetchWays()])
+        .catch(() => undefined) // not offered this time
+        .finally(() => {
+          fetching = null;
+        });
     },
     forget: close,
   };

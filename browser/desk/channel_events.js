@@ -17,7 +17,7 @@ const SIGNS = {
   "[not encrypted]": "event.not_encrypted",
 };
 const HOURS = /^\[safe hours (?:off|(\d\d:\d\d)-(\d\d:\d\d))\]$/;
-const JOINED = /^\[joined ([a-z]+)\]$/;
+const MOVED = /^\[(joined|left) ([a-z]+)\]$/;
 const ALONE = /^(\[[a-z ]+\])( \[[a-z ]+\])*$/;
 
 const word = (id) => ({ id, values: {} });
@@ -25,7 +25,9 @@ const word = (id) => ({ id, values: {} });
 /**
  * @param {{ours: boolean, verified: boolean, fromCourier: boolean, text: string}} line
  * @returns {{id: string, values: object}[]} words to show in place of the text; none where it is one.
- *   Only the courier's own word counts: a client who types a sign has typed a text.
+ *   Only the courier's own word counts: what a client types never reaches here as a sign, neither
+ *   from the page, whose envelopes the courier does not sign, nor from a chat, where the courier
+ *   stores it in round brackets (`typed` in intake_server/courier/parts.py).
  */
 export function eventsOf(line) {
   if (line.ours || !line.verified || !line.fromCourier) {
@@ -36,9 +38,9 @@ export function eventsOf(line) {
     const [, begin, end] = hours;
     return [begin ? { id: "event.safe_hours", values: { begin, end } } : word("event.safe_hours_off")];
   }
-  const joined = JOINED.exec(line.text);
-  if (joined) {
-    return [{ id: "event.joined", values: { channel: joined[1] } }];
+  const moved = MOVED.exec(line.text);
+  if (moved) {
+    return [{ id: `event.${moved[1]}`, values: { channel: moved[2] } }];
   }
   const signs = ALONE.test(line.text) ? line.text.match(/\[[a-z ]+\]/g) : [];
   return signs.every((sign) => sign in SIGNS) ? signs.map((sign) => word(SIGNS[sign])) : [];

@@ -162,7 +162,7 @@ export function newComposerView({ t, now }, desk, talk, { onRead, onClaim }) {
       return composer.problem() ? t(PROBLEMS[composer.problem()] ?? "trouble.not_done") : "";
     }
     const channel = t.channel(way.channel);
-    return t("answer.ends_soon", { channel, time: t.moment(way.until * 1000, now()) });
+    return t(way.isAlso ? "answer.ends_soon_page" : "answer.ends_soon", { channel, time: t.moment(way.until * 1000, now()) });
   }
 
   const checkWords = {

@@ -20,6 +20,7 @@ import {
   TEAM_TO_CLIENT,
 } from "../envelope/envelope.js";
 import { CannotOpen, MESSAGE, NOTE } from "../envelope/sealing.js";
+import { NO_WAYS } from "../envelope/ways.js";
 import { openTeamWrap, sealOutboxItem } from "../envelope/wraps.js";
 import { currentEpoch } from "../roster/roster.js";
 import { writeJudgement } from "./judgements.js";
@@ -87,6 +88,7 @@ export async function openConversation(api, member, writer, row) {
     equal(inner.messages.public, wrap.cpk) && equal(inner.notes.public, wrap.npk) && isClientSame;
   holds(isSame, DoesNotBelong);
   const conversation = newConversation(member, writer, row, inner);
+  conversation.learn(wrap.ways);
   conversation.thread.take(answer.messages);
   const draft = answer.draft ? conversation.readDraft(answer.draft) : "";
   return { conversation, answer, draft, due: wrap.due };
@@ -106,7 +108,9 @@ export function newConversation(
   holds(key === row.conversation, DoesNotBelong);
   // Asked for each time: a new epoch may begin while the conversation is open.
   const epochNow = () => currentEpoch(member.roster).number;
-  const thread = newThread({ id, messages, notes, verifyKey }, () => member.roster);
+  let ways = NO_WAYS;
+  const keys = { id, messages, notes, verifyKey };
+  const thread = newThread(keys, () => member.roster, () => ways.isJoined);
   /** A reply that was sealed and of which it is not known that it arrived. */
   let pending = null;
   let isForgotten = false;
@@ -144,9 +148,9 @@ export function newConversation(
     holds(isThis && envelope.text === text && sealed.conversation === key, WrongConversation);
   }
 
-  /** For the courier; nothing where the client reads on the page. */
+  /** For the courier; nothing where the client reads on the page alone. */
   function outboxItem(messageId, text, channel, attachments = []) {
-    if (row.channel === "web") {
+    if (channel === "web") {
       return null;
     }
     const epoch = epochNow();
@@ -161,6 +165,12 @@ export function newConversation(
     row,
     mark: markOf(id),
     thread,
+    isPage: verifyKey !== null,
+    ways: () => ways,
+    /** @param {import("../envelope/ways.js").Ways} told by the keeper */
+    learn(told) {
+      ways = told;
+    },
 
     /**
      * A reply, signed and sealed now. The same text of which it is not known that it arrived is

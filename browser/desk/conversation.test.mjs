@@ -12,6 +12,7 @@ import {
   FORMAT_ANSWERS,
   FORMAT_FINDINGS,
   FROM_CARETAKER,
+  FROM_COURIER,
   openEnvelope,
   sealEnvelope,
   TEAM_NOTE,
@@ -41,7 +42,7 @@ import {
   NotGranted,
   openConversation,
 } from "./conversation.js";
-import { keeperAnswer, makeConversation, makeTeam } from "./made_for_tests.mjs";
+import { keeperAnswer, makeConversation, makeTeam, waysBytes } from "./made_for_tests.mjs";
 import { numberedFindings, remedyOf } from "./line_view.js";
 import { sendReply } from "./send.js";
 import { openTeam } from "./team.js";
@@ -83,6 +84,30 @@ test("a conversation opens and its messages are read", async () => {
     ["hello", "Mira", true, false],
   );
   assert.equal(conversation.thread.clientName(), "Mira");
+});
+
+test("the courier's word counts on a page only where the keeper says that a messenger joined", async () => {
+  const by = { signer: team.courier.sign, origin: FROM_COURIER, name: "" };
+  const made = makeConversation(team);
+  const messages = [made.wrote(1024, "hello", by)];
+  for (const [isJoined, verified] of [[false, false], [true, true]]) {
+    const changed = { ways: waysBytes(isJoined, [2, 0, 0, made.row.due]) };
+    const { conversation } = await openWith(made, { messages, changed });
+    assert.equal(conversation.thread.lines[0].verified, verified);
+  }
+  const forged = makeConversation(team);
+  const own = [forged.wrote(1024, "hello", { ...by, signer: forged.client })];
+  const { conversation } = await openWith(forged, { messages: own, changed: { ways: waysBytes(true) } });
+  assert.equal(conversation.thread.lines[0].verified, false, "nobody signs as the courier");
+});
+
+test("an answer to a page is sealed for the courier only where it goes to a messenger", async () => {
+  const made = makeConversation(team);
+  const { conversation } = await openWith(made, { changed: { ways: waysBytes(true) } });
+  assert.equal(conversation.reply("page alone").outboxItem, null);
+  conversation.replied();
+  const item = conversation.reply("both", "signal").outboxItem;
+  assert.equal(openOutboxItem(team.courier.box, item, made.id, conversation.reply("both").messageId).item.channel, "signal");
 });
 
 test("a row that opens another conversation is not shown", async () => {

@@ -8,14 +8,19 @@ import { newDecisions } from "./decisions.js";
 import { NotGranted, openConversation } from "./conversation.js";
 import { newDrafts } from "./drafts.js";
 import { keyOf } from "./judgements.js";
-import { askClose } from "./keeper.js";
+import { eventsOf } from "./channel_events.js";
+import { askClose, askOpen } from "./keeper.js";
 import { isWordOf } from "./mark.js";
-import { isOpen, wayTo } from "./reach.js";
+import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
 import { toBase64Url } from "../envelope/bytes.js";
 import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
+import { isAboutMessengers, newWaysPace } from "./ways_pace.js";
+
+// Why an answer waits: the client's safe hours.
+const LATER = "later";
 
 /**
  * @typedef {object} Talk a conversation that is open here
@@ -25,6 +30,7 @@ import { forgetMember } from "./sign_in.js";
  * @property {number} due seconds @property {string} name the client chose; "" where none
  * @property {Map<string, {state: string, reason: string | null}>} outbox by message id
  * @property {() => import("./reach.js").Reach | null | undefined} way as `wayTo` says
+ * @property {object} waysPace of newWaysPace
  * @property {string | null} noteText what stands in the field for notes
  */
 
@@ -66,7 +72,7 @@ export function newDesk(session, member, told) {
   /** By which messenger the client is reached now; the composer closes with the last way. */
   function tellReach(talk, reaches) {
     const { row } = talk.conversation;
-    talk.way = () => wayTo(row, reaches, talk.due);
+    talk.way = () => wayTo(row, reaches, talk.due, talk.conversation.ways());
     talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
@@ -105,6 +111,7 @@ export function newDesk(session, member, told) {
     const { conversation, answer, draft, due } = opened;
     const talk = { conversation, due, outbox: new Map(), noteText: "", name: "" };
     talk.attached = newAttached(api, conversation);
+    talk.waysPace = newWaysPace();
     talk.composer = composers.open({
       conversation,
       isWord: (typed) => isWordOf(conversation.mark, typed),
@@ -124,11 +131,43 @@ export function newDesk(session, member, told) {
     return talk;
   }
 
+  /** Whether what is new says that messengers or their hours changed. */
+  function isAboutWays(talk, answer) {
+    const { conversation, outbox } = talk;
+    const said = conversation.thread.fromCourier(answer.messages);
+    const isNewlyLater = ({ message, reason }) =>
+      reason === LATER && outbox.get(message)?.reason !== LATER;
+    const isUnknown = conversation.isPage && !conversation.ways().isJoined;
+    return (
+      Boolean(answer.outbox?.some(isNewlyLater)) ||
+      said.some((text) => {
+        const events = eventsOf({ fromCourier: true, verified: true, text });
+        return isUnknown || isAboutMessengers(events);
+      })
+    );
+  }
+
+  /** Asks the keeper again; what cannot be learned now, the next sign asks for. */
+  async function learnWays(id, talk) {
+    if (!talk.waysPace.mayAsk(now())) {
+      return;
+    }
+    try {
+      const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
+      talk.conversation.learn(wrap.ways);
+    } catch {
+      // what is known stays
+    }
+  }
+
   /** Further messages of an open conversation. */
   async function fetchMore(id) {
     const talk = talks.get(id);
     const { thread } = talk.conversation;
     const answer = await api.post("/api/messages", { conversation: id, after: thread.last() });
+    if (isAboutWays(talk, answer)) {
+      await learnWays(id, talk);
+    }
     if (talks.get(id) !== talk) {
       return;
     }
@@ -147,6 +186,7 @@ export function newDesk(session, member, told) {
   }
 
   function arrived(id, talk) {
+    talk.waysPace.hurry(); // the answer may wait for hours that are new
     talk.conversation.replied();
     talk.composer.sent();
     drafts.now(talk.conversation, "");
@@ -194,7 +234,7 @@ export function newDesk(session, member, told) {
     const talk = talks.get(id);
     told.changed(id);
     try {
-      const way = { ...taken, channel: talk.way()?.channel };
+      const way = { ...taken, channel: goesBy(talk.way(), now() / 1000) };
       const stored = await sendReply(api, member, way, pause);
       talk.due = stored.due;
       arrived(id, talk);
@@ -241,10 +281,11 @@ export function newDesk(session, member, told) {
       rows.patch(id, { holder: null });
     },
 
-    /** Whether files go the way by which this client is answered now. */
+    /** Whether files go the way by which this client is answered now; the page's own goes first. */
     canAttach(id) {
       const way = talks.get(id)?.way();
-      return isOpen(way, now() / 1000) && rows.carriesFiles(way?.channel ?? rows.get(id)?.channel);
+      const by = way?.isAlso ? undefined : way?.channel;
+      return isOpen(way, now() / 1000) && rows.carriesFiles(by ?? rows.get(id)?.channel);
     },
 
     /**
@@ -253,7 +294,8 @@ export function newDesk(session, member, told) {
      */
     async sendAttachments(id, prepared, progress) {
       const talk = talks.get(id);
-      const channel = talk.way()?.channel;
+      const by = goesBy(talk.way(), now() / 1000);
+      const channel = by && rows.carriesFiles(by) ? by : undefined;
       const stored = await talk.attached.send(member, prepared, progress, pause, channel);
       talk.due = stored.due;
       rows.patch(id, { waiting_since: null, due: stored.due });

@@ -11,6 +11,7 @@ import {
   openSealed,
   seal,
 } from "../envelope/sealing.js";
+import { readWays } from "../envelope/ways.js";
 import { signProof } from "../envelope/wraps.js";
 
 const OPEN_TEAM_WRAP = 0x45;
@@ -73,6 +74,7 @@ export function prove(keys, nonce, verb, signedArguments) {
  * @property {Uint8Array} cpk @property {Uint8Array} npk
  * @property {Uint8Array | null} verifyKey
  * @property {number} due @property {number} latest seconds
+ * @property {import("../envelope/ways.js").Ways} ways messengers, by the keeper's own word
  */
 
 /**
@@ -92,7 +94,7 @@ export async function askOpen(api, member, row) {
 
 /** @param {{read: Function}} proof @param {string} answer @returns {OpenedWrap} */
 export function readOpened(proof, answer) {
-  const [inner, conversationId, cpk, npk, verify, due, latest] = proof.read(answer, 7);
+  const [inner, conversationId, cpk, npk, verify, due, latest, ways] = proof.read(answer, 8);
   return {
     inner,
     conversationId,
@@ -101,6 +103,7 @@ export function readOpened(proof, answer) {
     verifyKey: verify.length ? verify : null,
     due: readU64(due),
     latest: readU64(latest),
+    ways: readWays(ways),
   };
 }
 

@@ -1,6 +1,7 @@
 // One line of a conversation: a message with the words that findings point to, a gap, or what could
 // not be opened.
 
+import { hoursOf } from "../envelope/ways.js";
 import { answersView } from "./answers_view.js";
 import { newAttachmentsView } from "./attachments_view.js";
 import { eventsOf } from "./channel_events.js";
@@ -76,7 +77,7 @@ export function numberedFindings(thread) {
   return numbered;
 }
 
-// The row says no more than this; which hours it are stands in the conversation.
+// The row says no more than this; which hours it are, the keeper has told.
 const LATER = "later";
 
 const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : outbox.reason);
@@ -87,12 +88,18 @@ export function newLineView({ t, now }, desk, { onCopy }) {
 
   /** What became of one's answer. */
   function stateOf(talk, line) {
-    if (talk.conversation.row.channel === "web") {
-      return t("state.delivered");
-    }
     const outbox = talk.outbox.get(line.id);
+    if (talk.conversation.row.channel === "web") {
+      const there = outbox && sentState(talk, outbox);
+      return there ? t("state.page_and", { state: there }) : t("state.delivered");
+    }
+    return sentState(talk, outbox);
+  }
+
+  /** What became of it on its way to a messenger. */
+  function sentState(talk, outbox) {
     if (outbox?.state === "waiting" && outbox.reason === LATER) {
-      return t("state.safe_hours");
+      return waits(talk);
     }
     if (outbox?.state === "waiting" && outbox.again) {
       return t("state.again", { time: t.moment(outbox.again * 1000, now()) });
@@ -101,6 +108,15 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       return t(OUTBOX[outbox?.state] ?? "state.pending");
     }
     return t("state.failed", { reason: t(REASONS[reasonOf(outbox)] ?? "state.failed_refused") });
+  }
+
+  function waits(talk) {
+    const by = talk.way()?.channel;
+    const way = talk.conversation.ways().each.find(({ channel }) => channel === by);
+    const hours = way && hoursOf(way);
+    return hours
+      ? t("state.safe_hours_at", { begin: hours[0], end: hours[1] })
+      : t("state.safe_hours");
   }
 
   function meta(talk, line) {
@@ -140,6 +156,9 @@ export function newLineView({ t, now }, desk, { onCopy }) {
     const isFailed = outbox && !(outbox.state in OUTBOX);
     if (!isFailed) {
       return [];
+    }
+    if (talk.conversation.row.channel === "web") {
+      return [el("p", { class: "warning" }, t("remedy.on_page"))];
     }
     const remedy = remedyOf(reasonOf(outbox), line.isAttachments);
     return [

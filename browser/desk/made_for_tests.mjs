@@ -1,6 +1,6 @@
 // A team, people and conversations made of real keys, for the tests beside this file.
 
-import { fromBase64Url, pack, randomBytes, toBase64Url, u64 } from "../envelope/bytes.js";
+import { concat, fromBase64Url, pack, randomBytes, toBase64Url, u32, u64 } from "../envelope/bytes.js";
 import { CLIENT_TO_TEAM, FORMAT_MESSAGE, FROM_CLIENT, sealEnvelope } from "../envelope/envelope.js";
 import { KEEPER_ANSWER, MESSAGE, newBoxKeys, seal, signKeys } from "../envelope/sealing.js";
 import { sealGrant, sealTeamWrap, staffKeys, teamKeys } from "../envelope/wraps.js";
@@ -82,7 +82,7 @@ export function makeConversation(team, { channel = "web", now = 1_700_000_000 } 
     inner: sealTeamWrap(team.team.box.public, wrap),
 
     /** @returns {object} a row of /api/messages: what the client wrote */
-    wrote(number, text, { signer = client, skip = 0, name = "Mira", format = FORMAT_MESSAGE } = {}) {
+    wrote(number, text, { signer = client, skip = 0, name = "Mira", format = FORMAT_MESSAGE, origin = FROM_CLIENT } = {}) {
       counter += 1 + skip;
       const envelope = sealEnvelope(
         {
@@ -91,7 +91,7 @@ export function makeConversation(team, { channel = "web", now = 1_700_000_000 } 
           writerId,
           counter,
           direction: CLIENT_TO_TEAM,
-          origin: FROM_CLIENT,
+          origin,
           epoch: 0,
           timeMs: now * 1000,
           danger: false,
@@ -116,6 +116,7 @@ export function keeperAnswer(made, body, changed = {}) {
     cpk: made.messages.public,
     npk: made.notes.public,
     verify: made.client.public,
+    ways: new Uint8Array(37),
     ...changed,
   };
   const nonce = fromBase64Url(body.nonce);
@@ -127,6 +128,19 @@ export function keeperAnswer(made, body, changed = {}) {
     say.verify,
     u64(made.row.due),
     u64(made.row.due),
+    say.ways,
   ];
   return toBase64Url(seal(KEEPER_ANSWER, fromBase64Url(body.reply), pack(nonce, ...fields)));
+}
+
+/** What the keeper tells of messengers: number, begin, end (minutes of the day), until (seconds). */
+export function waysBytes(isJoined, ...each) {
+  const told = new Uint8Array(37);
+  told[0] = isJoined ? 1 : 0;
+  each.forEach(([number, begin, end, until], place) => {
+    const minutes = Math.floor(until / 60);
+    const way = concat([number], u32(begin).slice(2), u32(end).slice(2), u32(minutes));
+    told.set(way, 1 + place * 9);
+  });
+  return told;
 }

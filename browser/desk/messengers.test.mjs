@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { eventsOf } from "./channel_events.js";
-import { endsSoon, isOpen, wayTo } from "./reach.js";
+import { CannotOpen } from "../envelope/sealing.js";
+import { hoursOf, readWays } from "../envelope/ways.js";
+import { waysBytes } from "./made_for_tests.mjs";
+import { endsSoon, goesBy, isOpen, wayTo } from "./reach.js";
 import { newComposer, SETTLE_MS } from "./sending.js";
 
 const line = { ours: false, verified: true, fromCourier: true, text: "" };
@@ -18,6 +21,39 @@ test("what the courier puts in place of a message becomes words", () => {
   assert.deepEqual(events("[picture] [too large] [voice] [not encrypted]"), [
     ...["event.picture", "event.too_large", "event.voice", "event.not_encrypted"],
   ]);
+});
+
+test("a chat that ended is told with its channel", () => {
+  const told = eventsOf({ ...line, text: "[left matrix]" });
+  assert.deepEqual(told, [{ id: "event.left", values: { channel: "matrix" } }]);
+});
+
+test("an answer on the page goes to a messenger too, where the keeper says that one joined", () => {
+  const row = { channel: "web" };
+  const ways = readWays(waysBytes(true, [2, 0, 0, 10 * DAY]));
+  const reaches = [
+    { channel: "matrix", until: 20 * DAY }, // a row alone: the keeper does not say so
+    { channel: "signal", until: 10 * DAY },
+  ];
+  const way = wayTo(row, reaches, DUE, ways);
+  assert.deepEqual(way, { channel: "signal", until: 10 * DAY, isAlso: true });
+  assert.equal(goesBy(way, 10 * DAY - 1), "signal");
+  assert.equal(goesBy(way, 10 * DAY), undefined, "then on the page alone");
+  assert.ok(isOpen(way, 10 * DAY), "who reads on the page can always be answered");
+  assert.ok(endsSoon(way, 10 * DAY - 1) && !endsSoon(way, 10 * DAY));
+  assert.equal(wayTo(row, [reaches[0]], DUE, ways), undefined);
+  assert.equal(wayTo(row, reaches, DUE), undefined);
+  assert.equal(wayTo(row, [], DUE, ways), undefined, "it has ended");
+});
+
+test("what the keeper tells of messengers is read, and nothing of another form", () => {
+  const [way] = readWays(waysBytes(true, [255, 1080, 390, 600])).each;
+  assert.deepEqual(way, { number: 255, channel: "loopback", begin: 1080, end: 390, until: 600 });
+  assert.deepEqual(hoursOf(way), ["18:00", "06:30"]);
+  assert.equal(hoursOf({ begin: 0, end: 0 }), null);
+  for (const told of [new Uint8Array(36), new Uint8Array(38), Uint8Array.of(2, ...new Uint8Array(36))]) {
+    assert.throws(() => readWays(told), CannotOpen);
+  }
 });
 
 test("a chat that joined is told with its channel", () => {

@@ -4,6 +4,7 @@
 import { button, el } from "./dom.js";
 import { newAttachView } from "./attach_view.js";
 import { newComposerView } from "./composer_view.js";
+import { hoursOf } from "../envelope/ways.js";
 import { isOpen } from "./reach.js";
 import { newLineView, numberedFindings } from "./line_view.js";
 import { markSign, urgencySign } from "./signs.js";
@@ -99,6 +100,7 @@ export function newTalkView(session, desk, talk, given) {
         t("talk.writes_language", { language: t.language(row.language) }),
         t(erased, { date: t.day(talk.due * 1000) }),
         wayNow(),
+        hoursNow(),
         held,
       ]
         .filter(Boolean)
@@ -121,6 +123,11 @@ export function newTalkView(session, desk, talk, given) {
     if (way === undefined) {
       return "";
     }
+    if (way?.isAlso) {
+      const isPast = now() / 1000 >= way.until;
+      const values = { channel: t.channel(way.channel), time: t.moment(way.until * 1000, now()) };
+      return t(isPast ? "talk.page_only" : "talk.also_by", values);
+    }
     return isOpen(way, now() / 1000)
       ? t("talk.reached_until", {
           channel: t.channel(way.channel),
@@ -129,10 +136,18 @@ export function newTalkView(session, desk, talk, given) {
       : t("talk.not_reached");
   }
 
+  /** When answers may come to the messenger that they go to. */
+  function hoursNow() {
+    const by = talk.way()?.channel;
+    const way = conversation.ways().each.find(({ channel }) => channel === by);
+    const hours = way && hoursOf(way);
+    return hours ? t("talk.hours", { begin: hours[0], end: hours[1] }) : "";
+  }
+
   function drawLines() {
     const numbered = numberedFindings(thread);
     const standing = ({ state, reason, again }) => `${state} ${reason} ${again}`;
-    const outbox = [...talk.outbox.values()].map(standing).join();
+    const outbox = [...talk.outbox.values()].map(standing).join() + JSON.stringify(conversation.ways());
     const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all].join();
     if (wanted === shown) {
       return;

@@ -61,8 +61,9 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @param {import("../envelope/sealing.js").BoxKeys} keys.notes
  * @param {Uint8Array | null} keys.verifyKey the client's
  * @param {() => import("../roster/roster.js").Roster} rosterNow
+ * @param {() => boolean} [isJoined] whether the keeper says that a messenger joined the page
  */
-export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
+export function newThread({ id, messages, notes, verifyKey }, rosterNow, isJoined = () => false) {
   const readingMessages = newReading();
   const readingNotes = newReading();
   /** @type {Line[]} */
@@ -80,8 +81,9 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
     const roster = rosterNow();
     const fixed = {
       [FROM_CLIENT]: verifyKey,
-      // Where there is a phrase, the client's own key signs; the courier has no business there.
-      [FROM_COURIER]: verifyKey ? null : roster.founding.courierSignKey,
+      // Where there is a phrase, the client's own key signs; the courier has no business there
+      // before that client has let a messenger in.
+      [FROM_COURIER]: verifyKey && !isJoined() ? null : roster.founding.courierSignKey,
       [FROM_CARETAKER]: roster.founding.caretakerSignKey,
     };
     return origin in fixed ? fixed[origin] : roster.epochs[epoch - 1]?.signKey;
@@ -232,6 +234,20 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow) {
       }
       return fresh.filter(Boolean);
     },
+
+    /** @returns {string[]} what new rows say that name the courier as their origin, verified or not */
+    fromCourier: (rows) =>
+      rows
+        .filter((row) => row.number > last && row.kind !== NOTE)
+        .flatMap(({ envelope }) => {
+          try {
+            const blob = fromBase64Url(envelope);
+            const opened = openEnvelope(blob, MESSAGE, messages, id, [CLIENT_TO_TEAM]).envelope;
+            return opened.origin === FROM_COURIER ? [opened.text] : [];
+          } catch {
+            return []; // told as unreadable when it is taken
+          }
+        }),
 
     /** The number of the last row taken. */
     last: () => last,

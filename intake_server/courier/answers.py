@@ -34,7 +34,10 @@ class Answers:
     one of `left_nothing`, `left_vanishing` and `left_staying` says what the messenger still has.
     `hours_set` (with `{hours}` and `{zone}`), `hours_off` and `hours_how` answer the wish that
     messages come at certain hours only. `join_code` (with the code as `{code}`), `joined`,
-    `join_wrong`, `join_busy` and `join_known` answer who joins another chat. `nobody_read` answers
+    `join_wrong`, `join_busy` and `join_known` answer who joins another chat. Where the conversation
+    is on the page too, `join_page` says that the number is made there, `part_number` (with
+    `{number}`) answers the wish to erase, and `parted` confirms that this chat has ended.
+    `nobody_read` answers
     what came unencrypted or to a group. `enrolled`, `duty_ping`, `duty_gap` and `duty_alarm` go to
     staff alone (`intake_server.courier.duty`).
     """
@@ -54,6 +57,9 @@ class Answers:
     join_wrong: str
     join_busy: str
     join_known: str
+    join_page: str
+    part_number: str
+    parted: str
     nobody_read: str
     enrolled: str
     duty_ping: str

@@ -1,7 +1,8 @@
 """Joining another chat: what a client asks for with `/code` in one and `/join` in the other.
 
 The code is made where the conversation is and said only there; the keeper keeps it for 15 minutes
-and forgets it at its first use. The return phrase never travels over a messenger.
+and forgets it at its first use. Where the conversation has a return phrase it is made on the page:
+the keeper makes none for a chat then. The phrase never travels over a messenger.
 
 The keeper bounds wrong numbers of everybody together. So that nobody uses that up for all others
 from one account, each address has a smaller bound of its own here, before the keeper is asked.
@@ -73,3 +74,8 @@ def read_request(text: str) -> AskCode | Join | None:
 def sign_of(channel: str) -> str:
     """What stands in the conversation for a chat that joined; the desk puts it into words."""
     return f"[joined {channel}]"
+
+
+def left_sign_of(channel: str) -> str:
+    """What stands in the conversation for a chat that ended itself and not the conversation."""
+    return f"[left {channel}]"

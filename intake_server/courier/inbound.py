@@ -23,11 +23,7 @@ Theory of operation
     no messages; what the client passes on at the end is one. Any other message ends them.
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -35,14 +31,11 @@ from structlog.typing import FilteringBoundLogger
 from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
-from intake_server.courier.attachments import (
-    AskedAgain,
-    Bringing,
-    Brought,
-    left_with_the_messenger,
-)
+from intake_server.courier.arriving import Message, is_unreadable, sealed
+from intake_server.courier.attachments import AskedAgain, Bringing, left_with_the_messenger
 from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
 from intake_server.courier.commands import Command, Commands, drawn
+from intake_server.courier.erasing import Erasing
 from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.languages import Languages
@@ -50,8 +43,9 @@ from intake_server.courier.own_keys import OwnKeys, Writers
 from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
-from intake_server.courier.speech import Speech
-from intake_server.courier.work import Arrived, Sealed, Work
+from intake_server.courier.speech import Parting, Speech
+from intake_server.courier.turns import Turns
+from intake_server.courier.work import Arrived, Work
 from intake_server.roster_view import RosterView
 from triage.guided import answers_text
 from triage.retention import promise_for
@@ -59,20 +53,15 @@ from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
 from vault.attachments import NotWhole
 from vault.conversations import NewConversation
-from vault.envelope import (
-    Format,
-    Text,
-    encode_body,
-    seal_envelope,
-)
 from vault.keeper_answers import FoundAddress
-from vault.keeper_client import CourierKeeper, KeeperDown
+from vault.keeper_client import CourierKeeper
 from vault.keeper_joins import JoinKeeper
-from vault.keeper_protocol import Busy, KeeperRefusal, Reference, Refused
+from vault.keeper_protocol import Busy, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
 from vault.rounding import HOUR
-from vault.sealing import ID_SIZE, Kind, random_bytes
+from vault.sealing import ID_SIZE, random_bytes
+from vault.ways import NUMBERS
 from vault.wraps import (
     Address,
     ScreeningCopy,
@@ -81,11 +70,6 @@ from vault.wraps import (
     seal_address,
     seal_team_wrap,
 )
-
-CHANNEL_NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
-    {"signal": 2, "matrix": 3, "deltachat": 4, "loopback": 255}
-)
-"""As the slot file numbers them (docs/keeper.md, section 1)."""
 
 _TRIES: Final = 3  # an erasure may come between two steps, not again and again
 
@@ -109,23 +93,25 @@ class Inbound:
     zone: str = "UTC"  # in which clients choose hours
     languages: Languages = field(init=False)
     commands: Commands = field(init=False)
+    erasing: Erasing = field(init=False)
     tries: JoinTries = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
-    _locks: dict[bytes, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         """Begin with no number drawn, and none tried."""
         self.languages = Languages(self.keeper, self.work, self.speech.spoken)
         self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, drawn)
+        self.erasing = Erasing(self.keeper, self.work, self.keys, self._writers)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
         tag = self.keys.address_tag(channel.name, incoming.address)
         try:
-            async with self._alone(tag):
+            async with self._turns.of(tag):
                 await self._take(channel, incoming, tag)
         except AskedAgain:
             raise  # its words are stored: nothing is wrong here
@@ -174,13 +160,13 @@ class Inbound:
 
     async def _named(
         self, incoming: Incoming, tag: bytes, transport: bytes, texts: list[str]
-    ) -> "_Message":
+    ) -> Message:
         """Say what came and stays with the messenger; not again the words stored before it."""
         before = self.keys.words_hash(transport)
         if incoming.attachments and await self.work.is_seen(before):
             named = left_with_the_messenger(incoming)
-            return _Message(incoming, tag, transport, named.texts, brought=named)
-        return _Message(incoming, tag, transport, texts)
+            return Message(incoming, tag, transport, named.texts, brought=named)
+        return Message(incoming, tag, transport, texts)
 
     async def _bring(
         self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
@@ -193,12 +179,12 @@ class Inbound:
             return  # erased meanwhile: its words do not come back
         if not await self.work.is_seen(before) and (words or found is None):
             # Of somebody new without a word this makes the conversation, to which files belong.
-            await self._store(channel, _Message(incoming, tag, before, words, is_first_half=True))
+            await self._store(channel, Message(incoming, tag, before, words, is_first_half=True))
             found = await self._found(tag)
         if found is None:
             return  # erased meanwhile
         brought = await self.bringing.bring(found.conversation_id, channel, incoming, transport)
-        files = _Message(incoming, tag, transport, brought.texts, brought=brought)
+        files = Message(incoming, tag, transport, brought.texts, brought=brought)
         try:
             await self._further(channel, files, found)
         except NotWhole:
@@ -206,7 +192,7 @@ class Inbound:
             raise
         self.bringing.end(transport)
 
-    async def _store(self, channel: Channel, message: "_Message") -> None:
+    async def _store(self, channel: Channel, message: Message) -> None:
         for _ in range(_TRIES):
             try:
                 found = await self._found(message.tag)
@@ -233,7 +219,7 @@ class Inbound:
 
     # --- a first and a further message ----------------------------------------------------
 
-    async def _first(self, channel: Channel, message: "_Message") -> None:
+    async def _first(self, channel: Channel, message: Message) -> None:
         team = (await self.roster.current()).roster.epoch
         keys, conversation_id = new_conversation_keys(), random_bytes(ID_SIZE)
         promise = promise_for(await self.promised.policy(), channel.name)
@@ -245,7 +231,7 @@ class Inbound:
                 cpk=keys.messages.public,
                 npk=keys.notes.public,
                 epoch=team.number,
-                channel=CHANNEL_NUMBERS[channel.name],
+                channel=NUMBERS[channel.name],
                 periods=Periods(
                     promise.inactivity_hours, promise.absolute_hours, promise.closed_hours
                 ),
@@ -284,41 +270,28 @@ class Inbound:
             channel,
             message.incoming.address,
             promise,
-            text_only=_is_unreadable(message),
+            text_only=is_unreadable(message),
             language=self.languages.heard(message.tag),
         )
 
-    async def _further(self, channel: Channel, message: "_Message", found: FoundAddress) -> None:
+    async def _further(self, channel: Channel, message: Message, found: FoundAddress) -> None:
         due, until = await self.keeper.client_wrote(found.address)
         arrived = self._sealed(message, found.conversation_id, found.cpk)
         reach = Reach(channel.name, until)
         await self.work.store_further(found.conversation_id, due, reach, arrived)
         self._stored(found.conversation_id, found.reference, message, arrived)
-        if _is_unreadable(message):
+        if is_unreadable(message):
             answers = await self.languages.answers(message.tag)
             self.speech.say(channel, message.incoming.address, answers.text_only)
 
-    def _sealed(self, message: "_Message", conversation_id: bytes, cpk: bytes) -> Arrived:
-        writer, brought = self._writers.of(conversation_id), message.brought
-        sealed = []
-        for place, text in enumerate(message.texts, start=1):
-            content = writer.writes(conversation_id, place, text, message.incoming.at)
-            if message.asked_in is not None:
-                body = encode_body(Text(text, message.asked_in))
-                content = replace(content, format=Format.ANSWERS, body=body)
-            named = () if brought is None or place > 1 else brought.ids
-            if brought is not None and named:
-                content = replace(content, message_id=brought.message_id, format=Format.ATTACHMENTS)
-            envelope = seal_envelope(content, Kind.MESSAGE, cpk, self.keys.sign)
-            sealed.append(Sealed(content.message_id, envelope, named))
-        has_text = brought is None and bool(readable(message.incoming))
-        return Arrived(message.transport, sealed, has_text)
+    def _sealed(self, message: Message, conversation_id: bytes, cpk: bytes) -> Arrived:
+        return sealed(message, conversation_id, cpk, self._writers.of(conversation_id), self.keys)
 
     def _stored(
         self,
         conversation_id: bytes,
         reference: Reference,
-        message: "_Message",
+        message: Message,
         arrived: Arrived,
     ) -> None:
         """What follows a commit: the writer moved on, and the text goes to screening."""
@@ -355,10 +328,10 @@ class Inbound:
             return False
         if step.answers is not None:
             texts = [answers_text(step.answers)]
-            await self._store(channel, _Message(incoming, tag, transport, texts, step.language))
+            await self._store(channel, Message(incoming, tag, transport, texts, step.language))
         elif step.begins and await self._found(tag) is None:
             # Nobody is asked anything before the team knows of them.
-            await self._store(channel, _Message(incoming, tag, transport, texts_of(incoming)))
+            await self._store(channel, Message(incoming, tag, transport, texts_of(incoming)))
         guided.did(tag, step)
         self.speech.say(channel, incoming.address, step.say)
         return True
@@ -370,15 +343,18 @@ class Inbound:
     ) -> None:
         answers = await self.languages.answers(tag)
         if command is Command.ASK_ERASE:
-            text = answers.erase_number.replace("{number}", self.commands.number(tag))
+            is_page = await self.erasing.is_page(tag)
+            text = answers.part_number if is_page else answers.erase_number
+            text = text.replace("{number}", self.commands.number(tag))
             self.speech.say(channel, incoming.address, text)
         elif command is Command.ERASE:
-            await self._erase(channel, tag)
+            is_all = await self.erasing.erase(channel, incoming, tag)
             self.commands.done(tag)
             if self.guided is not None:
                 self.guided.forget(tag)
             self.languages.forget(tag)
-            self.speech.part(channel, incoming.address, answers, lambda: self._is_gone(tag))
+            part = Parting(channel, incoming.address, answers, is_all=is_all)
+            self.speech.part(part, lambda: self.erasing.is_gone(tag))
 
     async def _choose_hours(
         self, channel: Channel, incoming: Incoming, tag: bytes, wish: Wish
@@ -392,7 +368,7 @@ class Inbound:
             return True
         await self.keeper.set_safe_hours(found.address, *wish.minutes)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
-        told = _Message(incoming, tag, transport, [wish.sign])
+        told = Message(incoming, tag, transport, [wish.sign])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
         await self.work.hours_changed(found.conversation_id, arrived)
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
@@ -414,8 +390,7 @@ class Inbound:
         if isinstance(request, AskCode):
             if found is None:
                 return False
-            code = await self.joins.make_code(found.address)
-            said = answers.join_code.replace("{code}", code)
+            said = await self._code(found, answers)
         elif found is not None and await self._row(found) is not None:
             said = answers.join_known
         elif found is None and not request.code:
@@ -443,7 +418,7 @@ class Inbound:
             if not self.tries.may_try(tag):
                 return answers.join_busy
             try:
-                number = CHANNEL_NUMBERS[channel.name]
+                number = NUMBERS[channel.name]
                 joined = await self.joins.redeem(request.code, tag, number, promise.address_hours)
             except Busy:
                 return answers.join_busy
@@ -457,7 +432,7 @@ class Inbound:
         at = found.address
         sealed = SealedAddress(found.conversation_id, channel.name, at.slot, at.tag, outer)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
-        told = _Message(incoming, tag, transport, [sign_of(channel.name)])
+        told = Message(incoming, tag, transport, [sign_of(channel.name)])
         arrived = self._sealed(told, found.conversation_id, found.cpk)
         until = self.clock.unix() + promise.address_hours * HOUR
         await self.work.joined(sealed, until, arrived)
@@ -465,61 +440,10 @@ class Inbound:
         self.speech.set_timer(channel, incoming.address, promise)
         return answers.joined
 
-    # --- erasing --------------------------------------------------------------------------
-
-    async def _is_gone(self, tag: bytes) -> bool:
-        """Whether no conversation has this address; what nobody can tell now is no."""
+    async def _code(self, found: FoundAddress, answers: Answers) -> str:
+        """A code for another chat; where the client has a phrase, that it is made on the page."""
         try:
-            await self.keeper.find_address(tag)
-        except (KeeperDown, KeeperRefusal) as reason:
-            return isinstance(reason, Refused)
-        return False
-
-    async def _erase(self, channel: Channel, tag: bytes) -> None:
-        with contextlib.suppress(Refused):
-            found = await self.keeper.find_address(tag)
-            erased = await self.keeper.erase(found.address)
-            if erased.is_conversation_gone:
-                await self.work.erased(erased.conversation_id)
-            else:
-                await self.work.address_dropped(erased.conversation_id, channel.name)
-
-    # --- one at a time --------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def _alone(self, tag: bytes) -> AsyncIterator[None]:
-        lock, users = self._locks.get(tag, (asyncio.Lock(), 0))
-        self._locks[tag] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[tag]
-            if users == 1:
-                del self._locks[tag]
-            else:
-                self._locks[tag] = (lock, users - 1)
-
-
-def _is_unreadable(message: "_Message") -> bool:
-    """Whether the client should write it again, as text."""
-    is_kept = message.brought is not None and bool(message.brought.described)
-    return not (message.is_first_half or is_kept or readable(message.incoming))
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """One arriving message: where it is from and what of it is stored.
-
-    `asked_in` is the language of the questions where the text is answers to them. `brought`: what
-    became of its attachments, where these texts say that; `is_first_half`: the words
-    before them.
-    """
-
-    incoming: Incoming
-    tag: bytes = field(repr=False)
-    transport: bytes = field(repr=False)
-    texts: list[str] = field(repr=False)
-    asked_in: str | None = None
-    brought: Brought | None = None
-    is_first_half: bool = False
+            code = await self.joins.make_code(found.address)
+        except Refused:
+            return answers.join_page
+        return answers.join_code.replace("{code}", code)

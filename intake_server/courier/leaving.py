@@ -12,7 +12,8 @@ Theory of operation
     That is one look later, so that the answer to a client's own erasing is said before.
 3.  Whoever wrote again meanwhile is somebody new at the same address and is left in peace; so is
     who is just being told what is left (`Speech.part`).
-4.  A network that is away is asked again at each look, until it has answered.
+4.  A network that is away is asked again at each look, until it has answered. Each has a task of
+    its own, so that it holds up nobody else's forgetting.
 5.  What ended while no courier ran, or was not withdrawn before it ended: a file of keyed hashes
     (`courier.met`) tells who was met. Once a channel has been connected for a while and nothing
     waits in it, so that who wrote meanwhile is known, it is asked of whom it still keeps
@@ -23,14 +24,14 @@ Theory of operation
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from bots.channel import Channel, ChannelUnavailable
-from intake_server.courier.inbound import CHANNEL_NUMBERS
 from intake_server.courier.met import Met
 from intake_server.courier.own_keys import OwnKeys
 from intake_server.courier.work import Work
@@ -39,6 +40,7 @@ from vault.engine import DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown
 from vault.keeper_protocol import KeeperRefusal, Reference, Refused
 from vault.sealing import CannotOpen
+from vault.ways import NUMBERS
 from vault.wraps import Address, open_address
 
 LOOK: Final = 10.0  # seconds between two looks
@@ -72,16 +74,27 @@ class Leaving:
     monotonic: Callable[[], float]
     log: FilteringBoundLogger
     _known: dict[Reference, Place] = field(default_factory=dict)
-    _parting: set[Place] = field(default_factory=set)
+    _parting: dict[Place, int] = field(default_factory=dict)  # at which look it was noticed
+    _looks: int = 0
     _written: frozenset[tuple[int, bytes]] | None = None  # what stands in the file
     _missed: set[tuple[int, bytes]] = field(default_factory=set)  # met by an earlier process
     _settling: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Look again and again; runs as long as the process."""
+        """Look again and again; runs as long as the process.
+
+        Each channel parts by itself: one that is slow to withdraw must hold up neither another
+        one nor the noticing of who comes and goes.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.notice))
+            for name in self.channels:
+                group.create_task(self._repeat(partial(self._part_from, name)))
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.look()
+                await step()
             except (DatabaseFailed, KeeperDown, KeeperRefusal, OSError) as reason:
                 self.log.warning("leaving_not_seen", exc_info=reason)
             await asyncio.sleep(LOOK)
@@ -96,10 +109,14 @@ class Leaving:
         return sum(place.channel == channel for place in self._parting)
 
     async def look(self) -> None:
-        """Part from those that were gone at the last look; learn who came and who went."""
-        for place in list(self._parting):
-            if await self._part(place):
-                self._parting.discard(place)
+        """Learn who came and who went; part from those that were gone at the last look."""
+        await self.notice()
+        await asyncio.gather(*(self._part_from(name) for name in self.channels))
+        await self._remember()
+
+    async def notice(self) -> None:
+        """Learn who came and who went, and keep it."""
+        self._looks += 1
         rows = {Reference(one.slot, one.tag): one for one in await self.work.addresses()}
         await self._meet(rows)
         await self._miss(rows)
@@ -107,6 +124,13 @@ class Leaving:
             if self._may_ask(name, channel):
                 await self._catch_up(name, channel)
         await self._remember()
+
+    async def _part_from(self, name: str) -> None:
+        """Have one channel forget those that were gone at an earlier look."""
+        earlier = [one for one, noticed in self._parting.items() if noticed < self._looks]
+        for place in (one for one in earlier if one.channel == name):
+            if await self._part(place):
+                self._parting.pop(place, None)
 
     async def _meet(self, rows: Mapping[Reference, addresses.Address]) -> None:
         """Learn whose addresses are here; at the first look, who was met before and is not."""
@@ -126,7 +150,7 @@ class Leaving:
                 continue  # only the row is gone; no row is believed
             place = self._known.pop(reference)
             if living is None:
-                self._parting.add(place)
+                self._parting[place] = self._looks
 
     async def _opened(self, reference: Reference, row: addresses.Address) -> Address | None:
         try:
@@ -167,7 +191,7 @@ class Leaving:
             self._settling.pop(name, None)
             return False
         since = self._settling.setdefault(name, now)
-        number = CHANNEL_NUMBERS[name]
+        number = NUMBERS[name]
         return now - since >= SETTLED and any(one == number for one, _ in self._missed)
 
     async def _catch_up(self, name: str, channel: Channel) -> None:
@@ -177,13 +201,13 @@ class Leaving:
             return
         for place in (Place(name, address) for address in people):
             if self._hash(place) in self._missed and await self._living(place) is None:
-                self._parting.add(place)
-        self._missed = {one for one in self._missed if one[0] != CHANNEL_NUMBERS[name]}
+                self._parting[place] = self._looks
+        self._missed = {one for one in self._missed if one[0] != NUMBERS[name]}
 
     async def _remember(self) -> None:
         """Keep the hashes of all whom a channel must one day forget."""
         places = [*self._known.values(), *self._parting]
-        used = {CHANNEL_NUMBERS[name] for name in self.channels}
+        used = {NUMBERS[name] for name in self.channels}
         missed = {one for one in self._missed if one[0] in used}
         now = frozenset(missed.union(self._hash(place) for place in places))
         if now != self._written:
@@ -192,4 +216,4 @@ class Leaving:
 
     def _hash(self, place: Place) -> tuple[int, bytes]:
         tag = self.keys.address_tag(place.channel, place.address)
-        return CHANNEL_NUMBERS[place.channel], tag
+        return NUMBERS[place.channel], tag

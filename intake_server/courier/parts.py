@@ -4,6 +4,7 @@ Messengers allow longer texts than an envelope holds. Nothing is cut: what is to
 several messages, parted at the end of a line or between words where there is one.
 """
 
+import re
 from typing import Final
 
 from bots.channel import Attachment, Incoming
@@ -29,6 +30,8 @@ MOST_NAMED: Final = 20
 """So many attachments of one message are looked at and named; the rest is `TOO_MANY`."""
 
 _BREAKS: Final = ("\n", " ")
+_LIKE_A_SIGN: Final = re.compile(r"(\[[^\[\]]*\]\s*)+")
+_ROUND: Final = str.maketrans("[]", "()")
 
 
 def readable(incoming: Incoming) -> str:
@@ -40,14 +43,15 @@ def readable(incoming: Incoming) -> str:
 def texts_of(incoming: Incoming) -> list[str]:
     """Return the texts to store; none where the message says nothing at all.
 
-    The readable text comes first, in parts that fit; then what stands for the rest.
+    The readable text comes first, in parts that fit; then what stands for the rest. What stands in
+    square brackets alone is the courier's own word: `typed` never is.
     """
     marks = marks_of(incoming)
     if incoming.text is None and not marks:
         marks = [UNREADABLE]
     if incoming.identity_changed:
         marks = [NEW_KEYS, *marks]
-    texts = split(readable(incoming))
+    texts = typed(incoming)
     return [*texts, " ".join(marks)] if marks else texts
 
 
@@ -63,8 +67,18 @@ def words_of(incoming: Incoming) -> list[str]:
 
     None where nothing but attachments came.
     """
-    texts = split(readable(incoming))
+    texts = typed(incoming)
     return [*texts, NEW_KEYS] if incoming.identity_changed else texts
+
+
+def typed(incoming: Incoming) -> list[str]:
+    """Return what was written, in parts that fit, none of which reads as the courier's own sign.
+
+    Who writes `[left signal]` has written that and not left: the page and the desk put signs into
+    words that people believe. So such a part keeps its words and its length in round brackets.
+    """
+    parts = split(readable(incoming))
+    return [one.translate(_ROUND) if _LIKE_A_SIGN.fullmatch(one.strip()) else one for one in parts]
 
 
 def split(text: str) -> list[str]:

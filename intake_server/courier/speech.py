@@ -39,6 +39,16 @@ _HOURS_A_DAY: Final = 24
 _SECONDS_AN_HOUR: Final = 3_600
 
 
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Who erased in a chat. `is_all`: nothing is kept here; else the page goes on without it."""
+
+    channel: Channel
+    address: str = field(repr=False)
+    answers: Answers = field(repr=False)
+    is_all: bool
+
+
 @dataclass(slots=True)
 class Speech:
     """Says the organisation's fixed texts. `vanish_days`: the longest disappearing timer.
@@ -77,18 +87,12 @@ class Speech:
         seconds = timer_seconds(promise, self.vanish_days)
         self._begin(self._tried(channel, lambda: channel.set_timer(address, seconds)))
 
-    def part(
-        self,
-        channel: Channel,
-        address: str,
-        answers: Answers,
-        is_gone: Callable[[], Awaitable[bool]],
-    ) -> None:
-        """Confirm that all is erased, and say what is left; then the channel forgets the address.
+    def part(self, parting: Parting, is_gone: Callable[[], Awaitable[bool]]) -> None:
+        """Confirm that all is erased, or that this chat has ended; then the channel forgets it.
 
         `is_gone`: whether the person has not written again meanwhile.
         """
-        self._begin(self._part(channel, address, answers, is_gone))
+        self._begin(self._part(parting, is_gone))
 
     def is_parting(self, channel: str, address: str) -> bool:
         """Whether somebody is just being told that all is erased."""
@@ -130,25 +134,24 @@ class Speech:
         message_id = random_bytes(ID_SIZE)
         await self._tried(channel, lambda: channel.send(address, text, message_id))
 
-    async def _part(
-        self,
-        channel: Channel,
-        address: str,
-        answers: Answers,
-        is_gone: Callable[[], Awaitable[bool]],
-    ) -> None:
+    async def _part(self, parting: Parting, is_gone: Callable[[], Awaitable[bool]]) -> None:
+        channel, address, answers = parting.channel, parting.address, parting.answers
         self._parting.add((channel.name, address))
         try:
             until = self.monotonic() + RECEIPT_WITHIN
-            if answers.erased:
-                await self._say(channel, address, answers.erased)
-            remains = await self._tried(channel, lambda: channel.withdraw(address))
+            said = answers.erased if parting.is_all else answers.parted
+            if said:
+                await self._say(channel, address, said)
+            # Asked before each step: who writes anew meanwhile keeps the chat.
             if not await is_gone():
                 return
-            receipt = "" if remains is None else receipt_for(remains, answers)
-            if receipt and self.monotonic() <= until:
+            remains = await self._tried(channel, lambda: channel.withdraw(address))
+            # Of a chat that a page let in, all is kept on: no receipt would be true.
+            receipt = receipt_for(remains, answers) if remains and parting.is_all else ""
+            if receipt and self.monotonic() <= until and await is_gone():
                 await self._say_once(channel, address, receipt)
-            await self._tried(channel, lambda: channel.forget(address))
+            if await is_gone():
+                await self._tried(channel, lambda: channel.forget(address))
         finally:
             self._parting.discard((channel.name, address))
 

@@ -8,7 +8,16 @@ from bots.channel import DAY
 from intake_server.clock import Clock
 from intake_server.screening_link import Screened
 from triage.conversation import State
-from vault import addresses, attachments, changes, conversations, inbox, messages, outbox
+from vault import (
+    addresses,
+    attachments,
+    changes,
+    conversations,
+    inbox,
+    messages,
+    outbox,
+    parting,
+)
 from vault.addresses import Address, Reach
 from vault.attachments import Arriving, Limits
 from vault.conversations import NewConversation, UrgencyBy
@@ -121,9 +130,10 @@ class Work:
             await self.database.write(lambda c: attachments.delete_some(c, ids))
         await self.database.write(lambda c: _erased(c, conversation_id))
 
-    async def address_dropped(self, conversation_id: bytes, channel: str) -> None:
-        """Delete an address that the keeper has just forgotten."""
-        await self.database.write(lambda c: addresses.drop(c, conversation_id, channel))
+    async def address_dropped(self, conversation_id: bytes, channel: str, told: Arrived) -> None:
+        """Delete an address that the keeper has just forgotten, and tell team and page."""
+        now = self.clock.unix()
+        await self.database.write(lambda c: _dropped(c, conversation_id, channel, told, now))
 
     async def address_at(self, conversation_id: bytes, reference: Reference) -> Address | None:
         """The sealed address of this very slot."""
@@ -285,6 +295,13 @@ def _joined(c: Connection, address: Address, until: int, arrived: Arrived, now: 
     addresses.set_until(c, of, address.channel, until)
     _tell(c, of, arrived, now)
     changes.note(c, of, "message")
+
+
+def _dropped(c: Connection, conversation_id: bytes, channel: str, told: Arrived, now: int) -> None:
+    parting.drop(c, conversation_id, channel)
+    if conversations.get(c, conversation_id) is not None:
+        _tell(c, conversation_id, told, now)
+        changes.note(c, conversation_id, "message")
 
 
 def _tell(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:

@@ -207,6 +207,8 @@ class Work:
             row = await self.database.read(lambda c: steps.before_reply(c, asked, member))
             if row.channel != steps.WEB and asked.outbox_request is None:
                 raise MalformedRequest  # stored, but never sent
+            if row.channel == steps.WEB and asked.outbox_request and asked.channel is None:
+                raise MalformedRequest  # by which messenger?
             reference = Reference(row.slot, row.tag)
             replied = await self._of(
                 reference,
@@ -256,8 +258,8 @@ class Work:
 def _outbox_item(
     row: Conversation, asked: Reply, replied: Replied, epoch: int, now: int
 ) -> OutboxItem | None:
-    """What the courier is to send; None for a client on the web."""
-    if row.channel == steps.WEB or replied.outbox_item is None:
+    """What the courier is to send; None for a client who reads on the page alone."""
+    if replied.outbox_item is None:
         return None
     return OutboxItem(
         message=asked.message,

@@ -168,7 +168,11 @@ async def seal_address(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fie
     The elder, the conversation's earlier address on this channel, goes here and not when the code
     is redeemed: then the new one is in both files, and a crash leaves one of the two at least.
     """
-    slot, address, at, _ = await referenced_address(keeper, arguments[0])
+    slot, address, at, conversation = await referenced_address(keeper, arguments[0])
+    if conversation.has_phrase and not conversation.is_joined:
+        # A crash lost this half of what redeeming the code had written.
+        await keeper.slots.write({at: replace(conversation, is_joined=True)})
+        slot, address, at, _ = await referenced_address(keeper, arguments[0])
     elders = same_channel(keeper, at, address.channel)
     elders.pop(slot, None)
     if elders:

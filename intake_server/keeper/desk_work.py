@@ -13,11 +13,13 @@ from intake_server.keeper.shared_work import (
     Arguments,
     Fields,
     date,
+    has_address,
     keep_known,
     referenced,
     verify_key_of,
+    ways_of,
 )
-from vault.keeper_protocol import Busy, Peer, Refused, Verb, number_of
+from vault.keeper_protocol import Busy, Peer, Reference, Refused, Verb, number_of
 from vault.keeper_requests import Proof, open_inner
 from vault.roster import Role
 from vault.sealing import Kind, outer_open, outer_seal, reader_of
@@ -52,8 +54,10 @@ async def open_team_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fi
         verify_key_of(conversation),
         date(conversation.due),
         date(conversation.latest),
+        ways_of(keeper, slot, conversation),
     )
     await keep_known(keeper, slot, conversation)
+    keeper.join_codes.opened(Reference(slot, conversation.tag))
     return (answer,)
 
 
@@ -62,13 +66,15 @@ async def replied(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     slot, conversation, proof = await _asked(keeper, peer, Verb.REPLIED, arguments, Role.COUNSELLOR)
     outer = b""
     if arguments[3]:
-        if conversation.channel == Channel.WEB:
+        if conversation.channel == Channel.WEB and not conversation.is_joined:
             # Else whoever writes rows could have a reply to the web sealed to the courier.
-            raise Refused("a conversation born on the web has no messenger")
+            raise Refused("no messenger was joined to this conversation")
         inner = open_inner(keeper.start, Kind.OUTBOX, arguments[3])
-        reader = reader_of("outbox", arguments[2])
-        owner = conversation.conversation_id
-        outer = outer_seal(conversation.s, Kind.OUTBOX, owner, reader, inner)
+        # On the page the answer stands anyway; where every chat has ended, it stands there alone.
+        if conversation.channel != Channel.WEB or has_address(keeper, slot, conversation):
+            reader = reader_of("outbox", arguments[2])
+            owner = conversation.conversation_id
+            outer = outer_seal(conversation.s, Kind.OUTBOX, owner, reader, inner)
     changed = after_reply(conversation, keeper.clock.unix())
     answer = sealed_answer(proof.reply_key, proof.nonce, date(changed.due))
     await keeper.slots.write({slot: replace(changed, is_known=True)})

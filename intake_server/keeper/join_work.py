@@ -1,8 +1,11 @@
-"""Another chat for a conversation, by a code from the chat it has (docs/keeper.md, 0x60-0x61)."""
+"""Another chat for a conversation, by a code from where it is already (docs/keeper.md, 0x60-0x61).
+
+Where there is a return phrase the code comes from the page (`ways_work`), never from a chat.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
 
 from intake_server.keeper.dates import address_after_message, are_within_rails
 from intake_server.keeper.parts import Keeper
@@ -15,7 +18,14 @@ from intake_server.keeper.shared_work import (
     referenced_address,
     same_channel,
 )
-from vault.keeper_protocol import Busy, Peer, Reference, Refused, number_of
+from vault.keeper_protocol import (
+    MOST_ADDRESSES,
+    Busy,
+    Peer,
+    Reference,
+    Refused,
+    number_of,
+)
 from vault.sealing import KEY_SIZE, TAG_SIZE, Malformed, Secret, random_bytes
 from vault.slot_index import Key
 from vault.slot_records import (
@@ -26,13 +36,14 @@ from vault.slot_records import (
     minutes_up,
 )
 
-MOST_ADDRESSES: Final = 4  # of one conversation
-
 
 async def make_code(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     """A code for the conversation of this address; only who writes from there is told it."""
     _, _, slot, conversation = await referenced_address(keeper, arguments[0])
-    return (keeper.join_codes.new(Reference(slot, conversation.tag)).encode(),)
+    if conversation.has_phrase:
+        raise Refused("where there is a phrase, who has it makes the code")
+    reference = Reference(slot, conversation.tag)
+    return (keeper.join_codes.new(reference, is_page=False).encode(),)
 
 
 async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
@@ -58,7 +69,7 @@ async def redeem(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     conversation = living(keeper, reference)
     if known is not None or not isinstance(conversation, Conversation):
         raise Refused("this address has a conversation, or that of the code is gone")
-    if conversation.has_phrase or _is_full(keeper, reference.slot):
+    if _is_full(keeper, reference.slot):
         raise Refused("this conversation takes no further address")
     at = reference.slot
     begin, end = _safe_hours(keeper, at, channel)
@@ -98,7 +109,8 @@ async def _joined(
     (slot,) = keeper.slots.take(RecordKind.ADDRESS)
     address = address_after_message(made, keeper.clock.unix())
     # With the conversation's own slot, so that nobody forgets it in between.
-    await keeper.slots.write({at: conversation, slot: address})
+    joined = replace(conversation, is_joined=conversation.has_phrase)
+    await keeper.slots.write({at: joined, slot: address})
     return slot, address
 
 

@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from intake_server.keeper.parts import Keeper
-from vault.keeper_protocol import Peer, Reference, Refused, number_of, u8, u32, u64
+from vault.keeper_protocol import (
+    MOST_ADDRESSES,
+    WAYS_SIZE,
+    Peer,
+    Reference,
+    Refused,
+    number_of,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from vault.roster import RECOVERY_NAME, Role
 from vault.sealing import equal
 from vault.slot_records import MESSENGERS, NO_KEY, Address, Conversation, Record, seconds_of
@@ -116,12 +127,29 @@ def with_addresses(keeper: Keeper, slot: int, conversation: Conversation) -> dic
     return going
 
 
+def has_address(keeper: Keeper, slot: int, conversation: Conversation) -> bool:
+    """Whether any messenger belongs to the conversation in `slot` now."""
+    return len(with_addresses(keeper, slot, conversation)) > 1
+
+
 def same_channel(keeper: Keeper, slot: int, channel: int) -> dict[int, Address]:
     """The addresses that the conversation in `slot` has on this channel, by their slots."""
     if channel not in MESSENGERS:
         return {}  # written before records named their channel
     found = ((at, keeper.slots.get(at)) for at in keeper.slots.address_slots(slot))
     return {at: one for at, one in found if isinstance(one, Address) and one.channel == channel}
+
+
+def ways_of(keeper: Keeper, slot: int | None, conversation: Conversation) -> bytes:
+    """What client and team are told of its messengers, always of one size (docs/keeper.md, 2)."""
+    known = [] if slot is None else with_addresses(keeper, slot, conversation).values()
+    ways = [
+        u8(one.channel) + u16(one.begin) + u16(one.end) + u32(min(one.due, conversation.due))
+        for one in known
+        if isinstance(one, Address)
+    ]
+    told = u8(conversation.is_joined) + b"".join(ways[:MOST_ADDRESSES])
+    return told.ljust(WAYS_SIZE, b"\0")
 
 
 async def forget(keeper: Keeper, going: Mapping[int, Record]) -> None:

@@ -22,6 +22,7 @@ from intake_server.keeper import (
     shared_work,
     sign_in_work,
     team_work,
+    ways_work,
     web_work,
 )
 from intake_server.keeper.alarms import Alarm
@@ -102,6 +103,9 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.ADOPT: operator_work.adopt,
         Verb.MAKE_JOIN_CODE: join_work.make_code,
         Verb.REDEEM_JOIN_CODE: join_work.redeem,
+        Verb.CLIENT_JOIN_CODE: ways_work.make_code,
+        Verb.CLIENT_HOURS: ways_work.hours,
+        Verb.CLIENT_PART: ways_work.part,
         Verb.MIRROR_KEY: mirror_work.key,
         Verb.MIRROR_PART: mirror_work.part,
         Verb.MIRROR_DONE: mirror_work.done,

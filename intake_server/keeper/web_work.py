@@ -24,6 +24,7 @@ from intake_server.keeper.shared_work import (
     forget,
     keep_known,
     reference_to,
+    ways_of,
     with_addresses,
 )
 from vault.keeper_protocol import CLIENT_WRAP_SIZE, PROOF, Peer, Refused, Verb, number_of, u64
@@ -92,7 +93,7 @@ async def find(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """A request with a client's proof; on a made-up record where it is not to be granted."""
 
     slot: int | None
@@ -106,7 +107,8 @@ class _Asked:
         return self.slot
 
 
-async def _asked(keeper: Keeper, peer: Peer, verb: Verb, arguments: Arguments) -> _Asked:
+async def asked_by_client(keeper: Keeper, peer: Peer, verb: Verb, arguments: Arguments) -> Asked:
+    """Who asks, with the same work for who is not to be granted it; its slots are quiet."""
     proof = Proof.of(arguments)
     is_fresh = keeper.nonces.use(peer, proof.nonce)
     (slot,) = await keeper.slots.find((Key.LOOKUP, arguments[0]))
@@ -114,15 +116,16 @@ async def _asked(keeper: Keeper, peer: Peer, verb: Verb, arguments: Arguments) -
     record = found if isinstance(found, Conversation) else keeper.made_up.conversation
     is_proven = is_proof_of(record.verify_key, verb, arguments[: -len(PROOF)], proof)
     if is_fresh and is_proven and record is found:
-        return _Asked(slot, record, proof)
-    return _Asked(None, keeper.made_up.conversation, proof)
+        return Asked(slot, record, proof)
+    return Asked(None, keeper.made_up.conversation, proof)
 
 
 async def open_client_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     """Take the outer layer off a client wrap, for whoever has the phrase."""
-    asked = await _asked(keeper, peer, Verb.OPEN_CLIENT_WRAP, arguments)
+    asked = await asked_by_client(keeper, peer, Verb.OPEN_CLIENT_WRAP, arguments)
     record = asked.conversation
     reader = reader_of("client", record.lookup_tag)
+    ways = ways_of(keeper, asked.slot, record)
     try:
         inner = outer_open(record.s, Kind.CLIENT_WRAP, record.conversation_id, reader, arguments[1])
     except CannotOpen:
@@ -135,6 +138,7 @@ async def open_client_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> 
         record.conversation_id,
         date(record.due),
         date(record.latest),
+        ways,
     )
     await keep_known(keeper, asked.granted(), record)
     return (answer,)
@@ -142,7 +146,7 @@ async def open_client_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> 
 
 async def erase(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     """Forget a conversation now, with its address; answered after the overwrite."""
-    asked = await _asked(keeper, peer, Verb.ERASE, arguments)
+    asked = await asked_by_client(keeper, peer, Verb.ERASE, arguments)
     record = asked.conversation
     now = u64(keeper.clock.unix())
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, b"erased", now)
@@ -153,7 +157,7 @@ async def erase(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 
 async def change_due(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     """Forget sooner or later, as the client wishes."""
-    asked = await _asked(keeper, peer, Verb.CHANGE_DUE, arguments)
+    asked = await asked_by_client(keeper, peer, Verb.CHANGE_DUE, arguments)
     changed = with_due(asked.conversation, number_of(arguments[1]), keeper.clock.unix())
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, date(changed.due))
     await keeper.slots.write({asked.granted(): replace(changed, is_known=True)})
@@ -162,7 +166,7 @@ async def change_due(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields
 
 async def client_wrote(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     """Move `due` for a message that the client has sent."""
-    asked = await _asked(keeper, peer, Verb.CLIENT_WROTE, arguments)
+    asked = await asked_by_client(keeper, peer, Verb.CLIENT_WROTE, arguments)
     changed = after_client_wrote(asked.conversation, keeper.clock.unix())
     answer = sealed_answer(asked.proof.reply_key, asked.proof.nonce, date(changed.due))
     slot = asked.granted()

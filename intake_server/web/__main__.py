@@ -46,6 +46,7 @@ from intake_server.web.form import FormPath
 from intake_server.web.form_attachments import FormAttachments
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
+from intake_server.web.form_ways import FormWays
 from intake_server.web.guided_pages import guided_files
 from intake_server.web.keys import KeySource
 from intake_server.web.opening import Opening
@@ -55,10 +56,13 @@ from intake_server.web.places import BoundedThreads
 from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
 from intake_server.web.view import Site
+from intake_server.web.ways_pages import ways_files
+from intake_server.web.ways_work import WaysWork
 from intake_server.web.work import CHANNEL, Work
 from vault.attachments import Limits, limits_of
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
+from vault.keeper_joins import WaysKeeper
 from vault.keeper_protocol import Peer, socket_name
 from vault.sealing import KEY_SIZE, Secret
 
@@ -119,15 +123,17 @@ async def serving(
         client = FormClient(work, keeper, keys, clock, BoundedThreads(threads, MOST_STEPS))
         tokens = FormTokens(token_key, clock.unix)
         attached = FormAttachments(carried, client, tokens)
-        form = FormPath(site, client, tokens, opening, clock, attached)
+        ways = WaysWork(keeper, WaysKeeper(keeper_link), database, log)
+        form = FormPath(site, client, tokens, opening, clock, attached, FormWays(client, ways))
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, opening, clock, carried)
+        answers = Api(work, keeper, keys, views, pace, opening, clock, carried, ways)
         public_url = settings.web.public_url
         static = load_static(_HERE / "static")
         if site.guided:
             static |= guided_files(site.languages)
         if site.attachments:
             static |= attachment_files(site.languages)
+        static |= ways_files(site.languages)
         routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(

@@ -25,6 +25,7 @@ from intake_server.web.keys import KeySource, NotOpen, PublicKeys
 from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
 from intake_server.web.view import PADDING, padded
+from intake_server.web.ways_work import WaysWork
 from intake_server.web.work import Arriving, MalformedRequest, StaleKeys, Unavailable, Work
 from triage.retention import Promise
 from vault.attachment_format import MOST_IN_A_MESSAGE, SEALED_CHUNK
@@ -45,6 +46,7 @@ from vault.sealing import (
     aead_seal,
     derive,
 )
+from vault.ways import NAMES
 
 CHUNKS_PATH: Final = "/api/attach"
 POLL_PADDING: Final = 2 * 1024
@@ -53,6 +55,7 @@ LONGEST_REQUEST: Final = 4_096  # the sealed body of a new conversation has abou
 LATEST_TIME: Final = 2**40
 
 _TIME_SIZE: Final = 8
+_MINUTES_A_DAY: Final = 24 * 60
 _VIEW: Final = b"havenline/1/view\0"
 
 T = TypeVar("T", bound="_Body")
@@ -111,6 +114,15 @@ class _Attached(_Body, frozen=True):
 
 class _Due(_Open, frozen=True):
     due: int
+
+
+class _Part(_Open, frozen=True):
+    channel: int
+
+
+class _Hours(_Part, frozen=True):
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,7 @@ class Api:
     opening: Opening
     clock: Clock
     attachments: AttachmentWork
+    ways: WaysWork
 
     async def answer(self, path: str, body: bytes) -> Json | None:
         """The answer to a request, or None where there is no such path."""
@@ -294,6 +307,33 @@ class Api:
         )
         return _json({"answer": encode(answer), "due": due})
 
+    async def code(self, body: bytes) -> Json:
+        """Make a code with which a chat joins."""
+        given = _read(body, _Open)
+        answer = await self.ways.code(decode(given.tag, TAG_SIZE), _proof(given))
+        return _json({"answer": encode(answer)})
+
+    async def hours(self, body: bytes) -> Json:
+        """Choose when messages come to a messenger."""
+        given = _read(body, _Hours)
+        if not all(0 <= minute < _MINUTES_A_DAY for minute in (given.begin, given.end)):
+            raise MalformedRequest
+        answer = await self.ways.hours(
+            decode(given.tag, TAG_SIZE),
+            _channel(given),
+            given.begin,
+            given.end,
+            _proof(given),
+        )
+        return _json({"answer": encode(answer)})
+
+    async def part(self, body: bytes) -> Json:
+        """End a messenger."""
+        given = _read(body, _Part)
+        tag = decode(given.tag, TAG_SIZE)
+        answer = await self.ways.part(tag, _channel(given), _proof(given))
+        return _json({"answer": encode(answer)})
+
     async def erase(self, body: bytes) -> Json:
         """Forget everything now."""
         given = _read(body, _Open)
@@ -312,6 +352,9 @@ STEPS: Final[Mapping[str, Callable[[Api, bytes], Awaitable[Json]]]] = MappingPro
         "/api/attach": Api.attach,
         "/api/attached": Api.attached,
         "/api/due": Api.due,
+        "/api/code": Api.code,
+        "/api/hours": Api.hours,
+        "/api/part": Api.part,
         "/api/erase": Api.erase,
     }
 )
@@ -406,6 +449,12 @@ def _arriving(given: _First | _Send) -> Arriving:
     attached = given.attached if isinstance(given, _Send) else []
     ids = tuple(decode(one, ID_SIZE) for one in attached[: MOST_IN_A_MESSAGE + 1])
     return Arriving(decode(given.message, ID_SIZE), envelope, copy, given.danger, ids)
+
+
+def _channel(given: _Part) -> int:
+    if given.channel not in NAMES:
+        raise MalformedRequest
+    return given.channel
 
 
 def _proof(given: _Open) -> Proof:

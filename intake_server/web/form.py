@@ -27,6 +27,8 @@ from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, 
 from intake_server.web.form_pages import Answer, FormPages
 from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
 from intake_server.web.form_upload import Upload
+from intake_server.web.form_ways import STEPS as WAYS
+from intake_server.web.form_ways import FormWays, NotHours
 from intake_server.web.guided_pages import (
     answers_so_far,
     question_before,
@@ -64,6 +66,7 @@ class FormPath:
     opening: Opening
     clock: Clock
     attachments: FormAttachments
+    ways: FormWays
 
     async def answer(
         self, fields: Fields, language: Language, upload: Upload | None = None
@@ -238,6 +241,21 @@ class _Turn:
             return await self.conversation(token.phrase, self.fields, problem=problem)
         return self.pages.file(one, pieces)
 
+    async def about_ways(self) -> Page:
+        """Do what is asked about messengers."""
+        token, fields, pages = self.kept(), self.fields, self.pages
+        if token is None:
+            return self.type_again()
+        try:
+            told = await self.path.ways.answer(token.phrase, fields, pages)
+        except NotHours:
+            return await self.conversation(token.phrase, fields, ways_problem=pages.t("j06.wrong"))
+        except (Unavailable, MalformedRequest, Refused):
+            problem = pages.t("j06.not_done")
+            return await self.conversation(token.phrase, fields, ways_problem=problem)
+        page = await self.conversation(token.phrase, fields, notice=told.notice)
+        return replace(page, join_code=told.code) if page.state == "conversation" else page
+
     # --- optional questions ---------------------------------------------------------------
 
     async def ask(self) -> Page:
@@ -396,6 +414,7 @@ class _Turn:
         long: bool = False,
         notice: str = "",
         looked: bool = False,
+        ways_problem: str = "",
     ) -> Page:
         """Open the conversation and show it; raises CannotOpen."""
         try:
@@ -405,7 +424,15 @@ class _Turn:
             return self.pages.trouble(token, fields, self.pages.cannot_take(), "look")
         if looked and not opened.has_news:
             notice = self.pages.no_answer()
-        return self.show(phrase, opened, fields, problem=problem, long=long, notice=notice)
+        return self.show(
+            phrase,
+            opened,
+            fields,
+            problem=problem,
+            long=long,
+            notice=notice,
+            ways_problem=ways_problem,
+        )
 
     def show(
         self,
@@ -417,6 +444,7 @@ class _Turn:
         long: bool = False,
         due_problem: str = "",
         notice: str = "",
+        ways_problem: str = "",
     ) -> Page:
         return self.pages.conversation(
             self.path.tokens.returned(phrase),
@@ -426,6 +454,7 @@ class _Turn:
             long=long,
             due_problem=due_problem,
             notice=notice,
+            ways_problem=ways_problem,
         )
 
 
@@ -446,5 +475,6 @@ _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page | Answer]]]] = Mappi
         "take": _Turn.take_back,
         "file": _Turn.file,
         "erase": _Turn.erase,
+        **dict.fromkeys(WAYS, _Turn.about_ways),
     }
 )

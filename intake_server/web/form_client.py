@@ -49,6 +49,7 @@ from vault.sealing import (
     new_box_keys,
     random_bytes,
 )
+from vault.ways import Ways, read_ways
 from vault.wraps import (
     ClientWrap,
     ScreeningCopy,
@@ -68,7 +69,7 @@ class ReadMessage:
     """A message as it can be shown. `text` is None where it did not open.
 
     `missing` is how many messages of the same writer should stand before it; `is_answers`: to
-    optional questions, and not words of the client's own.
+    optional questions, and not words of the client's own; `from_courier`: by a messenger.
     """
 
     from_team: bool
@@ -80,6 +81,7 @@ class ReadMessage:
     is_answers: bool = False
     id: bytes = field(default=b"", repr=False)
     attachments: tuple[Described, ...] = ()
+    from_courier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class OpenConversation:
     state: ClientState
     due: int
     latest: int
+    ways: Ways
 
     @property
     def has_news(self) -> bool:
@@ -173,13 +176,22 @@ class FormClient:
         opened = await self.work.open(keys.lookup_tag, proof)
         return await self._in_thread(lambda: _read(opened, keys, public.roster, reply, proof))
 
+    async def prove(
+        self, phrase: Phrase, verb: Verb, signed: tuple[bytes, ...], reply: BoxKeys
+    ) -> tuple[bytes, Proof]:
+        """The lookup tag, and a proof for a verb that signs it and `signed`; raises Unavailable."""
+        keys = await self._in_thread(lambda: hashed_phrase(phrase))
+        tag = keys.lookup_tag
+        return tag, await self._proof(keys, verb, (tag, *signed), reply)
+
     async def opening(self, phrase: Phrase) -> Opening:
         """The keys behind a phrase; raises CannotOpen, Unavailable."""
         keys = await self._in_thread(lambda: hashed_phrase(phrase))
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
         opened = await self.work.open(keys.lookup_tag, proof)
-        return Opening(keys, _unwrap(opened, keys, reply, proof))
+        wrap, _ = _unwrap(opened, keys, reply, proof)
+        return Opening(keys, wrap)
 
     async def send(
         self, phrase: Phrase, token: FormToken, words: Words, opening: Opening | None = None
@@ -306,22 +318,44 @@ def _format_of(words: Words) -> Format:
     return Format.ANSWERS if words.is_answers else Format.MESSAGE
 
 
-def _unwrap(opened: Opened, keys: PhraseKeys, reply: BoxKeys, proof: Proof) -> ClientWrap:
-    """The client wrap in the keeper's answer; raises CannotOpen, for made-up answers too."""
-    inner, conversation_id, *_dates = open_answer(reply, proof.nonce, opened.answer)
-    return open_client_wrap(keys.box, inner, conversation_id)
+def _unwrap(
+    opened: Opened, keys: PhraseKeys, reply: BoxKeys, proof: Proof
+) -> tuple[ClientWrap, Ways]:
+    """What stands in the keeper's answer; raises CannotOpen, for made-up answers too."""
+    inner, conversation_id, _, _, ways = open_answer(reply, proof.nonce, opened.answer)
+    return open_client_wrap(keys.box, inner, conversation_id), read_ways(ways)
 
 
 def _read(
     opened: Opened, keys: PhraseKeys, roster: Roster, reply: BoxKeys, proof: Proof
 ) -> OpenConversation:
-    wrap = _unwrap(opened, keys, reply, proof)
-    shown = tuple(_shown(opened.messages, wrap, keys, roster))
-    return OpenConversation(wrap.conversation_id, shown, opened.state, opened.due, opened.latest)
+    wrap, ways = _unwrap(opened, keys, reply, proof)
+    courier = roster.founding.courier_sign_key if ways.is_joined else None
+    shown = tuple(_shown(opened.messages, wrap, _Signers(keys.sign.public, courier, roster)))
+    dates = opened.due, opened.latest
+    return OpenConversation(wrap.conversation_id, shown, opened.state, *dates, ways)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signers:
+    """Whose keys count in a conversation; `courier` is None where no messenger joined."""
+
+    client: bytes
+    courier: bytes | None
+    roster: Roster
+
+    def of(self, envelope: Envelope) -> bytes | None:
+        """Whose Ed25519 key must have signed this envelope."""
+        if envelope.origin is Origin.CLIENT:
+            return self.client
+        if envelope.origin is Origin.COURIER:
+            return self.courier
+        epoch = self.roster.epoch_numbered(envelope.epoch)
+        return None if epoch is None else epoch.sign_key
 
 
 def _shown(
-    stored: Iterable[StoredMessage], wrap: ClientWrap, keys: PhraseKeys, roster: Roster
+    stored: Iterable[StoredMessage], wrap: ClientWrap, signers: _Signers
 ) -> Iterable[ReadMessage]:
     reading = Reading()
     epoch = 0  # the latest one of which a message was verified
@@ -336,7 +370,7 @@ def _shown(
             yield ReadMessage(from_team, "", None, row.hour * 1000, verified=False)
             continue
         envelope = opened.envelope
-        signer = _signer(envelope, keys, roster)
+        signer = signers.of(envelope)
         verified = signer is not None and is_verified(opened, signer)
         if envelope.origin is Origin.TEAM:
             # Who left the team still has the key of an earlier epoch and may write with it.
@@ -355,6 +389,7 @@ def _shown(
                 envelope.format is Format.ANSWERS,
                 envelope.message_id,
                 _listed(text.text) if is_list else (),
+                envelope.origin is Origin.COURIER,
             )
 
 
@@ -364,11 +399,3 @@ def _listed(text: str) -> tuple[Described, ...]:
         return read_list(text)
     except CannotOpen:
         return ()
-
-
-def _signer(envelope: Envelope, keys: PhraseKeys, roster: Roster) -> bytes | None:
-    """Whose Ed25519 key must have signed this envelope."""
-    if envelope.origin is Origin.CLIENT:
-        return keys.sign.public
-    epoch = roster.epoch_numbered(envelope.epoch)
-    return None if epoch is None else epoch.sign_key

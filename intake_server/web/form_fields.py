@@ -22,6 +22,7 @@ _TEXT_FIELDS: Final = (
     *("do", "token", "text", "rest", "name", "phrase", "due", "language"),
     *("answers", "question", "say"),  # of the optional questions
     "file",
+    *("channel", "begin", "end"),  # of a messenger that joined
 )
 
 
@@ -73,6 +74,9 @@ class Fields:
     question: str = field(default="", repr=False)
     say: str = field(default="", repr=False)
     file: str = field(default="", repr=False)
+    channel: str = ""
+    begin: str = field(default="", repr=False)
+    end: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, body: bytes) -> Fields:

@@ -18,6 +18,7 @@ from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
 from intake_server.web.guided_pages import GuidedScreen, answers_so_far
 from intake_server.web.view import Page, Row, ShownFile, Site, padded
+from intake_server.web.ways_pages import shown_way, sign_words
 from intake_server.web.work import ClientState
 from triage.attached import TYPES
 from vault.attachment_format import PICTURES, SOUNDS, Described
@@ -112,6 +113,7 @@ class FormPages:
         long: bool = False,
         due_problem: str = "",
         notice: str = "",
+        ways_problem: str = "",
     ) -> Page:
         """The conversation; `fields` holds what stands in the answer's form."""
         rows = tuple(self._rows(opened))
@@ -137,6 +139,12 @@ class FormPages:
             rows=rows[-_SHOWN:],
             keeping=self.t("c35.keeping_text", date=day),
             has_answered=opened.has_answers,
+            ways=tuple(
+                shown_way(self.language, way, self._day(way.until)) for way in opened.ways.each
+            ),
+            ways_offered=bool(self.site.messengers or opened.ways.each),
+            ways_problem=ways_problem,
+            zone=self.site.hours_city(self.language),
         )
 
     def guided(self, token: str, screen: GuidedScreen, fields: Fields) -> Page:
@@ -275,7 +283,8 @@ class FormPages:
             key = "s02.unverified" if message.from_team else "s02.own_unverified"
             return Row(side, self.t(key), message.text, verified=False)
         if not message.from_team:
-            told = [self.t("c30.you", time=time)]
+            key = "j09.by_messenger" if message.from_courier else "c30.you"
+            told = [self.t(key, time=time)]
             if state is not None:
                 told.append(self.t(_STATES[state]))
             return Row(side, " · ".join(told), self._own_text(message), files=self._files(message))
@@ -299,6 +308,8 @@ class FormPages:
 
     def _own_text(self, message: ReadMessage) -> str:
         """What the client wrote; of answers only that there are some: a bystander may read it."""
+        if message.from_courier and not message.is_answers:
+            return sign_words(self.language, message.text or "")
         if not message.is_answers:
             return message.text or ""
         given = answers_so_far(message.text or "")

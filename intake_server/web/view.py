@@ -34,6 +34,7 @@ from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
 from intake_server.web.guided_pages import GuidedScreen
+from intake_server.web.ways_pages import ShownWay
 from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
@@ -114,6 +115,11 @@ class Page:
     retry: str = ""
     guided: GuidedScreen | None = None
     has_answered: bool = False
+    ways: tuple[ShownWay, ...] = ()
+    ways_offered: bool = False
+    ways_problem: str = ""
+    zone: str = ""
+    join_code: str = field(default="", repr=False)
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
@@ -129,6 +135,9 @@ class Site:
         self.screening = settings.screening.mode == "on"
         self.guided = settings.guided.questions
         self.attachments = settings.attachments.allows("web")
+        self.messengers = settings.channels.is_any_on
+        # The courier's clock for safe hours: the file's, whatever the organisation says of itself.
+        self.hours_zone = ZoneInfo(settings.page.time_zone)
         self._languages = load_languages(_HERE / "strings", settings.page.language)
         self.script = integrity_of(_HERE / "static", "client.js")
         self._texts = sorted(texts_of(_HERE / "static"))
@@ -180,6 +189,10 @@ class Site:
     def dates(self, language: Language) -> Dates:
         """The writer of times for this page."""
         return dates_for(language, self.zone)
+
+    def hours_city(self, language: Language) -> str:
+        """By which city's clock safe hours count."""
+        return dates_for(language, self.hours_zone).city
 
     def standing(self, now: datetime) -> Standing | None:
         """Whether somebody is on duty at `now`; None where the organisation names no hours."""
@@ -234,8 +247,10 @@ class Site:
             ],
             "form_token": place,
             "zone": self.zone.key,
+            "hours_zone": self.hours_zone.key,
             "guided": self.guided,
             "attachments": self.attachments,
+            "messengers": self.messengers,
             "longest": {
                 "characters": LONGEST_CHARACTERS,
                 "bytes": LONGEST_BYTES,

@@ -39,6 +39,7 @@ from vault.envelope import finding_id
 from vault.keeper_client import KeeperDown, WebKeeper
 from vault.keeper_protocol import (
     CLIENT_WRAP_SIZE,
+    WAYS_SIZE,
     BadRequest,
     KeeperRefusal,
     NoRoot,
@@ -73,7 +74,7 @@ MOST_SHOWN: Final = 200  # messages in one answer
 
 _OUTER_SIZE: Final = CLIENT_WRAP_SIZE + OUTER_OVERHEAD
 _ANSWER_SIZE: Final = SEAL_OVERHEAD + len(
-    pack(bytes(32), bytes(CLIENT_WRAP_SIZE), bytes(ID_SIZE), bytes(8), bytes(8))
+    pack(bytes(32), bytes(CLIENT_WRAP_SIZE), bytes(ID_SIZE), bytes(8), bytes(8), bytes(WAYS_SIZE))
 )
 
 ClientState = Literal["received", "read", "answering"]

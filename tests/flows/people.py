@@ -202,7 +202,7 @@ class Client:
         """Opens with nothing but the phrase; raises CannotOpen where it opens nothing."""
         fields, read = await self.prove(OPEN_CLIENT_WRAP, self.own.lookup_tag)
         answer = await post(self.http, f"{self.stack.web}/api/open", fields)
-        inner, conversation, due, latest = read(answer["answer"], 5)
+        inner, conversation, due, latest, _ways = read(answer["answer"], 6)
         wrap = wraps.open_client_wrap(self.own.box, inner, conversation)
         entries = [to_bytes(entry) for entry in answer["roster"]]
         self.chain = roster.verify_chain(entries, fingerprint=wrap.fingerprint)
@@ -490,7 +490,7 @@ class Counsellor:
         fields, read = await self.prove(OPEN_TEAM_WRAP, reference, self.staff_id, u32(epoch))
         body = fields | {"conversation": to_text(conversation), "epoch": epoch}
         answer = await self.ask("/api/open", body)
-        inner, named, cpk, npk, verify_key, _due, _ = read(answer["answer"], 8)
+        inner, named, cpk, npk, verify_key, _due, _, _ways = read(answer["answer"], 9)
         wrap = wraps.open_team_wrap(self.team.box, inner, conversation, epoch)
         assert named == conversation
         assert (wrap.keys.messages.public, wrap.keys.notes.public) == (cpk, npk)

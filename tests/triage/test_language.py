@@ -45,9 +45,27 @@ def test_a_few_words_are_enough(text, language):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "👍", "ok", "1234", "!?", "کمک", "yardım edin lütfen", "pomoc"]
+    "text",
+    [
+        "",
+        "👍",
+        "ok",
+        "1234",
+        "!?",
+        "کمک",
+        "yardım edin lütfen",
+        "pomoc",
+        "ti",
+        "ei",
+        "jag behöver hjälp",
+    ],
 )
 def test_what_nothing_tells_or_two_languages_share_is_no_guess(text):
+    assert guess_language(text) is None
+
+
+@pytest.mark.parametrize("text", ["ti", "ei", "jag behöver hjälp"])
+def test_one_word_of_two_letters_or_a_letter_of_many_languages_is_no_guess(text):
     assert guess_language(text) is None
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.vault.rows import NOW, an_id, new_conversation, outbox_item, outer
 from triage.conversation import State
-from vault import addresses, conversations, outbox, tables
+from vault import addresses, conversations, outbox, parting, tables
 from vault.addresses import Address
 from vault.outbox import Standing
 
@@ -129,8 +129,14 @@ def test_an_address_is_kept_for_each_channel_and_replaced(c, of):
         Address(of, "signal", 6, tag, second),
     ]
     assert sorted(addresses.all_references(c)) == [(6, tag), (7, tag)]
-    addresses.drop(c, of, "matrix")
+    parting.drop(c, of, "matrix")
     assert [each.channel for each in addresses.of(c, of)] == ["signal"]
+    assert parting.at(c, of, "signal") == [(6, tag)]
+    parting.drop_at(c, [])
+    parting.drop_at(c, [(5, tag), (6, an_id())])
+    assert [each.channel for each in addresses.of(c, of)] == ["signal"]
+    parting.drop_at(c, [(6, tag)])
+    assert addresses.of(c, of) == []
 
 
 def test_a_forgotten_address_goes_without_its_conversation(c, of):

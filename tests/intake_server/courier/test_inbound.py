@@ -9,12 +9,12 @@ import pytest
 from bots.channel import Attachment, ChannelUnavailable, Incoming
 from bots.loopback import Loopback
 from intake_server.courier.commands import ERASE_COMMAND
-from intake_server.courier.inbound import CHANNEL_NUMBERS
 from intake_server.courier.parts import MARKS, NEW_KEYS, UNREADABLE, split
 from vault import addresses, changes, conversations, organisation
 from vault.engine import DatabaseFull
 from vault.keeper_protocol import Reference, Refused, Verb
 from vault.slot_records import Channel
+from vault.ways import NUMBERS
 
 HOUR = 3600
 
@@ -32,7 +32,7 @@ async def said(loopback, *texts, address="kim") -> None:
 
 def test_channels_are_numbered_as_the_slot_file_numbers_them():
     known = {channel.name.lower(): channel.value for channel in Channel if channel.name != "WEB"}
-    assert dict(CHANNEL_NUMBERS) == known
+    assert dict(NUMBERS) == known
 
 
 async def test_a_first_message_makes_a_conversation_that_the_team_reads(stage):

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from bots.loopback import Loopback
 from intake_server.courier import leaving
 from intake_server.courier.commands import ERASE_COMMAND
 from intake_server.courier.leaving import Leaving
-from vault import addresses, outbox
+from vault import addresses, outbox, parting
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -116,7 +117,7 @@ async def test_who_writes_again_is_left_in_peace(stage, looks):
 async def test_a_row_that_somebody_deleted_makes_the_channel_forget_nobody(stage, looks):
     leave, _, heard = await met(stage, looks, "kim")
     row = await stage.only_row()
-    await stage.database.write(lambda c: addresses.drop(c, row.id, "loopback"))
+    await stage.database.write(lambda c: parting.drop(c, row.id, "loopback"))
     await leave.look()
     assert (leave.waiting, heard["kim"].empty()) == (0, True)
     stage.clock.turn(400 * DAY)
@@ -138,6 +139,40 @@ async def test_what_waited_in_the_outbox_goes_with_the_conversation(stage, looks
     await loopback.say("kim", number)
     assert await stage.rows() == []
     assert await stage.database.read(lambda c: outbox.state_of(c, row.id)) == []
+
+
+class Slow(Loopback):
+    """A messenger whose server does not answer."""
+
+    name = "matrix"
+
+    async def withdraw(self, address):  # noqa: ARG002 - a channel's own signature
+        await asyncio.Event().wait()
+
+
+async def test_a_channel_that_is_slow_holds_up_neither_another_one_nor_the_noticing(stage, looks):
+    courier = await stage.with_courier()
+    quick, slow, (leave,) = courier.channels["loopback"], Slow(now=stage.clock.unix), looks
+    courier.channels["matrix"] = slow
+    await slow.start(lambda incoming: courier.inbound.take(slow, incoming))
+    try:
+        heard = quick.listen("kim")
+        for person in ("a", "b", "c", "d"):
+            await slow.say(person, "hello")
+        await quick.say("kim", "hello")
+        assert "timer" in await next_line(heard)
+        assert "text" in await next_line(heard)
+        await leave.look()
+        stage.clock.turn(400 * DAY)
+        await swept(stage)
+        await leave.look()
+        looking = asyncio.create_task(leave.look())
+        assert await next_line(heard) == {"forgotten": True}
+        await leave.notice()
+        assert (leave.waiting_for("matrix"), looking.done()) == (4, False)
+        looking.cancel()
+    finally:
+        await slow.stop()
 
 
 # --- what ended while no courier ran ----------------------------------------------------------

@@ -9,7 +9,7 @@ from intake_server.courier import outbound
 from intake_server.courier.outbound import FIRST_PAUSE, LONGEST_PAUSE, Reason, pause_after
 from intake_server.courier.sent import SendState
 from intake_server.courier.work import Work
-from vault import addresses
+from vault import addresses, parting
 from vault.sealing import Secret, random_bytes, sign_keys
 
 HOUR = 3600
@@ -179,7 +179,7 @@ async def test_a_channel_that_is_switched_off_is_named_as_the_reason(stage):
 
 async def test_an_address_that_has_died_is_named_as_the_reason(stage):
     _, _, rows, _ = await met(stage, "kim")
-    await stage.database.write(lambda c: addresses.drop(c, rows["kim"].id, "loopback"))
+    await stage.database.write(lambda c: parting.drop(c, rows["kim"].id, "loopback"))
     message = await stage.answer(rows["kim"], "nowhere to go")
     assert await stage.settled(rows["kim"], message) == ("failed", Reason.NO_ADDRESS)
 

@@ -94,6 +94,22 @@ async def test_the_confirmation_does_not_wait_for_the_messenger(opened):
     network.withdrawing.set()
 
 
+@pytest.mark.parametrize(("last", "asked"), [("erased", []), ("left_vanishing", ["withdraw"])])
+async def test_who_writes_again_while_it_is_said_keeps_the_chat(opened, monkeypatch, last, asked):
+    courier, network, _ = await opened(VANISHING)
+    text, send = getattr(courier.inbound.speech.spoken.usual, last), Network.send
+
+    async def then_back(self, address, said, message_id):
+        await send(self, address, said, message_id)
+        if said == text:
+            await self.say("kim", "it is me again")
+
+    monkeypatch.setattr(Network, "send", then_back)
+    await erase(network)
+    await courier.inbound.speech.stop()
+    assert network.asked == asked
+
+
 async def test_a_receipt_that_comes_late_is_not_said(stage, opened):
     """The phone may lie elsewhere by then, and the message would open a chat they deleted."""
     _, network, heard = await opened(VANISHING)

@@ -12,7 +12,7 @@ from intake_server.screening_link import Screened
 from intake_server.web.screening import ToScreen
 from tests.flows.people import Refused
 from tests.intake_server.desk.place import to_bytes, to_text
-from vault import addresses, conversations, outbox, wraps
+from vault import conversations, outbox, parting, wraps
 from vault.envelope import Direction, Envelope, Format, Origin, Text, encode_body, seal_envelope
 from vault.keeper_protocol import Reference
 from vault.sealing import Kind, labelled_hash, random_bytes
@@ -386,7 +386,7 @@ async def test_nothing_is_stored_that_nobody_could_be_sent(place, ana):
     conversation = await place.messenger_conversation()
     await ana.claim(conversation)
     opened = await ana.open(conversation)
-    await place.write(lambda c: addresses.drop(c, conversation, "signal"))
+    await place.write(lambda c: parting.drop(c, conversation, "signal"))
     body = await opened.reply_body("Are you there?")
     assert await refusal(ana.ask("/api/reply", body)) == (409, {"error": "no_way"})
     assert await place.texts(conversation) == []

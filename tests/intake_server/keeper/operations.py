@@ -4,6 +4,7 @@ Each operation runs in the child that is killed; its check runs in a new keeper 
 files. Everything is made from one seed, so that both know the same people.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,9 +16,10 @@ from vault.keeper_requests import Periods
 from vault.roster import EntryType, Role, person_payload, sign_entry
 from vault.sealing import Secret, sign_keys
 from vault.slot_records import RecordKind
-from vault.wraps import open_grant, seal_grant
+from vault.wraps import Address, open_grant, seal_address, seal_grant
 
 HOUR = 3600
+MATRIX = 3
 WRAPS = "wraps.bin"
 GONE = "gone.bin"
 
@@ -47,6 +49,10 @@ async def prepare(hotline: Hotline, operation: str) -> None:
     (hotline.folder / GONE).write_bytes(record.s.reveal())
     await hotline.erase(gone)
     await hotline.write_in(hotline.client("target"))
+    if operation == "part from a chat":
+        chatting, _ = await hotline.write_in(hotline.client("chatting"))
+        code = await hotline.code(chatting)
+        await hotline.joins.redeem(code, chat_tag(hotline), MATRIX, 48)
     await hotline.message_in(hotline.client("messenger"), address_tag=address_tag(hotline))
 
 
@@ -346,7 +352,59 @@ async def check_join(hotline: Hotline, *, acknowledged: bool) -> None:
     assert open_grant(kim.keys.box, grant, 1) == hotline.team_seeds[0]
 
 
+# --- a page and a chat --------------------------------------------------------------------
+
+
+async def join_chat(hotline: Hotline) -> None:
+    code = await hotline.code(hotline.client("target"))
+    await hotline.joins.redeem(code, chat_tag(hotline), MATRIX, 48)
+
+
+async def check_join_chat(hotline: Hotline, *, acknowledged: bool) -> None:
+    """What the repeated message does: it seals the address, or redeems another code."""
+    target = hotline.client("target")
+    try:
+        found = await hotline.courier.find_address(chat_tag(hotline))
+    except Refused:
+        assert not acknowledged
+        await join_chat(hotline)
+        found = await hotline.courier.find_address(chat_tag(hotline))
+    place = Address(target.conversation_id, "matrix", "room", "")
+    inner = seal_address(hotline.courier_keys.box.public, place)
+    outer = await hotline.courier.seal_address(found.address, inner)
+    assert await hotline.courier.open_address(found.address, outer)
+    ways = await hotline.choose_hours(target, MATRIX, 60, 120)
+    assert ways.is_joined
+    assert [(one.channel, one.begin, one.end) for one in ways.each] == [("matrix", 60, 120)]
+
+
+async def part_chat(hotline: Hotline) -> None:
+    await hotline.part(hotline.client("chatting"), MATRIX)
+
+
+async def check_part_chat(hotline: Hotline, *, acknowledged: bool) -> None:
+    chatting = hotline.client("chatting")
+    if acknowledged:
+        with pytest.raises(Refused):
+            await hotline.courier.find_address(chat_tag(hotline))
+    else:
+        with contextlib.suppress(Refused):
+            await hotline.part(chatting, MATRIX)
+    with pytest.raises(Refused):
+        await hotline.part(chatting, MATRIX)
+    await hotline.restart()
+    with pytest.raises(Refused):
+        await hotline.courier.find_address(chat_tag(hotline))
+    assert await lives(hotline, "chatting"), "what was written there stays"
+
+
+def chat_tag(hotline: Hotline) -> bytes:
+    return hotline.secret("chat's address tag").reveal()
+
+
 OPERATIONS = {
+    "join a chat": Operation(join_chat, check_join_chat),
+    "part from a chat": Operation(part_chat, check_part_chat),
     "create": Operation(create, check_create),
     "erase": Operation(erase, check_erase),
     "due": Operation(move_due, check_due),

@@ -24,7 +24,7 @@ DAY = 24 * HOUR
 
 async def test_a_counsellor_opens_a_team_wrap(hotline):
     client, made = await hotline.write_in()
-    inner, owner, cpk, npk, verify_key, due, latest = await hotline.open_team_wrap(
+    inner, owner, cpk, npk, verify_key, due, latest, _ = await hotline.open_team_wrap(
         hotline.first, made
     )
     team = team_keys(hotline.team_seeds[0]).box

@@ -33,7 +33,7 @@ async def test_what_is_created_is_found_and_opens_with_the_phrase(hotline):
     found = await hotline.web.find(client.lookup_tag)
     assert found.reference == made.reference
     assert found.conversation_id == client.conversation_id
-    inner, owner, due, latest = await hotline.open_client_wrap(client, made.client_wrap)
+    inner, owner, due, latest, _ = await hotline.open_client_wrap(client, made.client_wrap)
     wrap = open_client_wrap(client.box, inner, client.conversation_id)
     assert wrap.messages.secret == client.keys.messages.secret
     assert owner == client.conversation_id

@@ -24,7 +24,8 @@ from vault.keeper_client import (
     OperatorKeeper,
     WebKeeper,
 )
-from vault.keeper_protocol import Peer, Reference, Verb, socket_name, u8, u32, u64
+from vault.keeper_joins import JoinKeeper, WaysKeeper
+from vault.keeper_protocol import Peer, Reference, Verb, socket_name, u8, u16, u32, u64
 from vault.keeper_requests import (
     Join,
     NewConversation,
@@ -63,6 +64,7 @@ from vault.sealing import (
     unpack,
 )
 from vault.slot_files import SystemDisk, nowhere
+from vault.ways import Ways, read_ways
 from vault.wraps import (
     Address,
     ClientWrap,
@@ -227,9 +229,11 @@ class Hotline:
             self.links[peer] = link
             self._stack.push_async_callback(link.close)
         self.web = WebKeeper(self.links[Peer.WEB])
+        self.ways = WaysKeeper(self.links[Peer.WEB])
         self.desk = DeskKeeper(self.links[Peer.DESK])
         self.team = TeamKeeper(self.links[Peer.DESK])
         self.courier = CourierKeeper(self.links[Peer.COURIER])
+        self.joins = JoinKeeper(self.links[Peer.COURIER])
         self.caretaker = CaretakerKeeper(self.links[Peer.CARETAKER])
         self.operator = OperatorKeeper(self.links[Peer.OPERATOR])
 
@@ -495,6 +499,23 @@ class Hotline:
         proof, reply = await self.client_proof(client, Verb.ERASE)
         erased = await self.web.erase(client.lookup_tag, proof)
         return erased, open_answer(reply, proof.nonce, erased.answer)
+
+    async def code(self, client: Client) -> str:
+        """A code that the page of a client who has a phrase shows."""
+        proof, reply = await self.client_proof(client, Verb.CLIENT_JOIN_CODE)
+        answer = await self.ways.code(client.lookup_tag, proof)
+        return open_answer(reply, proof.nonce, answer)[0].decode()
+
+    async def choose_hours(self, client: Client, channel: int, begin: int, end: int) -> Ways:
+        asked = u8(channel), u16(begin), u16(end)
+        proof, reply = await self.client_proof(client, Verb.CLIENT_HOURS, *asked)
+        answer = await self.ways.hours(client.lookup_tag, channel, begin, end, proof)
+        return read_ways(open_answer(reply, proof.nonce, answer)[0])
+
+    async def part(self, client: Client, channel: int) -> Ways:
+        proof, reply = await self.client_proof(client, Verb.CLIENT_PART, u8(channel))
+        answer = await self.ways.part(client.lookup_tag, channel, proof)
+        return read_ways(open_answer(reply, proof.nonce, answer)[0])
 
     async def change_due(self, client: Client, due: int):
         proof, reply = await self.client_proof(client, Verb.CHANGE_DUE, u64(due))

@@ -154,7 +154,7 @@ class RunningKeeper:
 
     async def set_up(self):
         """Make the first person, as the desk and a browser do together."""
-        courier = wraps.courier_keys(Secret(random_bytes(32)))
+        self.courier = courier = wraps.courier_keys(Secret(random_bytes(32)))
         caretaker_seed = self._caretaker_seed()
         caretaker = wraps.caretaker_keys(caretaker_seed)
         await self.ask(Peer.COURIER, Verb.COURIER_ANNOUNCE, courier.box.public, courier.sign.public)
@@ -544,6 +544,11 @@ class Counsellor:
 
     async def open(self, conversation_id):
         """The conversation's keys, out of the keeper."""
+        inner = (await self.answer_to_open(conversation_id))[0]
+        return wraps.open_team_wrap(self.team.team.box, inner, conversation_id, 1)
+
+    async def answer_to_open(self, conversation_id):
+        """What the keeper answers who opens it."""
         row = await self._row(conversation_id)
         reference = row.slot.to_bytes(4, "big") + row.tag
         arguments = (reference, self.team.staff_id, (1).to_bytes(4, "big"))
@@ -559,8 +564,7 @@ class Counsellor:
         (answer,) = await keeper.ask(
             Peer.DESK, Verb.OPEN_TEAM_WRAP, *arguments, row.outer_team, *proof.fields
         )
-        inner = open_answer(reply, nonce, answer)[0]
-        return wraps.open_team_wrap(self.team.team.box, inner, conversation_id, 1)
+        return open_answer(reply, nonce, answer)
 
     async def texts(self, conversation_id):
         """What the client wrote: (text, name, danger, verified)."""

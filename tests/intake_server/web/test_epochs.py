@@ -2,7 +2,7 @@
 
 import pytest
 
-from intake_server.web.form_client import _shown
+from intake_server.web.form_client import _shown, _Signers
 from vault import roster as rosters
 from vault import wraps
 from vault.envelope import (
@@ -71,7 +71,7 @@ def client():
 @pytest.fixture
 def shown(roster, epochs, client):
     """Whether each message is shown as verified; 0 is the client's, others the epoch's."""
-    csk = new_box_keys()
+    csk, signers = new_box_keys(), _Signers(client.sign.public, None, roster)
     wrap = wraps.ClientWrap(OWNER, csk, roster.fingerprint, roster.head)
 
     def row(place, number, signer):
@@ -97,7 +97,7 @@ def shown(roster, epochs, client):
         for place, number in enumerate(numbers, 1):
             signer = client.sign if number == 0 else epochs[number - 1].sign
             rows.append(row(place, number, client.sign if place in forged else signer))
-        return [one.verified for one in _shown(rows, wrap, client, roster)]
+        return [one.verified for one in _shown(rows, wrap, signers)]
 
     return read
 

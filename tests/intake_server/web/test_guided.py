@@ -177,7 +177,8 @@ async def test_what_could_not_be_sent_stands_there_still(hotline, browser):
 def test_where_nothing_can_be_done_no_answer_is_lost_and_nobody_is_kept():
     site, clock = Site(Settings()), TurnedClock()
     tokens = FormTokens(new_token_key(), clock.unix)
-    path = FormPath(site, None, tokens, None, clock, None)  # neither keeper nor promise is asked
+    # Neither keeper nor promise is asked.
+    path = FormPath(site, None, tokens, None, clock, None, None)
     phrase = new_phrase()
     asked = Fields(do="say", question="safe", say="no", token=tokens.returned(phrase))
     failed = Screen(path.failed(asked, site.languages[0]).body.decode())
