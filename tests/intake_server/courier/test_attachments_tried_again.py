@@ -153,7 +153,8 @@ async def test_what_was_erased_from_another_chat_meanwhile_does_not_come_back(st
         if not erased:
             tag = stage.courier_tag("loopback", "kim")
             erased.append(tag)
-            await courier.inbound._erase(loopback, tag)  # as the command from a joined chat does
+            asked = Incoming("kim", "erase", "/erase", (), stage.now())
+            assert await courier.inbound.erasing.erase(loopback, asked, tag)  # as a joined chat has
             assert await stage.rows() == []
         return JPEG
 
