@@ -4,6 +4,7 @@ Nothing here writes to a disk. A channel reads what came in bounded pieces and n
 was asked for; it gives no name of a file on, and takes none.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -11,6 +12,8 @@ from typing import Final
 
 LARGEST: Final = 10 * 2**20
 """Bytes of the largest attachment that is carried, in both directions."""
+SILENCE: Final = 15.0
+"""Seconds without a byte after which a file is not waited for."""
 
 
 @unique
@@ -61,10 +64,16 @@ class Outgoing:
 
 
 async def bounded(pieces: AsyncIterable[bytes], most: int) -> bytes:
-    """All `pieces` together; raises `AttachmentLost` as soon as they are more than `most` bytes."""
-    whole = bytearray()
-    async for piece in pieces:
+    """All `pieces` together; raises `AttachmentLost` as soon as they are more than `most` bytes.
+
+    Raises `TimeoutError` when none comes for `SILENCE`.
+    """
+    whole, coming = bytearray(), aiter(pieces)
+    while True:
+        async with asyncio.timeout(SILENCE):
+            piece = await anext(coming, None)
+        if piece is None:
+            return bytes(whole)
         whole += piece
         if len(whole) > most:
             raise AttachmentLost(Lost.TOO_LARGE)
-    return bytes(whole)

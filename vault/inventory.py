@@ -294,6 +294,40 @@ _FILES: Final = (
         retention="until the messenger has forgotten the address, moments after the conversation",
     ),
     _file(
+        "courier/deltachat/state/",
+        "the Delta Chat core's own files: the hotline's account; mail addresses and public keys of "
+        "who wrote, in clear; messages until they are sealed",
+        "SQLite and blobs, where channels.deltachat.folder says",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to receive and send over Delta Chat",
+        readers="courier and the core, its child; no backup holds it",
+        retention="messages: overwritten within a minute of sealing; people: until the "
+        "conversation, or the address, is forgotten",
+    ),
+    _file(
+        "courier/matrix/",
+        "the account's token; sealed device keys, and in clear which people and devices they "
+        "belong to; how far was read, and in which of several rooms somebody last wrote",
+        "account.json, keys.db, position.json",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to receive and send over Matrix",
+        readers="courier; no backup holds it",
+        retention="people: until the conversation, or the address, is forgotten",
+    ),
+    _file(
+        "courier/signal/",
+        "messages that are not stored yet and to whom was sent when, both sealed under the "
+        "courier's seed; signal-cli's own folder, which is elsewhere, holds contacts in clear",
+        "journal/, sent/, invite.txt, alive",
+        about=About.CONVERSATIONS,
+        risk=Risk.HIGH,
+        purpose="to lose no message, and to delete replies on the other side",
+        readers="courier; no backup holds it",
+        retention="messages: moments; what was sent: two days, or until it is forgotten",
+    ),
+    _file(
         "courier/*/identity.backup",
         "what brings a messenger account of the hotline back: its keys or tokens, nobody else's",
         "one file for each channel, sealed under the courier's seed",

@@ -31,7 +31,7 @@ POLICY: Final[Mapping[str, str]] = MappingProxyType(
         "selfstatus": "",
         "who_can_call_me": "2",  # nobody
         "last_msg_id": "0",  # else the core names the newest message alone, and forgets a burst
-        "download_limit": "163840",  # bytes; larger ones stay on the server
+        "download_limit": "163840",  # bytes; larger ones stay on the server until they are fetched
     }
 )
 """What the core is told at each start (its configuration keys)."""
@@ -123,15 +123,9 @@ async def _first_look(core: Core, number: int) -> None:
         await core.call("stop_io", number)
 
 
-async def apply_policy(
-    core: Core, number: int, display_name: str, download_limit: int | None = None
-) -> None:
-    """Tell the core what it never does; raises `CoreGone` or `CoreRefused`.
-
-    `download_limit`: bytes, where attachments are carried.
-    """
-    limit = {} if download_limit is None else {"download_limit": str(download_limit)}
-    await core.call("batch_set_config", number, {**POLICY, "displayname": display_name, **limit})
+async def apply_policy(core: Core, number: int, display_name: str) -> None:
+    """Tell the core what it never does; raises `CoreGone` or `CoreRefused`."""
+    await core.call("batch_set_config", number, {**POLICY, "displayname": display_name})
 
 
 async def keep_identity(core: Core, number: int, identity: Identity) -> None:

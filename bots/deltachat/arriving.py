@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bots.channel import Attachment, Incoming, Refusal
-from bots.deltachat.files import fetch_of
+from bots.deltachat.files import Working, fetch_of
 from bots.deltachat.session import FIRST_REAL, Chat, Message, Session
 
 _KINDS: Final = {
@@ -23,7 +23,7 @@ _KINDS: Final = {
 _READABLE: Final = ("Text", "Unknown", *_KINDS)
 _CUT: Final = re.compile(r"\s*\[(\.\.\.|…)\]\s*$")  # the core's mark at the end of a shortened text
 _NEVER: Final = "Undecipherable"
-_LEFT: Final = "Available"  # too large to download: it stays on the server
+_DONE: Final = "Done"  # else a file stays on the server until it is fetched
 _SIZE: Final = re.compile(r"\s*\[[^\[]* – [0-9.,]+ [A-Za-z]+\]\s*$")
 """What the core then says of a file behind the words: its name, which is not ours to keep."""
 
@@ -33,10 +33,12 @@ def is_for_us(message: Message) -> bool:
     return message.from_id >= FIRST_REAL and not message.is_info
 
 
-async def read(session: Session, message: Message, state: Path) -> Incoming | Refusal:
+async def read(
+    session: Session, message: Message, state: Path, working: Working
+) -> Incoming | Refusal:
     """Read one message of somebody else; `state` is the core's folder, where files lie.
 
-    Raises `CoreGone` or `CoreRefused`.
+    `working` gives what fetches them a core, later. Raises `CoreGone` or `CoreRefused`.
     """
     chat = await session.ask(Chat, "get_basic_chat_info", message.chat_id)
     if chat.chat_type != "Single":
@@ -52,7 +54,7 @@ async def read(session: Session, message: Message, state: Path) -> Incoming | Re
         await session.do("accept_chat", chat.id)
     kind = _KINDS.get(message.view_type)
     text = await _whole(session, message)
-    if message.download_state == _LEFT:
+    if message.download_state != _DONE:
         kind, text = kind or Attachment.FILE, _SIZE.sub("", text)
     return Incoming(
         address=address,
@@ -60,7 +62,7 @@ async def read(session: Session, message: Message, state: Path) -> Incoming | Re
         text=text if text or kind is None else None,
         attachments=(kind,) if kind else (),
         at=message.timestamp,
-        fetches=(fetch_of(state, message.file, message.download_state),) if kind else (),
+        fetches=(fetch_of(state, message.id, working),) if kind else (),
     )
 
 

@@ -15,8 +15,9 @@ Theory of operation
     is told so.
 5.  The core keeps a sent message until the mail server has taken it, or for half a minute;
     `bots.deltachat.sending` makes it arrive once, and has nothing go later than somebody waits.
-6.  What was removed is overwritten within a minute, while one core has ended and the next has not
-    begun (`bots.deltachat.traces`). Calls wait for that moment to pass.
+6.  What was removed is overwritten within a minute, within two while a file comes or goes: between
+    the end of one core and the beginning of the next (`bots.deltachat.traces`). Calls wait for that
+    moment to pass; a file that takes longer than that is begun again.
 7.  A conversation that ends by itself is not told to the channel: the core forgets people who have
     been silent for longer than any conversation lives.
 8.  Edits and deletions by the other side do not reach a message that is stored already.
@@ -26,11 +27,12 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bots.attachments import Outgoing
+from bots.attachments import Fetch, Outgoing
 from bots.channel import (
     ChannelHealth,
     ChannelRefused,
@@ -51,25 +53,20 @@ from bots.deltachat.account import (
 )
 from bots.deltachat.arriving import is_for_us, read
 from bots.deltachat.core import Core, CoreGone, CoreRefused, Event, program
-from bots.deltachat.files import LIMIT, Lending, view_of
-from bots.deltachat.sending import Said, Sending
+from bots.deltachat.files import Lending, view_of
+from bots.deltachat.line import FIRST_PAUSE, LONGEST_PAUSE, Line
+from bots.deltachat.sending import Said
 from bots.deltachat.session import Message, Session
 from bots.deltachat.traces import TracesKept, wipe
 from bots.refusals import Refusals
 
-FIRST_PAUSE: Final = 0.2  # seconds before a core is started again, or a message handed over again
-LONGEST_PAUSE: Final = 60.0
 RESTART_EVERY: Final = 6 * 3600.0  # seconds; a core that lives for weeks grows
 WIPE_AFTER: Final = 40.0  # seconds after a removal; only while no core runs what is left goes
 LOOK_EVERY: Final = 60.0  # seconds between two looks that no event asked for
-GATHER: Final = 0.4  # seconds without another mail: servers deliver side by side, out of order
-LONGEST_GATHER: Final = 2.0  # seconds
-_CONNECTED: Final = 3000  # of the core's measures of connectivity: it works or waits for mail
 _START: Final = 20.0  # seconds that `start` waits for the core
 _CHANGE: Final = 10.0  # seconds that a call waits for the next core
-_FILE_CHANGE: Final = 180.0  # seconds that a rest waits for files on their way
+_FILE_CHANGE: Final = 60.0  # seconds that a rest waits for files that come or go
 _MOMENT: Final = 0.05  # seconds
-_SETTLE: Final = 5.0  # seconds that a new core has to connect before somebody is sent away
 LENT: Final = "lent"  # in the channel's folder, where no other is named
 _NO_CORE: Final = "core_missing"
 _NO_ACCOUNT: Final = "no_account"
@@ -81,8 +78,7 @@ class DeltaChat:
 
     `keep_seconds`: the longest life of a conversation; whoever was silent for longer is forgotten
     here too. `nobody_read`: what is said to who writes to a group. `lending`: a folder in memory
-    for files on their way to the core. `carries`: whether attachments are handed over; else large
-    ones stay on the server.
+    for files on their way to the core.
     """
 
     name = "deltachat"
@@ -98,12 +94,10 @@ class DeltaChat:
         identity: Identity | None = None,
         nobody_read: str = "",
         lending: Path | None = None,
-        carries: bool = True,
     ) -> None:
         self._state = folder / STATE
         self._lending = Lending(lending or folder / LENT)
-        self._download_limit = LIMIT if carries else None
-        self._without_file = asyncio.Event()  # set while no file is being sent
+        self._without_file = asyncio.Event()  # set while no file comes or goes
         self._without_file.set()
         self._now = now
         self._display_name = display_name
@@ -114,9 +108,9 @@ class DeltaChat:
         self._alarms: set[str] = set()
         self._events: Handler | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._at_work = 0  # calls that use the line
-        self._files = 0  # of them, those that send one
+        self._files = 0  # files that are being sent or fetched
         self._is_changing = False  # from one core to the next, on purpose
         self._is_first = True  # no core was there yet
         self._opened = asyncio.Event()  # set while there is a line
@@ -147,13 +141,20 @@ class DeltaChat:
 
     async def send_attachment(self, address: str, file: Outgoing, message_id: bytes) -> Sent:
         """Send once, as a text; the core does not rest meanwhile."""
+        with self._with_file():
+            try:
+                async with self._lending.lent(file) as path:
+                    return await self._send(address, Said("", path, view_of(file)), message_id)
+            except OSError:
+                raise ChannelUnavailable from None  # there is no room to lend it
+
+    @contextlib.contextmanager
+    def _with_file(self) -> Iterator[None]:
+        """While a file comes or goes the core does not rest, for a minute at most."""
         self._files += 1
         self._without_file.clear()
         try:
-            async with self._lending.lent(file) as path:
-                return await self._send(address, Said("", path, view_of(file)), message_id)
-        except OSError:
-            raise ChannelUnavailable from None  # there is no room to lend it
+            yield
         finally:
             self._files -= 1
             if not self._files:
@@ -239,7 +240,7 @@ class DeltaChat:
     # --- a core, again and again ----------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _working(self) -> AsyncIterator["_Line"]:
+    async def _working(self) -> AsyncIterator[Line]:
         """The line, to be used for one call; raises `ChannelUnavailable`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CHANGE if self._is_changing else 0):
@@ -254,6 +255,11 @@ class DeltaChat:
             raise ChannelUnavailable from None
         finally:
             self._at_work -= 1
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Session]:
+        async with self._working() as line:
+            yield line.session
 
     async def _keep(self) -> None:
         """Have a core running, always (rule 1); runs from `start` to `stop`."""
@@ -275,24 +281,24 @@ class DeltaChat:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     @contextlib.asynccontextmanager
-    async def _opening(self) -> AsyncIterator["_Line"]:
+    async def _opening(self) -> AsyncIterator[Line]:
         """A core with the account, connected as far as the network lets it."""
         binary = program()
         if binary is None:
             self._alarms.add(_NO_CORE)
             raise CoreGone
         await self._wipe()
-        holder: list[_Line] = []
+        holder: list[Line] = []
         core = await Core.start(binary, self._state, lambda event: _tell(holder, event))
         try:
             number = await open_account(core, self._identity)
-            await apply_policy(core, number, self._display_name, self._download_limit)
-            line = _Line(await Session.of(core, number), self._now)
+            await apply_policy(core, number, self._display_name)
+            line = Line(await Session.of(core, number), self._now)
             holder.append(line)
             await line.sending.tidy(is_first=self._is_first)
-            self._is_first = False
             await line.session.drop_silent(self._now() - self._keep_seconds)
             await line.session.do("start_io")
+            self._is_first = False  # not before: a core that ended by here has sent nothing
             self._alarms -= {_NO_CORE, _NO_ACCOUNT}
             self._line = line
             self._opened.set()
@@ -308,7 +314,7 @@ class DeltaChat:
         await core.close()
         await self._wipe()
 
-    async def _run(self, line: "_Line") -> None:
+    async def _run(self, line: Line) -> None:
         """What is done while a core runs; ends when it has ended, or is due to be changed."""
         async with asyncio.TaskGroup() as group:
             duties: list[Coroutine[None, None, None]] = [
@@ -323,7 +329,7 @@ class DeltaChat:
             for task in (*tasks, due, ended):
                 task.cancel()
 
-    async def _until_due(self, line: "_Line") -> None:
+    async def _until_due(self, line: Line) -> None:
         """Wait until something is to be wiped and nobody is in the middle of a call."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RESTART_EVERY):
@@ -350,7 +356,7 @@ class DeltaChat:
 
     # --- arriving -------------------------------------------------------------------------
 
-    async def _look(self, line: "_Line") -> None:
+    async def _look(self, line: Line) -> None:
         """Take in hand what lies in the core, again and again (rule 2)."""
         while True:
             line.arrived.clear()
@@ -374,10 +380,11 @@ class DeltaChat:
                 await self._take(session, message)
 
     async def _take(self, session: Session, message: Message) -> None:
-        found = await read(session, message, self._state)
+        found = await read(session, message, self._state, self._asking)
         if not isinstance(found, Incoming):
             await self._refuse(session, message, found)
             return
+        found = replace(found, fetches=tuple(self._held(one) for one in found.fetches if one))
         self._known.add(message.id)
         queue = self._arriving.setdefault(message.chat_id, deque())
         place = len(queue)
@@ -385,6 +392,13 @@ class DeltaChat:
             place -= 1  # the first is being handed over
         queue.insert(place, (message, found))
         self._carry(message.chat_id)
+
+    def _held(self, fetch: Fetch) -> Fetch:
+        async def held(most: int) -> bytes:
+            with self._with_file():
+                return await fetch(most)
+
+        return held
 
     async def _refuse(self, session: Session, message: Message, reason: Refusal) -> None:
         self._refusals.note(reason, self._now())
@@ -429,74 +443,17 @@ class DeltaChat:
         self._known.discard(message.id)
 
 
-class _Line:
-    """A running core with the account in it, and what it told."""
-
-    def __init__(self, session: Session, now: Callable[[], int]) -> None:
-        self.session = session
-        self.connected = False
-        self.arrived = asyncio.Event()
-        self.removed = asyncio.Event()
-        self.locks: dict[str, asyncio.Lock] = {}
-        self.sending = Sending(session, now, lambda: self.connected)
-        self._moved = asyncio.Event()
-        self._met = asyncio.Event()  # set once it was connected, or had its time for that
-
-    async def settled(self) -> None:
-        """Wait for the first connection of a core that has just begun."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE):
-                await self._met.wait()
-        self._met.set()
-
-    async def gather(self) -> None:
-        """Wait until what comes together has come, so that it can be put into its order."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_GATHER):
-                while self.arrived.is_set():
-                    self.arrived.clear()
-                    await asyncio.sleep(GATHER)
-
-    def hear(self, event: Event) -> None:
-        match event.kind:
-            case "IncomingMsg" | "IncomingMsgBunch" | "EventChannelOverflow":
-                self.arrived.set()
-            case "MsgDelivered" | "MsgFailed":
-                self.sending.changed()
-            case "ConnectivityChanged":
-                self._moved.set()
-
-    async def watch_connection(self) -> None:
-        """Know whether the server is there, and nudge the core as long as it is not."""
-        pause = FIRST_PAUSE
-        while True:
-            self._moved.clear()
-            self.connected = await self.session.ask(int, "get_connectivity") >= _CONNECTED
-            self.sending.changed()
-            if self.connected:
-                pause = FIRST_PAUSE
-                self._met.set()
-                await self._moved.wait()
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._moved.wait()
-                    continue
-            await self.session.core.call("maybe_network")
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-
 def _order(message: Message) -> tuple[int, int]:
     """By the sender's clock, as mail does not keep its order on the way."""
     return message.timestamp, message.id
 
 
-def _tell(holder: list["_Line"], event: Event) -> None:
+def _tell(holder: list[Line], event: Event) -> None:
     for line in holder:
         line.hear(event)
 
 
-async def _ended(line: _Line) -> None:
+async def _ended(line: Line) -> None:
     await line.session.core.ended.wait()
 
 

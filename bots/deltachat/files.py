@@ -1,6 +1,7 @@
 """Files between the core and the channel: the core knows them by paths alone.
 
-What came lies among the core's blobs until its message is deleted there (`bots.deltachat.traces`).
+What came stays on the server, but for small files, until it is fetched; then it lies among the
+core's blobs until its message is deleted there (`bots.deltachat.traces`).
 What is to be sent is lent to the core in a folder of the channel's own, in memory where the
 operator has such a place, until the core has its copy.
 """
@@ -10,16 +11,20 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
 from bots.attachments import AttachmentLost, Fetch, Lost, Outgoing
+from bots.deltachat.core import CoreRefused
+from bots.deltachat.session import Session
 
-LIMIT: Final = 22_000_000
-"""Bytes of a mail that the core downloads: ten megabytes, which base64 has made larger twice."""
 _BLOBS: Final = "dc.db-blobs"
-_DONE: Final = "Done"
+_DONE: Final = "Done"  # the core's states of a download
+_LEFT: Final = "Available"
+_COMING: Final = "InProgress"
+_LOOK: Final = 0.5  # seconds between two looks at one
 _VIEWS: Final = {"image": "Image", "audio": "Audio", "video": "Video"}
 
 
@@ -28,17 +33,47 @@ def view_of(file: Outgoing) -> str:
     return _VIEWS.get(file.family, "File")
 
 
-def fetch_of(state: Path, file: str | None, download_state: str) -> Fetch:
-    """What gets a file that came; `state` is the core's folder, and nothing outside is read."""
+Working = Callable[[], AbstractAsyncContextManager[Session]]
+"""A core, to be asked at once; raises `ChannelUnavailable`. It may be another one each time."""
+
+
+def fetch_of(state: Path, number: int, working: Working) -> Fetch:
+    """What gets the file of a message; `state` is the core's folder, and nothing outside is read.
+
+    What the core has left on the server it downloads now. Whoever fetches decides how many of them
+    lie here at a time, and for how long one is waited for.
+    """
 
     async def fetch(most: int) -> bytes:
-        if download_state != _DONE:
-            raise AttachmentLost(Lost.TOO_LARGE)  # left on the server
-        if file is None:
-            raise AttachmentLost(Lost.GONE)
+        file = await _downloaded(number, most, working)
         return await asyncio.to_thread(_read, state, Path(file), most)
 
     return fetch
+
+
+async def _downloaded(number: int, most: int, working: Working) -> str:
+    """The path of a file once it is here. The core may rest meanwhile, and then goes on."""
+    is_asked = False
+    while True:
+        async with working() as session:
+            try:
+                message = await session.message(number)
+                if message is None:
+                    raise AttachmentLost(Lost.GONE)
+                if message.download_state == _DONE:
+                    if message.file is None:
+                        raise AttachmentLost(Lost.GONE)
+                    return message.file
+                if message.file_bytes > most:
+                    raise AttachmentLost(Lost.TOO_LARGE)
+                if message.download_state != _COMING:
+                    if is_asked and message.download_state != _LEFT:
+                        raise AttachmentLost(Lost.GONE)
+                    await session.do("download_full_message", number)
+                    is_asked = True
+            except CoreRefused:
+                raise AttachmentLost(Lost.GONE) from None
+        await asyncio.sleep(_LOOK)
 
 
 def _read(state: Path, file: Path, most: int) -> bytes:

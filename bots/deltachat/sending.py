@@ -17,9 +17,10 @@ which would otherwise send it by itself, hours later, when the client's safe hou
 core takes back what an earlier one left, before it speaks to any server. Where the server took a
 message in that very moment and nobody learnt of it, it arrives twice: better than at a wrong hour.
 
-A courier that was killed has told nobody anything: what its core was sending within the last minute
-goes on, under the name it has on the network, which is why it arrives once even if the server had
-taken it already. What is not gone after another minute is taken back.
+A courier that was killed has told nobody anything: what somebody was waiting for as it ended goes
+on, under the name it has on the network, which is why it arrives once even if the server had taken
+it already. That is for as long as one waits for a text or a file, and half a minute to be started
+again; what is not gone after as much time again is taken back.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +42,12 @@ DELIVERED: Final = 26  # the server has taken it; larger: it was read
 
 LONGEST: Final = 20_000  # characters; more would be shortened on the other side
 NOTE_DAYS: Final = 30  # for so long a sent id is known
-UNFINISHED: Final = 60.0  # seconds for which what a killed courier was sending goes on
 _NOTE: Final = "ui.out."
 _PATIENCE: Final = 25.0  # seconds for the mail server to take a message
 _FILE_PATIENCE: Final = 150.0  # the same, for twenty megabytes
+_RESTART: Final = 35.0  # seconds until a courier that was killed is at work again
+UNFINISHED: Final = _PATIENCE + _RESTART  # seconds for which what it was sending goes on
+UNFINISHED_FILE: Final = _FILE_PATIENCE + _RESTART
 _AWAY: Final = 5.0  # seconds of them without a connection, which may be coming back
 FIRST_NUDGE: Final = 1.5  # seconds until the core is told to try again; then twice as many
 _LOOK: Final = 1.0  # seconds between looks, should an event have been missed
@@ -75,7 +79,8 @@ class Sending:
         self._now = now
         self._is_connected = is_connected
         self._changed = asyncio.Event()
-        self._left: set[str] = set()  # keys of what an earlier courier was sending
+        self._left: dict[str, float] = {}  # what an earlier courier was sending: key, seconds left
+        self._taking_back = asyncio.Lock()  # held for the moment in which one of these is ended
 
     def changed(self) -> None:
         """Be told that a message was taken or failed, or that the connection changed."""
@@ -85,7 +90,8 @@ class Sending:
     async def send(self, address: str, said: Said, message_id: bytes) -> Sent:
         """Send once; raises `ChannelUnavailable`, `ChannelRefused`, `CoreGone`, `CoreRefused`."""
         key = _NOTE + message_id.hex()
-        self._left.discard(key)  # somebody waits for it now
+        async with self._taking_back:
+            self._left.pop(key, None)  # somebody waits for it now
         noted = await self._noted(key)
         if noted is not None and noted.kind == "sent":
             return Sent(noted.what)
@@ -120,26 +126,42 @@ class Sending:
                 message = await self._session.message(int(noted.what))
                 is_taken = message is not None and message.state >= DELIVERED
                 is_going = message is not None and message.state not in (DRAFT, FAILED)
-                if is_first and is_going and noted.at >= self._now() - UNFINISHED:
-                    self._left.add(key)
+                seconds = _unfinished(message)
+                if is_first and is_going and noted.at >= self._now() - seconds:
+                    self._left[key] = seconds
                 elif not is_taken or noted.at < self._now() - DAY:
                     await self._remove(int(noted.what), key)
 
     async def take_back_left(self) -> None:
-        """End what an earlier courier was sending and nobody has asked for again."""
-        await asyncio.sleep(UNFINISHED)
-        for key in list(self._left):
-            noted = await self._noted(key)
-            if noted is None or noted.kind != "draft":
-                continue
-            message = await self._session.message(int(noted.what))
-            if key not in self._left:
-                continue  # just asked for
-            if message is not None and message.state >= DELIVERED:
-                await self._went(message.id, key)
-            else:
-                await self._remove(int(noted.what), key)
-        self._left.clear()
+        """End what an earlier courier was sending and nobody has asked for again.
+
+        Where the core refuses, it is tried again as much later. Raises `CoreGone`.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while self._left:
+            key, seconds = min(self._left.items(), key=itemgetter(1))
+            await asyncio.sleep(began + seconds - loop.time())
+            async with self._taking_back:
+                if key not in self._left:
+                    continue  # just asked for
+                try:
+                    await self._take_back(key)
+                    del self._left[key]
+                except CoreRefused:
+                    self._left[key] = seconds + UNFINISHED
+
+    async def _take_back(self, key: str) -> None:
+        noted = await self._noted(key)
+        if noted is None or noted.kind != "draft":
+            return
+        message = await self._session.message(int(noted.what))
+        if message is not None and message.state >= DELIVERED:
+            await self._went(message.id, key)
+            return
+        if message is not None:
+            await self._session.do("delete_messages", [message.id])
+        await self._session.do("set_config", key, None)
 
     async def _draft(self, address: str, said: Said, key: str) -> Message:
         if len(said.text) > LONGEST:
@@ -226,6 +248,11 @@ class Sending:
 
     async def _note(self, key: str, kind: str, what: str) -> None:
         await self._session.do("set_config", key, f"{kind} {what} {self._now()}")
+
+
+def _unfinished(message: Message | None) -> float:
+    """Seconds for which a killed courier's message goes on: while it would have been waited for."""
+    return UNFINISHED if message is None or message.file is None else UNFINISHED_FILE
 
 
 async def _wait(changed: asyncio.Event) -> None:

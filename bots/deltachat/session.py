@@ -38,6 +38,7 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     download_state: str
     has_html: bool = False
     file: str | None = None
+    file_bytes: int = 0  # as its sender says, where it was not downloaded
 
 
 class Chat(msgspec.Struct, frozen=True, rename="camel"):

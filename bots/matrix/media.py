@@ -23,6 +23,7 @@ from bots.attachments import AttachmentLost, Fetch, Lost, Outgoing, bounded
 from bots.channel import ChannelRefused, ChannelUnavailable, RefusedBecause
 
 PATIENCE: Final = 150.0  # seconds for one file
+_FIRST: Final = 30.0  # seconds until it begins to come; from elsewhere homeservers take twenty
 _PIECE: Final = 64 * 1024
 _MXC: Final = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_-]{1,255})")
 _WAYS: Final = ("/_matrix/client/v1/media/download", "/_matrix/media/v3/download")
@@ -84,7 +85,11 @@ class Media:
 
     async def _download(self, file: SealedFile, most: int) -> bytes:
         for way in _WAYS:
-            answer = await self._ask("GET", f"{way}/{file.server}/{file.name}")
+            try:
+                async with asyncio.timeout(_FIRST):
+                    answer = await self._ask("GET", f"{way}/{file.server}/{file.name}")
+            except TimeoutError:
+                raise ChannelUnavailable from None
             async with answer:
                 if answer.status == _GOOD:
                     try:

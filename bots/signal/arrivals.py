@@ -44,6 +44,7 @@ LOOK_EVERY: Final = 15.0  # seconds between two looks at account and attachments
 IDENTITY_SECONDS: Final = 5.0  # for which a list of people's keys is good
 GAP_SECONDS: Final = 3_600  # for which a gap stays an alarm
 _DISK_PAUSE: Final = 1.0
+_CANNOT_WRITE: Final = "cannot_write"
 _JITTER: Final = 0.3
 _MOST_SEEN: Final = 20_000
 _FAILURES: Final = (ApiDown, ApiSilent, ApiLimited, ApiRefused)
@@ -144,7 +145,7 @@ class Arrivals:
         """Take one event; returns when it is in the journal, or nothing of it is wanted."""
         read = read_event(event, self.api.number)
         if isinstance(read, Unread):
-            self.delete(read.files)
+            self._refuse(read.files)
             async with self._lock:
                 if read.name in self._seen:
                     return
@@ -165,10 +166,10 @@ class Arrivals:
             try:
                 name = await self.journal.put(_to_record(arrived))
             except OSError:
-                self.alarms.add("cannot_write")
+                self.alarms.add(_CANNOT_WRITE)
                 await asyncio.sleep(_DISK_PAUSE)
             else:
-                self.alarms.discard("cannot_write")
+                self.alarms.discard(_CANNOT_WRITE)
                 break
         self._remember(arrived)
         self.order.put(arrived.address, Message(self, arrived, name))
@@ -227,7 +228,8 @@ class Arrivals:
     async def _look_after(self) -> None:
         while True:
             try:
-                await self.downloads.look(self.now())
+                has_taken_all = _CANNOT_WRITE not in self.alarms
+                await self.downloads.look(self.now(), has_taken_all=has_taken_all)
                 registered = await self.api.is_registered()
             except _FAILURES:
                 self.reachable = False
@@ -242,6 +244,13 @@ class Arrivals:
     def delete(self, files: tuple[str, ...]) -> None:
         """Have downloaded attachments deleted now."""
         self.downloads.done(files)
+        self._look_soon()
+
+    def _refuse(self, files: tuple[str, ...]) -> None:
+        self.downloads.refuse(files)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
         if self.downloads.is_due:
             self._look.set()
 

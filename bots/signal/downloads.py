@@ -4,10 +4,14 @@ Attachments lie in clear in signal-cli's folder, so none stays a moment longer t
 
 *   of a message that was stored, or refused: at once;
 *   what no message of ours names goes when it was found twice, minutes apart. Not at once: its
-    message may still wait in the socket that somebody holds open for us.
+    message may still wait in the socket that somebody holds open for us. While we cannot write,
+    messages wait there for as long as that lasts, and nothing is looked for.
+
+Messages that were forwarded name one file: it goes with the last of them.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,7 +29,7 @@ class Downloads:
     """What is wanted yet, and what is to be deleted."""
 
     api: Api
-    _wanted: set[str] = field(default_factory=set, repr=False)
+    _wanted: Counter[str] = field(default_factory=Counter, repr=False)  # by how many messages
     _doomed: set[str] = field(default_factory=set, repr=False)
     _strays: set[str] = field(default_factory=set, repr=False)
     _looked_at: float | None = None
@@ -36,14 +40,23 @@ class Downloads:
         return bool(self._doomed)
 
     def keep(self, files: Iterable[str]) -> None:
-        """Leave these until `done` with them."""
-        self._wanted |= set(filter(None, files))
+        """Leave these, which one message names, until `done` with them."""
+        names = set(filter(None, files))
+        self._wanted.update(names)
+        self._doomed -= names
 
     def done(self, files: Iterable[str]) -> None:
-        """Have these deleted at the next look."""
+        """Have these deleted at the next look, but what another message wants yet.
+
+        To be called once for a message, after `keep`.
+        """
         names = set(filter(None, files))
-        self._wanted -= names
-        self._doomed |= names
+        self._wanted -= Counter(names)  # drops what nobody wants any more
+        self.refuse(names)
+
+    def refuse(self, files: Iterable[str]) -> None:
+        """As `done`, for a message that was never kept."""
+        self._doomed |= set(filter(None, files)) - self._wanted.keys()
 
     def fetches(self, files: Iterable[str]) -> tuple[Fetch | None, ...]:
         """What gets each of these."""
@@ -60,13 +73,20 @@ class Downloads:
 
         return fetch
 
-    async def look(self, now: float) -> None:
-        """Delete what is to go, and from time to time look for strays; raises what `api` raises."""
-        if self._looked_at is None or now - self._looked_at >= STRAY_SECONDS:
-            found = set(await self.api.attachments()) - self._wanted
+    async def look(self, now: float, *, has_taken_all: bool = True) -> None:
+        """Delete what is to go, and from time to time look for strays; raises what `api` raises.
+
+        `has_taken_all`: whether messages are taken from the socket as they come.
+        """
+        if not has_taken_all:
+            self._strays, self._looked_at = set(), now
+        elif self._looked_at is None or now - self._looked_at >= STRAY_SECONDS:
+            found = set(await self.api.attachments()) - self._wanted.keys()
             self._doomed |= found & self._strays
             self._strays, self._looked_at = found, now
         for name in list(self._doomed):
+            if name not in self._doomed:
+                continue  # a message that names it has come meanwhile
             with contextlib.suppress(ApiRefused):  # it is not there any more
                 await self.api.delete_attachment(name)
             self._doomed.discard(name)

@@ -1,6 +1,7 @@
 // Opening, believing and writing: with real keys, and with a server that changes what it likes.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { fromBase64Url, randomBytes, toBase64Url } from "../envelope/bytes.js";
@@ -42,7 +43,7 @@ import {
   openConversation,
 } from "./conversation.js";
 import { keeperAnswer, makeConversation, makeTeam, waysBytes } from "./made_for_tests.mjs";
-import { numberedFindings } from "./line_view.js";
+import { numberedFindings, remedyOf } from "./line_view.js";
 import { sendReply } from "./send.js";
 import { openTeam } from "./team.js";
 
@@ -404,4 +405,17 @@ test("earlier epochs open through the seed the later one keeps; wrong seeds do n
   const wrong = [sealGrant(member.keys.box.public, 2, randomBytes(32))];
   assert.equal(openTeam(member.keys.box, wrong, later).size, 0);
   assert.equal(openTeam(newBoxKeys(), grants, later).size, 0);
+});
+
+test("no remedy for files speaks of a text or a draft", async () => {
+  const strings = JSON.parse(
+    await readFile(new URL("../../intake_server/desk/strings/en.json", import.meta.url), "utf8"),
+  );
+  const reasons = "uncertain earlier_epoch not_verified no_address gone forgotten not_encrypted";
+  for (const reason of reasons.split(" ")) {
+    const { text } = strings[remedyOf(reason, true)];
+    assert.match(text, /files?/, reason);
+    assert.doesNotMatch(text, /draft|Keep the text/, reason);
+  }
+  assert.equal(remedyOf("gone", false), "remedy.write_again");
 });

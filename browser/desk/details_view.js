@@ -73,7 +73,8 @@ export async function showDetails({ t, now }, member, organisation, { part = "",
   const loaded = await organisation.load();
   const dialog = sheet(t("details.title"));
   dialog.classList.add("wide");
-  dialog.append(...detailsForm({ t, now }, member, organisation, loaded, { dialog, onSaved }));
+  const form = detailsForm({ t, now }, member, organisation, loaded, { dialog, onSaved });
+  dialog.append(...form.filter(Boolean)); // `append` would write what is left away as "false"
   const goal = part && dialog.querySelector(`[data-part="${part}"]`);
   (goal || dialog).scrollIntoView({ block: "start" });
   (goal || dialog).querySelector("input, textarea, select")?.focus();

@@ -42,7 +42,21 @@ const REMEDIES = {
   not_whole: "remedy.files_again",
   partly: "remedy.partly",
 };
-const OF_FILES = { too_long: "remedy.smaller", uncertain: "remedy.partly" };
+// Files cannot be kept as a draft: they are chosen and sent once more.
+const OF_FILES = {
+  too_long: "remedy.smaller",
+  uncertain: "remedy.partly",
+  earlier_epoch: "remedy.files_again",
+  not_verified: "remedy.files_tell",
+  no_address: "remedy.files_later",
+  gone: "remedy.files_later",
+  forgotten: "remedy.files_later",
+  not_encrypted: "remedy.files_later",
+};
+
+/** @param {string} reason @param {boolean} isAttachments @returns {string | undefined} a sentence's id */
+export const remedyOf = (reason, isAttachments) =>
+  (isAttachments && OF_FILES[reason]) || REMEDIES[reason];
 
 /**
  * What is shown of findings: numbers run through the whole conversation.
@@ -146,8 +160,7 @@ export function newLineView({ t, now }, desk, { onCopy }) {
     if (talk.conversation.row.channel === "web") {
       return [el("p", { class: "warning" }, t("remedy.on_page"))];
     }
-    const reason = reasonOf(outbox);
-    const remedy = (line.isAttachments && OF_FILES[reason]) || REMEDIES[reason];
+    const remedy = remedyOf(reasonOf(outbox), line.isAttachments);
     return [
       remedy && el("p", { class: "warning" }, t(remedy)),
       !line.isAttachments &&

@@ -9,13 +9,14 @@ Theory of operation
 2.  Every file is a message of its own on the network, with the attachment's id as message id:
     each is noted in the file of sent ids before it goes, and none goes twice
     (`courier.outbound`, rule 3).
-3.  Two files at most are in memory at a time, and none is written to a disk here. What it is is
-    looked at again, and it is cleaned again, as whoever receives one does.
+3.  Of each channel at most two files are in memory at a time, and none is written to a disk here.
+    What it is is looked at again, and it is cleaned again, as whoever receives one does.
 4.  Where one of several does not go, the reply has failed, and the desk says that a part of it
     may have arrived.
 """
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,7 +40,13 @@ class Carrying:
 
     work: Work
     settings: AttachmentSettings
-    place: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
+    _places: defaultdict[str, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_A_TIME))
+    )
+
+    def place(self, channel: str) -> asyncio.Semaphore:
+        """Where a file waits until it may be opened: one slow network holds up no other."""
+        return self._places[channel]
 
     def allows(self, channel: str) -> bool:
         """Whether attachments go over this channel."""

@@ -91,7 +91,6 @@ async def _deltachat(it: Making) -> Channel:
         identity=deltachat_identity(it.settings, it.keys),
         nobody_read=it.nobody_read,
         lending=it.settings.data.run_dir / LENT,
-        carries=it.settings.attachments.allows(DeltaChat.name),
     )
 
 

@@ -32,7 +32,7 @@ from bots.channel import Channel, ChannelUnavailable, Incoming
 from intake_server.clock import Clock
 from intake_server.courier.answers import Answers
 from intake_server.courier.arriving import Message, is_unreadable, sealed
-from intake_server.courier.attachments import Bringing
+from intake_server.courier.attachments import AskedAgain, Bringing, left_with_the_messenger
 from intake_server.courier.codes import AskCode, Join, JoinTries, read_request, sign_of
 from intake_server.courier.commands import Command, Commands, drawn
 from intake_server.courier.erasing import Erasing
@@ -51,6 +51,7 @@ from triage.guided import answers_text
 from triage.retention import promise_for
 from vault.addresses import Address as SealedAddress
 from vault.addresses import Reach
+from vault.attachments import NotWhole
 from vault.conversations import NewConversation
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import CourierKeeper
@@ -112,6 +113,8 @@ class Inbound:
         try:
             async with self._turns.of(tag):
                 await self._take(channel, incoming, tag)
+        except AskedAgain:
+            raise  # its words are stored: nothing is wrong here
         except Exception as reason:
             # Whatever it is, a mistake of our own included: the message must not be lost.
             self._kept_since = self._kept_since or self.clock.monotonic()
@@ -153,23 +156,41 @@ class Inbound:
         if self.bringing.takes(channel, incoming):
             await self._bring(channel, incoming, tag, transport)
         elif texts:
-            await self._store(channel, Message(incoming, tag, transport, texts))
+            await self._store(channel, await self._named(incoming, tag, transport, texts))
+
+    async def _named(
+        self, incoming: Incoming, tag: bytes, transport: bytes, texts: list[str]
+    ) -> Message:
+        """Say what came and stays with the messenger; not again the words stored before it."""
+        before = self.keys.words_hash(transport)
+        if incoming.attachments and await self.work.is_seen(before):
+            named = left_with_the_messenger(incoming)
+            return Message(incoming, tag, transport, named.texts, brought=named)
+        return Message(incoming, tag, transport, texts)
 
     async def _bring(
         self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
     ) -> None:
         """Store words, then attachments; each step may have been done before a crash."""
-        words = words_of(incoming)
-        before = self.keys.words_hash(transport)
-        if not await self.work.is_seen(before) and (words or await self._found(tag) is None):
+        words, before = words_of(incoming), self.keys.words_hash(transport)
+        found, belongs_to = await self._found(tag), self.bringing.belongs_to(transport)
+        if belongs_to is not None and (found is None or found.conversation_id != belongs_to):
+            self.bringing.end(transport)
+            return  # erased meanwhile: its words do not come back
+        if not await self.work.is_seen(before) and (words or found is None):
             # Of somebody new without a word this makes the conversation, to which files belong.
             await self._store(channel, Message(incoming, tag, before, words, is_first_half=True))
-        found = await self._found(tag)
+            found = await self._found(tag)
         if found is None:
-            raise ChannelUnavailable  # erased meanwhile
+            return  # erased meanwhile
         brought = await self.bringing.bring(found.conversation_id, channel, incoming, transport)
         files = Message(incoming, tag, transport, brought.texts, brought=brought)
-        await self._further(channel, files, found)
+        try:
+            await self._further(channel, files, found)
+        except NotWhole:
+            self.bringing.end(transport)  # the sweep took them: from the beginning
+            raise
+        self.bringing.end(transport)
 
     async def _store(self, channel: Channel, message: Message) -> None:
         for _ in range(_TRIES):

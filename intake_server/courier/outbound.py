@@ -13,13 +13,15 @@ Theory of operation
 4.  It goes to the address of that conversation, opened by the keeper, and to no other.
 5.  Replies of one conversation go one after the other, in the order of their writing.
 6.  Outside the client's safe hours nothing is sent, whoever wrote it and however urgent it is: it
-    waits. The keeper tells the hours each time, so that neither a row nor an older database can
-    change them. The row says only that it is looked at again in a quarter of an hour, whatever the
-    hours; when they begin this process knows in its memory, and the team by the conversation.
+    waits; so does the rest of a reply where they end between two of its files. The keeper tells the
+    hours each time, so that neither a row nor an older database can change them. The row says only
+    that it is looked at again in a quarter of an hour, whatever the hours; when they begin this
+    process knows in its memory, and the team by the conversation.
 7.  A network that cannot be reached is asked again, with growing pauses, for as long as the reply
     lives. Why a reply waits or failed stands in its row for the desk to show.
 8.  A reply of attachments is as many messages on the network; rule 3 holds for each
     (`intake_server.courier.carrying`). What has gone does not go again when the rest is tried.
+    Rules 1, 4 and 6 are asked again for each, when all that it waits for is there.
 """
 
 import asyncio
@@ -87,11 +89,12 @@ class Reason(StrEnum):
 
 
 class NotSent(Exception):
-    """This reply will not be sent; `reason` says why."""
+    """This reply will not be sent; `reason` says why, `attachments` what it is made of."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, attachments: Sequence[Described] = ()) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.attachments = attachments
 
 
 @dataclass(slots=True)
@@ -194,32 +197,42 @@ class Outbound:
         if known is SendState.SENDING and not (channel is not None and channel.sends_once):
             await self.work.failed(item, Reason.UNCERTAIN, None)
             return
-        if channel is None:
-            await self._give_up(item, Reason.NO_CHANNEL)
+        ready = await self._ready(item)
+        if ready is None or channel is None:
             return
+        reply, address = ready
+        if not reply.attachments:
+            send = partial(channel.send, address.address, reply.text, item.message)
+            if await self._hand_over(item, item.message, send):
+                await self._done(item)
+        elif await self._hand_over_all(item, channel, reply.attachments):
+            await self._note(item.message, SendState.SENT)
+            await self._done(item)
+
+    async def _ready(self, item: Waiting) -> tuple[OutboxItem, Address] | None:
+        """What may go at this moment, and where; None where its row says why it may not."""
         try:
             reply = await self._reply(item)
-            address, hours = await self._address(item)
+            address, hours = await self._address(item, reply)
         except NotSent as not_sent:
-            await self._give_up(item, not_sent.reason)
-            return
+            await self._give_up(item, self._partly(not_sent))
+            return None
         now = self.clock.unix()
         opening = None if hours is None else opens_at(hours, now, self.zone)
         if opening is not None:
             self._opening[item.conversation] = opening
             await self.work.postponed(item, Reason.LATER, now + LATER_SECONDS)
-            return
-        if not reply.attachments:
-            send = partial(channel.send, address.address, reply.text, item.message)
-            if await self._hand_over(item, item.message, send):
-                await self._done(item)
-        elif await self._hand_over_all(item, channel, address.address, reply.attachments):
-            await self._note(item.message, SendState.SENT)
-            await self._done(item)
+            return None
+        return reply, address
 
     async def _done(self, item: Waiting) -> None:
         await self.work.sent(item)
         self.log.info("reply_sent", channel=item.channel)
+
+    def _partly(self, not_sent: NotSent) -> Reason:
+        """Its reason, unless a part went: then the team must not hear that nothing did."""
+        parts = (self.sent.state_of(one.id) for one in not_sent.attachments)
+        return Reason.PARTLY if SendState.SENT in parts else not_sent.reason
 
     async def _give_up(self, item: Waiting, reason: Reason) -> None:
         if reason is Reason.EARLIER_EPOCH:
@@ -245,10 +258,13 @@ class Outbound:
         roster = (await self.roster.current()).roster
         if opened.item.channel != item.channel or not _is_signed(opened, roster):
             raise NotSent(Reason.NOT_VERIFIED)
+        attachments = opened.item.attachments
+        if item.channel not in self.channels:
+            raise NotSent(Reason.NO_CHANNEL, attachments)
         if opened.item.epoch != roster.epoch.number:
-            raise NotSent(Reason.EARLIER_EPOCH)
-        if opened.item.attachments and not self.carrying.allows(item.channel):
-            raise NotSent(Reason.NOT_OFFERED)
+            raise NotSent(Reason.EARLIER_EPOCH, attachments)
+        if attachments and not self.carrying.allows(item.channel):
+            raise NotSent(Reason.NOT_OFFERED, attachments)
         return opened.item
 
     async def _why_refused(self, item: Waiting) -> Reason:
@@ -259,18 +275,19 @@ class Outbound:
             return Reason.FORGOTTEN
         return Reason.NOT_VERIFIED
 
-    async def _address(self, item: Waiting) -> tuple[Address, SafeHours | None]:
+    async def _address(self, item: Waiting, reply: OutboxItem) -> tuple[Address, SafeHours | None]:
         """Where the conversation's client is reached, and when; raises `NotSent`."""
+        none = NotSent(Reason.NO_ADDRESS, reply.attachments)
         row = await self.work.address_of(item)
         if row is None:
-            raise NotSent(Reason.NO_ADDRESS)
+            raise none
         try:
             opened = await self.keeper.open_address(Reference(row.slot, row.tag), row.outer)
             address = open_address(self.keys.box, opened.inner, item.conversation)
         except (Refused, CannotOpen):
-            raise NotSent(Reason.NO_ADDRESS) from None
+            raise none from None
         if address.channel != item.channel:
-            raise NotSent(Reason.NO_ADDRESS)
+            raise none
         is_any_time = opened.begin == opened.end
         return address, None if is_any_time else SafeHours(opened.begin, opened.end)
 
@@ -310,7 +327,7 @@ class Outbound:
         return False
 
     async def _hand_over_all(
-        self, item: Waiting, channel: Channel, address: str, attachments: Sequence[Described]
+        self, item: Waiting, channel: Channel, attachments: Sequence[Described]
     ) -> bool:
         """Send each attachment that was not sent before (rule 8): whether all of them were."""
         is_begun = False
@@ -322,13 +339,18 @@ class Outbound:
             if known is SendState.SENDING and not channel.sends_once:
                 await self.work.failed(item, Reason.UNCERTAIN, None)
                 return False
-            async with self.carrying.place:
+            async with self.carrying.place(item.channel):
                 try:
                     file = await self.carrying.opened(item.conversation, item.message, one)
                 except NotCarried:
                     reason = Reason.PARTLY if is_begun else Reason.NOT_WHOLE
                     await self.work.failed(item, reason, None)
                     return False
+                # Asked again for each: hours may end, and people leave, while files go.
+                ready = await self._ready(item)
+                if ready is None:
+                    return False
+                address = ready[1].address
                 send = partial(channel.send_attachment, address, file, one.id)
                 if not await self._hand_over(item, one.id, send, is_begun=is_begun):
                     return False

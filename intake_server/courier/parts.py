@@ -23,6 +23,12 @@ UNREADABLE: Final = "[unreadable]"
 NEW_KEYS: Final = "[new keys]"
 """Stands beside the first message under other keys than before: it may be another person."""
 
+TOO_MANY: Final = "[too many]"
+"""Stands behind what came and was left out, with what followed it."""
+
+MOST_NAMED: Final = 20
+"""So many attachments of one message are looked at and named; the rest is `TOO_MANY`."""
+
 _BREAKS: Final = ("\n", " ")
 _LIKE_A_SIGN: Final = re.compile(r"(\[[^\[\]]*\]\s*)+")
 _ROUND: Final = str.maketrans("[]", "()")
@@ -40,13 +46,20 @@ def texts_of(incoming: Incoming) -> list[str]:
     The readable text comes first, in parts that fit; then what stands for the rest. What stands in
     square brackets alone is the courier's own word: `typed` never is.
     """
-    marks = [MARKS[kind] for kind in incoming.attachments]
+    marks = marks_of(incoming)
     if incoming.text is None and not marks:
         marks = [UNREADABLE]
     if incoming.identity_changed:
         marks = [NEW_KEYS, *marks]
     texts = typed(incoming)
     return [*texts, " ".join(marks)] if marks else texts
+
+
+def marks_of(incoming: Incoming) -> list[str]:
+    """Return what stands for attachments that are not kept, never longer than fits."""
+    marks = [MARKS[kind] for kind in incoming.attachments[:MOST_NAMED]]
+    is_more = len(incoming.attachments) > MOST_NAMED
+    return [*marks, MARKS[Attachment.FILE], TOO_MANY] if is_more else marks
 
 
 def words_of(incoming: Incoming) -> list[str]:

@@ -36,6 +36,7 @@ async def test_an_admin_fills_in_what_is_missing_and_the_page_says_it(house, des
     await desk.page.get_by_label(t("details.must_tell"), exact=True).fill("When a child is hurt.")
     await desk.page.get_by_label(t("details.country_label")).select_option("DE")
     await looks.take(desk.page, "details", DESK_WIDTHS)
+    assert "false" not in await desk.page.locator("dialog[open]").inner_text()
     await desk.button("team.save").click()
     await desk.page.locator("dialog").wait_for(state="detached")
     for name in ("contact", "limits"):

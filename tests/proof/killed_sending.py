@@ -64,23 +64,22 @@ def die() -> None:
 
 
 def kill_around(when: str, owner: type, name: str, nth: int) -> None:
-    real, numbers = getattr(owner, name), itertools.count(1)
+    real, calls, ends = getattr(owner, name), itertools.count(1), itertools.count(1)
 
     async def killed(self, *arguments):
-        number = next(numbers)  # several calls may be under way
-        if (when, number) == ("before", nth):
+        # Several calls may be under way, and one that failed is made again.
+        if (when, next(calls)) == ("before", nth):
             die()
         result = await real(self, *arguments)
-        if (when, number) == ("after", nth):
+        if (when, next(ends)) == ("after", nth):
             die()
         return result
 
     def killed_at_once(self, *arguments):
-        number = next(numbers)
-        if (when, number) == ("before", nth):
+        if (when, next(calls)) == ("before", nth):
             die()
         real(self, *arguments)
-        if (when, number) == ("after", nth):
+        if (when, next(ends)) == ("after", nth):
             die()
 
     setattr(owner, name, killed_at_once if owner is SentFile else killed)

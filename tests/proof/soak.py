@@ -1,10 +1,10 @@
-"""A long run at sixty times the pace of a busy hotline: `python -m tests.proof.soak --minutes 10`.
+"""A long run at sixty times the pace of a busy hotline: `python -m tests.proof.soak --minutes 24`.
 
 A hotline of 100,000 conversations a year has one new contact in 316 seconds; here there is one in
 5.3. Each writes, comes back, is answered, and nine of ten are erased in the end; every other one
 writes without JavaScript. Each minute there is a sweep. Memory, descriptors and the database's log
 are read every ten seconds; the middle third of the run is compared with the last. Ends with an
-error where something grew. With `--minutes 1440` it is the whole day.
+error where something grew. In 24 minutes is a day's work; with `--minutes 1440` it lasts a day.
 """
 
 import argparse
@@ -150,7 +150,7 @@ async def soak(minutes: float, seed: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=24)
     parser.add_argument("--seed", type=int, default=2026)
     options = parser.parse_args()
     found = asyncio.run(soak(options.minutes, options.seed))

@@ -11,17 +11,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
+from triage.screening.tones import TONED
 from triage.screening.tree import Token, is_prefix_key
 from triage.screening.words import Word
 
-__all__ = ["WordIndex"]
+__all__ = ["WordIndex", "name_of"]
 
 _MOST_KEPT: Final = 40_000
 _KEPT_NUMBERS: Final = 100
+_TYPED: Final = 2
 
 
+_UNKEPT: Final = ("", TONED)
 Known = tuple[tuple[int, Token], ...]
 """What languages know of a word, each by its number."""
+
+
+def name_of(spellings: tuple[str, ...]) -> str:
+    """Return by what the word is kept that has these spellings; empty if it is not kept."""
+    last = spellings[-1]
+    return last if len(spellings) == 1 or (len(spellings) == _TYPED and last[0] == TONED) else ""
 
 
 class WordIndex:
@@ -44,13 +53,11 @@ class WordIndex:
 
     def known(self, word: Word) -> Known:
         """Return what each language that knows a word knows of it."""
-        if len(word.spellings) > 1:
-            return self._asked(word)
-        written = word.spellings[0]
-        known = self.kept.get(written)
+        written = name_of(word.spellings)
+        known = self.kept.get(written) if written else None
         if known is None:
             known = self._asked(word)
-            if written in self._own or self._are_forms(known):
+            if written in self._own or (written[:1] not in _UNKEPT and self._are_forms(known)):
                 self.kept[written] = known
         return known
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, Protocol
 
+from triage.screening.folding import fold
 from triage.screening.guesses import Guesses
 from triage.screening.respelling import ROMAN, Respelling, unchanged
+from triage.screening.tones import TONED
 from triage.screening.tree import (
     Node,
     Token,
@@ -104,6 +106,16 @@ class Vocabulary:
     roman_prefixes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     affixes: bool = False
     """Words may have something before them, so that their first letters say nothing."""
+    tones: bool = False
+    """Words are compared with their marks where these were typed (``tones``)."""
+
+
+def _by_bare(words: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Return words with marks by what they are without."""
+    found: dict[str, list[str]] = {}
+    for word in sorted(words):
+        found.setdefault(fold(word), []).append(word)
+    return found
 
 
 def _joined(words: Sequence[Word], number: int) -> Word:
@@ -147,8 +159,9 @@ class Lexicon:
         self._romanised = vocabulary.romanised
         self._roman_prefixes = vocabulary.roman_prefixes
         self._roman_lengths = sorted({len(key) for key in self._roman_prefixes})
+        self._by_bare = _by_bare(self._own()) if vocabulary.tones else None
         self.heads = frozenset(
-            word[:HEAD]
+            (fold(word) if vocabulary.tones else word)[:HEAD]
             for word in chain(
                 *(self._known, prefixes, vocabulary.spelling, vocabulary.irregular),
                 vocabulary.heads,
@@ -190,7 +203,21 @@ class Lexicon:
 
     def own_words(self) -> frozenset[str]:
         """Return the words that stand in the files of the language, its examples included."""
-        return self._known.union(self._spelling, self._irregular, self._examples)
+        if self._by_bare is not None:
+            toned = frozenset(TONED + word for word in self._own())
+            return toned.union(self._by_bare, self._examples)
+        return self._own().union(self._examples)
+
+    def _own(self) -> frozenset[str]:
+        return self._known.union(self._spelling, self._irregular)
+
+    def _as_typed(self, spellings: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the word with its marks if any were typed, or else all words it may be."""
+        for one in spellings:
+            if one[0] == TONED:
+                return (one[1:],)
+        by_bare = self._by_bare or {}
+        return tuple([word for one in spellings for word in by_bare.get(one, ())])
 
     @property
     def is_respelt(self) -> bool:
@@ -233,6 +260,8 @@ class Lexicon:
         return self._rooted(self._keys(meant, meant), None, guess=True) if meant else None
 
     def _token(self, spellings: tuple[str, ...], roman: str) -> Token | None:
+        if self._by_bare is not None:
+            spellings = self._as_typed(spellings)
         more = [self._spelling[one] for one in spellings if one in self._spelling]
         if self._respelling is not unchanged:
             more += [other for one in spellings for other in self._respelling(one)]

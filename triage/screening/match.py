@@ -15,6 +15,7 @@ Theory of operation
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, permutations
 from typing import Final, NamedTuple
@@ -64,10 +65,8 @@ class Matcher:
         self._tokens = tokens
         self._pack = pack
         self._concepts, self._stand = phrases_in(words, tokens)
-        self._there: set[str] = set()
-        for concepts in self._concepts:
-            self._there.update(concepts)
-        self._hits: dict[str, list[Hit]] = {}
+        self._there: set[str] = set().union(*self._concepts)
+        self._hits: defaultdict[str, list[Hit]] = defaultdict(list)
         self._merged: dict[frozenset[str], list[Hit]] = {}
         self._places: dict[WordList, frozenset[int]] = {}
         self._persons = self._stops = self._negating = _NOWHERE
@@ -98,10 +97,7 @@ class Matcher:
         hits = self._hits
         for concepts, hit in zip(self._concepts, self._stand, strict=True):
             for concept in concepts:
-                if concept in hits:
-                    hits[concept].append(hit)
-                else:
-                    hits[concept] = [hit]
+                hits[concept].append(hit)
         places = self.places
         self._guessed = frozenset([place for place, token in self._tokens.items() if token.guess])
         self._persons = places(WordList.SELF_SUBJECTS) | places(WordList.OTHER_SUBJECTS)
@@ -188,6 +184,9 @@ class Matcher:
 
     def _chains(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> Iterator[tuple[Hit, ...]]:
         """Return for each hit of the first part the nearest of the others after it."""
+        if len(parts) == 1:
+            yield from [(start,) for start in self._merge(parts[0])]
+            return
         starts, *others = [self._merge(part) for part in parts]
         words, gap, across = self._words, rule.gap * self._pack.step, rule.across
         for start in starts:
@@ -220,7 +219,13 @@ class Matcher:
             return False
         if rule.by_others and self._writer_acts(first):
             return False
-        if not rule.excludes or all(one.isdisjoint(self._there) for one in _excluding(rule)):
+        there = self._there
+        if (
+            rule.unless.isdisjoint(there)
+            and rule.unless_before.isdisjoint(there)
+            and rule.unless_after.isdisjoint(there)
+            and rule.unless_next.isdisjoint(there)
+        ):
             return True
         begin, end = self._sentence(first)
         beside = _BESIDE * self._pack.step
@@ -324,10 +329,6 @@ class Matcher:
         return False
 
 
-def _excluding(rule: Rule) -> tuple[frozenset[str], ...]:
-    return rule.unless, rule.unless_before, rule.unless_after, rule.unless_next
-
-
 def _sentence_of(word: Word) -> int:
     return word.sentence
 
@@ -342,6 +343,8 @@ def phrases_in(words: Sequence[Word], tokens: Mapping[int, Token]) -> Phrases:
         if token.ends:
             found.append(token.ends)
             stand.append((first, place))
+        if not token.roots:
+            continue
         after = token_at(place)
         if after is None or not (token.goes_on & after.marks or after.number is not None):
             continue

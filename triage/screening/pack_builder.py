@@ -21,6 +21,8 @@ from triage.screening.phrases import Concepts, read_phrase
 from triage.screening.respelling import RESPELLINGS, USUAL, romanised
 from triage.screening.rule_entry import WrongError, as_string, as_table, split
 from triage.screening.rules import Rule, WordList
+from triage.screening.tones import LANGUAGES as WITH_TONES
+from triage.screening.tones import toned
 from triage.screening.tree import Exact, Phrase, Prefix
 from triage.screening.words import is_unspaced, read_words
 
@@ -56,7 +58,9 @@ class LanguageParts:
         self.name = name
         self.reviewed_by = ""
         self.words: Mapping[str, object] | None = None
-        self.concepts = Concepts()
+        self.spell = toned if name in WITH_TONES else fold
+        """The form in which words of the language are compared."""
+        self.concepts = Concepts(self.spell)
         self.rules: dict[str, Rule] = {}
         self.switched_off: list[Rule] = []
 
@@ -73,9 +77,9 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
     known = _known_forms(kind, table, forms, inflected(language.concepts.phrases(), table))
     prefixes = frozenset(element.start for element in elements if isinstance(element, Prefix))
     numbers = _numbers(table)
-    single = {parts[0]: number for parts, number in numbers.items() if len(parts) == 1}
+    single = _numbers_of_one_word(table, language.spell)
     irregular = {
-        fold(form): fold(base)
+        language.spell(form): language.spell(base)
         for base, written in as_table(table.get("irregular", {})).items()
         for form in split(as_string(base, written))
     }
@@ -98,7 +102,7 @@ def build_shape(language: LanguageParts, forms: Mapping[str, str]) -> PackShape:
         stems=stems,
         heads=sorted(_heads(kind, plain, stems)),
         spelling={
-            fold(written): fold(as_string(written, meant))
+            language.spell(written): language.spell(as_string(written, meant))
             for written, meant in as_table(table.get("spelling", {})).items()
         },
         irregular=irregular,
@@ -242,6 +246,17 @@ def _numbers(table: Mapping[str, object]) -> dict[tuple[str, ...], int]:
     return {
         tuple(str(element) for element in read_phrase(written)): int(str(number))
         for written, number in numbers.items()
+    }
+
+
+def _numbers_of_one_word(
+    table: Mapping[str, object], spell: Callable[[str], str]
+) -> dict[str, int]:
+    """Return the numbers of one word as the language spells it."""
+    return {
+        str(phrase[0]): int(str(number))
+        for written, number in as_table(table.get("numbers", {})).items()
+        if len(phrase := read_phrase(written, spell)) == 1
     }
 
 

@@ -23,6 +23,7 @@ from triage.screening.guesses import Guesses
 from triage.screening.lexicon import EnglishEndings, Lexicon, Morphology, NoMorphology, Vocabulary
 from triage.screening.respelling import RESPELLINGS, unchanged
 from triage.screening.rules import Negation, Pack, Rule, Signal, waking
+from triage.screening.tones import LANGUAGES as WITH_TONES
 from triage.screening.tree import Node, NumberRange
 
 __all__ = ["PackShape", "decode_shape", "encode_shape", "pack_of", "rule_shape", "tree_shape"]
@@ -203,6 +204,7 @@ def _vocabulary(shape: PackShape) -> Vocabulary:
         romanised=shape["romanised"],
         roman_prefixes=shape["roman_prefixes"],
         affixes=shape["morphology"] == "arabic",
+        tones=shape["language"] in WITH_TONES,
     )
 
 

@@ -4,7 +4,7 @@ A concept may hold another one by name (``<papers>``). Circles, unknown names an
 could never match are refused with the place and the remedy.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from triage.screening.folding import fold, fold_cluster
@@ -41,8 +41,9 @@ class PhraseError(Exception):
 class Concepts:
     """The concepts of one language, filled file by file."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, spell: Callable[[str], str] = fold) -> None:
+        """Start with none; ``spell`` gives the form in which the language's words are compared."""
+        self._spell = spell
         self._files: dict[str, str] = {}
         self._phrases: dict[str, list[Phrase]] = {}
         self._held: dict[str, list[str]] = {}
@@ -66,8 +67,8 @@ class Concepts:
         """Add a list of the language as a concept; ``exact``: its words stand only as written."""
         self._files[name], self._held[name] = file, []
         self._phrases[name] = [
-            tuple(Exact(e) if exact and isinstance(e, str) else e for e in read_phrase(written))
-            for written in words
+            tuple(Exact(e) if exact and isinstance(e, str) else e for e in phrase)
+            for phrase in (read_phrase(written, self._spell) for written in words)
         ]
 
     def extend(self, name: str, text: str) -> None:
@@ -115,7 +116,7 @@ class Concepts:
             if written.startswith("<") and written.endswith(">"):
                 self._held[name].append(written[1:-1].strip())
             elif written:
-                self._phrases[name].append(read_phrase(written))
+                self._phrases[name].append(read_phrase(written, self._spell))
         if not self._phrases[name] and not self._held[name]:
             raise PhraseError(f'the concept "{name}" is empty', "add phrases or remove it")
 
@@ -132,7 +133,7 @@ class Concepts:
         return phrases
 
 
-def read_phrase(written: str) -> Phrase:
+def read_phrase(written: str, spell: Callable[[str], str] = fold) -> Phrase:
     """Return the elements of a phrase; raise ``PhraseError`` for what cannot stand in one."""
     words = written.replace("-", " ").split()
     if not 1 <= len(words) <= _LONGEST_PHRASE:
@@ -140,16 +141,16 @@ def read_phrase(written: str) -> Phrase:
             f'the phrase "{written}" has too many words',
             f"at most {_LONGEST_PHRASE}: use several parts in find",
         )
-    phrase = tuple(element for word in words for element in _elements(word, written))
+    phrase = tuple(element for word in words for element in _elements(word, written, spell))
     if len(phrase) > _LONGEST_IN_CLUSTERS:
         raise PhraseError(f'the phrase "{written}" is too long', "use several parts in find")
     return phrase
 
 
-def _elements(word: str, phrase: str) -> list[Element]:
+def _elements(word: str, phrase: str, spell: Callable[[str], str]) -> list[Element]:
     """Return one element for a word, or for each cluster, number and Latin word in it."""
     if word.isascii() or not any(map(is_unspaced, word)):
-        return [_element(word, phrase)]
+        return [_element(word, phrase, spell)]
     if word[0] == "=" or word[-1] == "*":
         raise PhraseError(
             f'"{word}" in "{phrase}" has a sign that means nothing in this script',
@@ -167,12 +168,12 @@ def _elements(word: str, phrase: str) -> list[Element]:
                 end += 1
             # A full stop in an abbreviation ("ป.5") is no word and, in a text, ends no sentence.
             if bare := word[place:end].strip("."):
-                found.append(_element(bare, phrase))
+                found.append(_element(bare, phrase, spell))
         place = end
     return found
 
 
-def _element(word: str, phrase: str) -> Element:
+def _element(word: str, phrase: str, spell: Callable[[str], str]) -> Element:
     low, dots, high = word.partition("..")
     if dots:
         if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
@@ -180,7 +181,7 @@ def _element(word: str, phrase: str) -> Element:
         return NumberRange(int(low), int(high))
     if word.isdecimal():
         return NumberRange(int(word), int(word))
-    bare = fold(word.strip("=*"))
+    bare = spell(word.strip("=*"))
     if not bare or len(bare) > LONGEST_WORD or not _is_one_word(bare):
         raise PhraseError(
             f'"{word}" in "{phrase}" is not one plain word',

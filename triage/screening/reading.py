@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from triage.screening.guesses import SHORTEST_GUESSED
-from triage.screening.index import Known, WordIndex
+from triage.screening.index import Known, WordIndex, name_of
 from triage.screening.match import Match, Matcher
 from triage.screening.rules import Pack
 from triage.screening.tree import Token
@@ -124,7 +124,9 @@ def _asked(words: Sequence[Word], index: WordIndex) -> Iterator[tuple[int, Known
     for place, word in enumerate(words):
         spellings = word.spellings
         if spellings:
-            there = kept.get(spellings[0]) if len(spellings) == 1 else None
+            # Most words have one spelling, by which they are kept: asked here, without a call.
+            name = spellings[0] if len(spellings) == 1 else name_of(spellings)
+            there = kept.get(name)
             if there is None:
                 there = asked.get(spellings)
                 if there is None:

@@ -94,11 +94,6 @@ class Rule:
         """Say whether it only finds concepts near each other: too little to weigh by itself."""
         return self.strength is Strength.WEAK
 
-    @property
-    def excludes(self) -> bool:
-        """Say whether some concepts must not stand beside a match."""
-        return bool(self.unless or self.unless_before or self.unless_after or self.unless_next)
-
 
 @unique
 class WordList(StrEnum):

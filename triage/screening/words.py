@@ -30,6 +30,7 @@ from triage.screening.folding import (
     is_plain,
 )
 from triage.screening.respelling import roman_key
+from triage.screening.tones import TONED, are_typed, toned
 from triage.screening.zawgyi import Placed, is_zawgyi, to_unicode
 
 __all__ = ["LONGEST_WORD", "Word", "cluster_end", "is_unspaced", "read_words"]
@@ -209,7 +210,9 @@ class _Reader:
         """Give the words their spellings."""
         together, classes = fold("\n".join(self._written)), self._classes
         plain = is_plain(together)
-        for word, folded in zip(self._unspelt, together.split("\n"), strict=True):
+        some_tones, all_tones = are_typed(self._written)
+        spelt = zip(self._unspelt, together.split("\n"), self._written, strict=True)
+        for word, folded, written in spelt:
             has_digit = classes[word.start] != "L"
             start, end = word.start + has_digit, word.end
             if not folded:  # a hamza alone
@@ -218,6 +221,8 @@ class _Reader:
             spellings: tuple[str, ...] = (folded,)
             if not (plain and folded.isalpha()):
                 spellings += further_spellings(folded)
+            if some_tones and (all_tones or not written.isascii()):
+                spellings += (TONED + toned(written),)
             if classes.find("A", start, end) > 0:
                 spellings += self._elided(start, end)
             if classes[end : end + 1] == "D" and classes[end + 1 : end + 2] != "D":

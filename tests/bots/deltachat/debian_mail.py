@@ -24,6 +24,7 @@ _WHERE = "/usr/sbin:/usr/bin"
 _DOVECOT = """
 protocols = imap lmtp
 base_dir = {folder}/run
+verbose_proctitle = yes
 log_path = {folder}/log/dovecot
 ssl = no
 disable_plaintext_auth = no
@@ -199,9 +200,13 @@ class DebianMail(MailServer):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
 
-    def drop_readers(self) -> int:
-        """Kill Dovecot's processes that serve somebody's mailbox; how many there were."""
-        readers = [number for number in self._processes() if _name(number) == "imap"]
+    def drop_readers(self, address: str) -> int:
+        """Kill Dovecot's processes that serve this mailbox; how many there were."""
+        readers = [
+            number
+            for number in self._processes()
+            if _name(number) == "imap" and f"[{address} " in _command(Path(f"/proc/{number}"))
+        ]
         for number in readers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
@@ -237,7 +242,15 @@ class DebianMail(MailServer):
     async def limit(self, quota: int) -> None:
         """So many bytes in each mailbox from now on; 0: as many as there is room for."""
         self._write(quota=quota)
+        before = self._reloads()
         self._running[0].send_signal(signal.SIGHUP)
+        async with asyncio.timeout(PATIENCE):
+            while self._reloads() == before:  # noqa: ASYNC110 - another process's file
+                await asyncio.sleep(0.05)
+
+    def _reloads(self) -> int:
+        log = self.folder / "log" / "dovecot"
+        return log.read_text(errors="replace").count("SIGHUP received") if log.exists() else 0
 
     # --- what they keep -------------------------------------------------------------------
 
@@ -249,6 +262,15 @@ class DebianMail(MailServer):
     def on_its_way(self) -> list[Path]:
         """What Exim has taken and not delivered."""
         return list((self.folder / "spool" / "input").rglob("*-H"))
+
+    def put_off(self) -> list[Path]:
+        """What of it Dovecot has refused for now; the rest may be on the point of going in."""
+        found = []
+        for file in (self.folder / "spool" / "msglog").glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if " defer (" in file.read_text(errors="replace"):
+                    found.append(file)
+        return found
 
     def hold(self, *sought: bytes) -> list[str]:
         """Names of files that hold one of these; everything both servers write is looked at."""

@@ -255,7 +255,6 @@ class DeltaBench:
         self.identity = Identity(folder / "identity.backup", "a passphrase of the test")
         self.lines: list[Line] = []
         self.keep_seconds = 60 * 86_400
-        self.carries = True
 
     async def open(self) -> "DeltaBench":
         self.lines = [await Line().open(port) for port in (self.server.imap, self.server.smtp)]
@@ -281,7 +280,6 @@ class DeltaBench:
             identity=self.identity,
             nobody_read="Nobody has read this.",
             lending=self.folder / "lent",
-            carries=self.carries,
         )
 
     @property

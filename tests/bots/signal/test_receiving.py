@@ -127,6 +127,22 @@ async def test_where_nothing_can_be_written_the_server_waits(bench, monkeypatch)
     assert bench.channel.health().alarms == ()
 
 
+async def test_a_file_whose_message_waits_for_a_full_disk_is_no_stray(bench, monkeypatch):
+    monkeypatch.setattr(arrivals, "LOOK_EVERY", 0.02)
+    desk, person, _ = await bench.in_contact()
+    monkeypatch.setattr(bench.channel._arrivals.journal, "_write", full_disk)
+    await person.say("written first")
+    await until(lambda: "cannot_write" in bench.channel.health().alarms)
+    await person.show(Attachment.VOICE, b"a voice")
+    for later in range(1, 4):
+        bench.later = later * downloads.STRAY_SECONDS
+        await asyncio.sleep(0.2)  # several looks
+    assert len(bench.server.attachments) == 1
+    monkeypatch.undo()
+    assert (await desk.next()).text == "written first"
+    assert (await desk.next()).attachments == (Attachment.VOICE,)
+
+
 def full_disk(*_arguments):
     raise OSError(28, "no space")
 

@@ -1,16 +1,19 @@
 """Every column of every table that the courier may read, changed by somebody who writes anything.
 
 Two people have replies waiting while the network is away. One column after the other is swapped
-between rows or filled with noise; then the network comes back. Each
-hears their own reply or none, once, and nobody hears a word of the attacker's.
+between rows or filled with noise; then the network comes back. Each hears their own reply or none,
+once, and nobody hears a word of the attacker's. With the tables of attachments the replies are
+files.
 """
 
+import base64
 import random
 import sqlite3
 
 import pytest
 
 from intake_server.courier import outbound
+from tests.intake_server.courier.files import reply_with
 from tests.intake_server.courier.test_attacker import MINE, PEOPLE, all_decided
 from tests.intake_server.courier.test_outbound import met
 from vault.postgres_roles import GRANTS
@@ -23,10 +26,9 @@ READ = {
     if any(verb.startswith("SELECT") for verb in verbs)
 }
 PLAYED = ("addresses", "changes", "conversations", "inbox", "messages", "meta", "outbox")
+FILES = ("attachment_chunks", "attachments")
 EMPTY = {
     "alembic_version",  # the number of the last migration, looked at before the courier starts
-    "attachment_chunks",  # played where files are: test_carrying.py
-    "attachments",  # as well
     "drafts",  # deleted with their conversation, never read
     "organisation",  # believed by the keeper's pin alone: tests/intake_server/test_organisation.py
 }
@@ -40,7 +42,7 @@ def quick(monkeypatch):
 
 def test_every_table_that_the_courier_reads_is_played():
     """A new right to read is a new table here, or a reason."""
-    assert {*PLAYED, *EMPTY} == READ
+    assert {*PLAYED, *FILES, *EMPTY} == READ
 
 
 def swapped(values: list) -> list:
@@ -82,8 +84,9 @@ class Table:
                 (value, *(row[name] for name in others)),
             )
 
-    def empty_outbox(self) -> None:
-        self._db.execute("DELETE FROM outbox")
+    def empty(self, *names: str) -> None:
+        for name in names:
+            self._db.execute(f"DELETE FROM {name}")
 
     def close(self) -> None:
         self._db.close()
@@ -125,13 +128,64 @@ async def test_no_column_makes_the_courier_say_what_it_should_not(stage, name, h
             if how is swapped:
                 table.put(column, swapped(before))
             await what_they_heard(stage, loopback, heard)
-            table.empty_outbox()
+            table.empty("outbox")
             if name != "outbox" and len(table.rows()) == len(before):
                 table.put(column, noise(before))
                 table.put(column, before)
             await answers_waiting(stage, loopback, rows)
         # As it was before, so that all of this is known to have been heard where it should be.
         assert await what_they_heard(stage, loopback, heard) == len(PEOPLE)
+    finally:
+        table.close()
+    await stage.dismiss_all()
+
+
+def recording(name: str) -> bytes:
+    """Two chunks long, and nobody else's."""
+    return b"OggS" + bytes(60) + MINE[name].encode() * 9_000
+
+
+async def files_waiting(stage, loopback, rows) -> None:
+    loopback.cut()
+    for name in PEOPLE:
+        message, _ = await reply_with(stage, rows[name], recording(name))
+        await stage.settled(rows[name], message)
+
+
+async def what_files_they_heard(stage, loopback, heard) -> int:
+    """The network again; how many files were heard, each whole and by the right person."""
+    loopback.restore()
+    stage.clock.turn(HOUR)
+    await all_decided(stage)
+    count = 0
+    for name in PEOPLE:
+        said = [heard[name].get_nowait() for _ in range(heard[name].qsize())]
+        assert not [one for one in said if "text" in one]
+        files = [base64.b64decode(one["content"]) for one in said if "content" in one]
+        assert files in ([], [recording(name)])
+        count += len(files)
+    return count
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("how", [swapped, noise])
+@pytest.mark.parametrize("name", FILES)
+async def test_no_column_makes_the_courier_send_another_file(stage, name, how):
+    _, loopback, rows, heard = await met(stage, *PEOPLE)
+    table = Table(stage, name)
+    try:
+        await files_waiting(stage, loopback, rows)
+        for column in list(table.rows()[0]):
+            before = [row[column] for row in table.rows()]
+            table.put(column, noise(before))  # first, where a value may stand but once
+            if how is swapped:
+                table.put(column, swapped(before))
+            await what_files_they_heard(stage, loopback, heard)
+            table.empty("outbox", *FILES)
+            await files_waiting(stage, loopback, rows)
+        # As it was before, so that all of this is known to have been heard where it should be.
+        assert await what_files_they_heard(stage, loopback, heard) == len(PEOPLE)
     finally:
         table.close()
     await stage.dismiss_all()

@@ -14,8 +14,12 @@ from intake_server.screening_rules import read_rules
 from triage.screening.engine import screen
 
 SETS = Path(__file__).parent / "sets"
-LATER_SETS = ("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set")
-HARDEST_SET = "seventh_set"
+LATER_SETS = (
+    *("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set"),
+    *("lex1_set", "lex2_set", "lex3_set"),
+)
+HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.92, 0.85, 34)}
+"""Of each: precision, recall, and how many messages in danger are found, at least."""
 PLEA = "plea_or_constrained_contact"
 WORST_PRECISION, WORST_RECALL = 0.75, 0.7
 
@@ -133,11 +137,13 @@ def test_most_signs_of_later_authors_are_found_and_few_invented(read_later):
     assert hits >= 0.85 * (hits + missed)
 
 
-def test_the_set_that_is_read_worst_gets_no_worse(all_rules):
+@pytest.mark.parametrize("name", HARDEST_SETS)
+def test_the_sets_that_are_read_worst_get_no_worse(all_rules, name):
     """The honest figures are low (docs/screening.md); this keeps them from getting lower."""
+    precision, recall, found_urgent = HARDEST_SETS[name]
     hits = invented = missed = 0
     urgent = []
-    for message in messages([SETS.parent / f"{HARDEST_SET}.jsonl"]):
+    for message in messages([SETS.parent / f"{name}.jsonl"]):
         found = screen(message["text"], all_rules)
         gold, seen = set(message["categories"]), categories(found)
         fine = gold | set(message["acceptable_categories"]) | ({PLEA} if gold else set())
@@ -147,6 +153,6 @@ def test_the_set_that_is_read_worst_gets_no_worse(all_rules):
         if message["urgency"] == 3:
             urgent.append(found.urgency)
         assert message["urgency"] < 2 or found.urgency > 0, message["id"]
-    assert hits >= 0.7 * (hits + invented)
-    assert hits >= 0.65 * (hits + missed)
-    assert urgent.count(3) >= 28
+    assert hits >= precision * (hits + invented)
+    assert hits >= recall * (hits + missed)
+    assert urgent.count(3) >= found_urgent

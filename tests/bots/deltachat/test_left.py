@@ -1,0 +1,180 @@
+"""What a killed courier was sending, when the next one asks for it and when nobody does."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bots.channel import Sent
+from bots.deltachat import channel as under_test
+from bots.deltachat import sending
+from bots.deltachat.core import Core
+from bots.deltachat.sending import Said, Sending
+from bots.deltachat.session import Session
+from tests.bots.deltachat import scripted_core
+from tests.bots.deltachat.post import PATIENCE
+from tests.bots.deltachat.scripted_core import DELIVERED, PENDING, PERSON, own_message
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = 1_000_000
+FIRST, SECOND = b"n" * 16, b"o" * 16
+
+
+def key(message_id: bytes) -> str:
+    return f"ui.out.{message_id.hex()}"
+
+
+@pytest.fixture
+def binary(tmp_path):
+    program = tmp_path / "core"
+    shutil.copyfile(Path(scripted_core.__file__), program)
+    program.write_text(f"#!{sys.executable}\n{program.read_text()}")
+    program.chmod(0o700)
+    return program
+
+
+class Bench:
+    """A core that a killed courier left with messages, and `Sending` over it."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.session = Session(core, 1, scripted_core.FINGERPRINT, "invite")
+        self.sending = Sending(self.session, lambda: NOW, lambda: True)
+
+    async def left(self, message_id: bytes, number: int, state: int, *, ago=0, file=None) -> None:
+        await self.core.call("given", own_message(number, state, file))
+        await self.session.do("set_config", key(message_id), f"draft {number} {NOW - ago}")
+
+    async def note(self, message_id: bytes) -> str | None:
+        return await self.session.ask(str | None, "get_config", key(message_id))
+
+    async def asked(self, method: str) -> None:
+        """Until the core was asked that."""
+        async with asyncio.timeout(PATIENCE):
+            while not await self.core.ask(int, "how_often", method):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+
+    async def is_there(self, number: int) -> bool:
+        return await self.session.message(number) is not None
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def left(binary, tmp_path):
+    core = await Core.start(binary, tmp_path / "state")
+    yield Bench(core)
+    await core.close()
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["gone already", "there still"])
+async def test_who_asks_in_the_moment_of_taking_back_sends_anew(left, monkeypatch, is_late):
+    """Neither is it told that it was refused, nor does the note of the new one go."""
+    monkeypatch.setattr(sending, "UNFINISHED", 0.0)
+    await left.left(FIRST, 7, PENDING)
+    await left.sending.tidy(is_first=True)
+    await left.core.call("hold", "delete_messages", is_late)
+    back = asyncio.create_task(left.sending.take_back_left())
+    await left.asked("delete_messages")
+    sent = asyncio.create_task(left.sending.send(PERSON, Said("here"), FIRST))
+    for _ in range(50):  # as many answers as it may take to find out what is there
+        await left.core.call("get_system_info")
+    await left.core.call("release")
+    async with asyncio.timeout(PATIENCE):
+        await back
+        assert (await sent).transport_id == "name-101"
+    assert (await left.note(FIRST)).startswith("sent name-101 ")
+    assert not await left.is_there(7)
+
+
+async def test_who_asks_before_it_keeps_what_is_on_its_way(left, monkeypatch):
+    monkeypatch.setattr(sending, "UNFINISHED", 0.2)
+    await left.left(FIRST, 7, PENDING)
+    await left.sending.tidy(is_first=True)
+    sent = asyncio.create_task(left.sending.send(PERSON, Said("here"), FIRST))
+    await left.asked("get_message")
+    await left.sending.take_back_left()
+    await left.core.call("given", own_message(7, DELIVERED))
+    left.sending.changed()
+    async with asyncio.timeout(PATIENCE):
+        assert await sent == Sent("name-7")
+
+
+@pytest.mark.parametrize("refused", ["get_message", "delete_messages"])
+async def test_one_that_is_refused_holds_up_no_other_and_is_tried_again(left, monkeypatch, refused):
+    monkeypatch.setattr(sending, "UNFINISHED", 0.05)
+    await left.left(FIRST, 7, PENDING)
+    await left.left(SECOND, 8, PENDING)
+    await left.sending.tidy(is_first=True)
+    await left.core.call("refuse", refused, 1)
+    async with asyncio.timeout(PATIENCE):
+        await left.sending.take_back_left()
+    assert not await left.is_there(7)
+    assert not await left.is_there(8)
+    assert (await left.note(FIRST), await left.note(SECOND)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "ago", "goes_on"),
+    [
+        (None, 55, True),
+        (None, 65, False),
+        ("/lent/picture.jpg", sending._FILE_PATIENCE, True),
+        ("/lent/picture.jpg", sending._FILE_PATIENCE + 40, False),
+    ],
+)
+async def test_it_goes_on_for_as_long_as_the_killed_courier_would_have_waited(
+    left, file, ago, goes_on
+):
+    """A file may take minutes; taken back, it would be sent under another name."""
+    await left.left(FIRST, 7, PENDING, ago=int(ago), file=file)
+    await left.sending.tidy(is_first=True)
+    assert await left.is_there(7) is goes_on
+
+
+async def test_a_file_is_not_taken_back_with_the_texts(left, monkeypatch):
+    monkeypatch.setattr(sending, "UNFINISHED", 0.0)
+    await left.left(FIRST, 7, PENDING, file="/lent/picture.jpg")
+    await left.left(SECOND, 8, PENDING)
+    await left.sending.tidy(is_first=True)
+    back = asyncio.create_task(left.sending.take_back_left())
+    async with asyncio.timeout(PATIENCE):
+        while await left.note(SECOND):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    assert await left.is_there(7)
+    assert not back.done()
+    back.cancel()
+    await asyncio.gather(back, return_exceptions=True)
+
+
+@pytest.mark.parametrize("dies_at", ["get_contacts", "start_io"])
+async def test_a_first_core_that_ends_before_it_sends_leaves_it_to_the_next(
+    binary, tmp_path, monkeypatch, dies_at
+):
+    """Taken back by the second, it would arrive twice: the server may have taken it already."""
+    folder = tmp_path / "channel"
+    folder.mkdir()
+    core = await Core.start(binary, folder / "state")
+    bench = Bench(core)
+    await bench.left(FIRST, 7, PENDING)
+    await core.call("die_at", dies_at)
+    await core.close()
+    monkeypatch.setattr(under_test, "program", lambda: binary)
+    channel = under_test.DeltaChat(
+        folder=folder, now=lambda: NOW, display_name="Info", keep_seconds=86_400
+    )
+
+    async def take(_) -> None:
+        raise AssertionError
+
+    await channel.start(take)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not channel.health().connected:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
+        assert await channel._line.session.message(7) is not None
+        assert channel._line.sending._left
+    finally:
+        await channel.stop()
