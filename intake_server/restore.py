@@ -87,6 +87,7 @@ def files_to_back_up(settings: Settings) -> Mapping[str, Path]:
     """
     folder = settings.data.folder
     found = [folder / "courier" / "seed", folder / "caretaker" / "seed"]
+    found.append(folder / "courier" / "answers.json")
     found += (folder / "courier").glob("*/identity.backup")  # encrypted under courier/seed
     for name in SETTINGS_FILES:
         found += [folder / name, *(folder / name).rglob("*")]

@@ -129,6 +129,8 @@ async def place(short_dir):
 async def test_what_was_forgotten_since_the_backup_stays_forgotten(place, tmp_path):
     kept, erased = await place.someone_writes(), await place.someone_writes(CANARY)
     texted = await place.a_messenger_writes()
+    words = place.data.courier_dir / "answers.json"
+    words.write_text('{"erased": "Done."}')
     file = tmp_path / "backup.hlb"
     place.backup(file)
     assert CANARY not in file.read_bytes()
@@ -140,6 +142,7 @@ async def test_what_was_forgotten_since_the_backup_stays_forgotten(place, tmp_pa
     await place.hotline.close()
     (place.data.database_dir / "havenline.sqlite3").unlink()
     (place.data.courier_dir / "seed").unlink()
+    words.unlink()
 
     done = place.restore(file, "--json")
     assert done.returncode == 0, done.stderr
@@ -147,6 +150,7 @@ async def test_what_was_forgotten_since_the_backup_stays_forgotten(place, tmp_pa
     assert (told["conversations"], told["forgotten"], told["begun_since"]) == (2, 1, 1)
     assert told["staff_missing"] == 0
     assert (place.data.courier_dir / "seed").read_bytes() == own
+    assert words.read_text() == '{"erased": "Done."}'
     assert not any(CANARY in content for content in place.bytes_of_everything().values())
 
     database = await Database.open(place.data.database_url)
