@@ -27,6 +27,9 @@ from tests.flows.people import Counsellor
 from vault import private_files, tables
 from vault.roster import fingerprint_words
 
+# Whole installations: each start is five processes, and some tests start several.
+pytestmark = pytest.mark.timeout(240)
+
 ROOT = Path(__file__).parents[2]
 NAMES = ["keeper", "caretaker", "courier", "desk", "web"]
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/#setup=([\w-]{43})")
