@@ -240,7 +240,7 @@ class Colleague(Counsellor):
         fields, read = await self.prove(OPEN_TEAM_WRAP, reference, self.staff_id, u32(row["epoch"]))
         body = {"conversation": row["conversation"], "epoch": row["epoch"]}
         answer = await self.ask("/api/rewrap/open", fields | body)
-        inner, *_ = read(answer["answer"], 8)
+        inner, *_ = read(answer["answer"], 9)
         box = wraps.team_keys(self.seed_of(row["epoch"])).box
         old = wraps.open_team_wrap(box, inner, conversation, row["epoch"])
         head = self.chain.epoch

@@ -114,10 +114,10 @@ async def test_a_recorded_opening_is_worth_nothing_a_second_time(town):
     again = town.back(town.mira)
     fields, read = await again.prove(OPEN_CLIENT_WRAP, again.own.lookup_tag)
     first = await post(town.net, f"{town.stack.web}/api/open", fields)
-    assert len(read(first["answer"], 5)) == 4
+    assert len(read(first["answer"], 6)) == 5
     second = await post(town.net, f"{town.stack.web}/api/open", fields)
     with pytest.raises(CannotOpen):
-        read(second["answer"], 5)
+        read(second["answer"], 6)
     assert second["messages"] == []
 
 

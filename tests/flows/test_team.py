@@ -146,7 +146,7 @@ async def inner_wrap(member, row):
     fields, read = await member.prove(0x45, reference, member.staff_id, row["epoch"].to_bytes(4))
     body = {"conversation": row["conversation"], "epoch": row["epoch"]}
     answer = await member.ask("/api/rewrap/open", fields | body)
-    return read(answer["answer"], 8)[0]
+    return read(answer["answer"], 9)[0]
 
 
 async def test_a_lost_password_an_admin_without_conversations_and_a_lying_server(stack, net, ana):
