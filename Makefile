@@ -41,7 +41,7 @@ test: test-tools lint test-browser test-python ## everything the continuous inte
 
 .PHONY: test-python
 test-python: $(TEST_STAMP) $(BUILD_STAMP) ## the Python tests and the flows through a real browser
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-browser
 test-browser: $(NODE_STAMP) ## the tests of the browser code, run by Node
