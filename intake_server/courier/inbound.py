@@ -17,6 +17,7 @@ Theory of operation
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
     only where it has none of its own.
+    A page goes on with a conversation by a code and a number (`courier.paging`).
 9.  Whoever has written before chooses when answers may come (`courier.hours`).
 10. What is said by itself is said in the language of what the person wrote (`courier.languages`).
 11. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
@@ -40,6 +41,7 @@ from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.languages import Languages
 from intake_server.courier.own_keys import OwnKeys, Writers
+from intake_server.courier.paging import PageWish, Paging, read_page
 from intake_server.courier.parts import readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
@@ -56,6 +58,7 @@ from vault.conversations import NewConversation
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import CourierKeeper
 from vault.keeper_joins import JoinKeeper
+from vault.keeper_pages import ChatPageKeeper
 from vault.keeper_protocol import Busy, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
@@ -80,6 +83,7 @@ class Inbound:
 
     keeper: CourierKeeper
     joins: JoinKeeper
+    pages: ChatPageKeeper
     roster: RosterView
     work: Work
     keys: OwnKeys
@@ -95,6 +99,7 @@ class Inbound:
     commands: Commands = field(init=False)
     erasing: Erasing = field(init=False)
     tries: JoinTries = field(init=False)
+    paging: Paging = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
@@ -106,6 +111,8 @@ class Inbound:
         self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, drawn)
         self.erasing = Erasing(self.keeper, self.work, self.keys, self._writers)
+        page_tries = JoinTries(self.clock.monotonic)
+        self.paging = Paging(self.pages, self.work, self.keys, self._writers, page_tries)
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
@@ -146,6 +153,9 @@ class Inbound:
             return
         request = read_request(incoming.text or "")
         if request is not None and await self._joins(channel, incoming, tag, request):
+            return
+        page = read_page(incoming.text or "")
+        if page is not None and await self._pages(channel, incoming, tag, page):
             return
         wish = read_wish(incoming.text or "")
         if wish is not None and await self._choose_hours(channel, incoming, tag, wish):
@@ -374,6 +384,17 @@ class Inbound:
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         said = answers.hours_off if wish.hours is None else answers.hours_set
         said = said.replace("{hours}", wish.kept).replace("{zone}", self.zone)
+        self.speech.say(channel, incoming.address, said)
+        return True
+
+    async def _pages(
+        self, channel: Channel, incoming: Incoming, tag: bytes, wish: PageWish
+    ) -> bool:
+        """Do what is asked about pages; False where nobody knows this address yet."""
+        found, answers = await self._found(tag), await self.languages.answers(tag)
+        if found is None:
+            return False
+        said = await self.paging.answer(channel, incoming, tag, found, wish, answers)
         self.speech.say(channel, incoming.address, said)
         return True
 

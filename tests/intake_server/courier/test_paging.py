@@ -1,0 +1,149 @@
+"""A page goes on with a chat: a code, the page's number in the chat, a line that names its keys."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from intake_server.courier import codes, outbound
+from intake_server.courier.answers import read_answers
+from intake_server.courier.paging import PageWish, asks_sign, read_page
+from intake_server.courier.work import Work
+from intake_server.pages import load_languages
+from intake_server.web.ways_pages import sign_words
+from tests.intake_server.courier.test_codes import Chat
+from tests.intake_server.keeper.test_pages import propose
+from tests.intake_server.keeper.world import Client
+from vault.page_proposal import number_for
+from vault.slot_records import Conversation
+
+ANSWERS = read_answers(Path(), "en")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(outbound, "_LOOK", 0.05)
+
+
+@pytest.fixture
+async def chat(stage):
+    courier = await stage.with_courier()
+    chat = Chat(courier.channels["loopback"], "kim")
+    await chat.ask("hello")
+    return chat
+
+
+async def code_of(chat) -> str:
+    said = await chat.ask("/page")
+    (code,) = re.findall(r"\d{10}", said.split("/page")[0])
+    assert said == ANSWERS.page_code.replace("{code}", code)
+    return code
+
+
+async def waiting(stage) -> Conversation:
+    row = await stage.only_row()
+    return stage.keeper.slots.get(row.slot)
+
+
+@pytest.mark.parametrize("text", ["page", "page 0123456789", "/pages", "my /page", "off", ""])
+def test_a_bare_word_is_a_message(text):
+    assert read_page(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("/page", PageWish()),
+        (" /PAGE 01234 56789 ", PageWish("0123456789")),
+        ("/page 012-345-6789", PageWish("0123456789")),
+        ("/page ٠١٢٣٤٥٦٧٨٩", PageWish("0123456789")),
+        ("/page off", PageWish(is_off=True)),
+        ("/page 123", PageWish("-")),
+        ("/page 012345678x", PageWish("-")),
+    ],
+)
+def test_a_wish_is_read_as_people_write_it(text, wish):
+    assert read_page(text) == wish
+
+
+async def test_a_page_is_named_to_the_team_once_the_chat_repeats_its_number(stage, chat):
+    page = await propose(stage, Client(), await code_of(chat))
+    assert not (await waiting(stage)).is_asked
+    number = number_for(page.hash)
+    assert await chat.ask(f"/page {number[:5]} {number[5:]}") == ANSWERS.page_asked
+    row = await stage.only_row()
+    assert (await stage.texts(row))[1:] == [asks_sign("loopback", page.hash)]
+    kept = await waiting(stage)
+    assert (kept.lookup_tag, kept.verify_key, kept.box_key) == (
+        page.lookup_tag,
+        page.verify_key,
+        page.box_key,
+    )
+    assert not kept.has_phrase
+
+
+async def test_the_number_of_another_page_names_nobody(stage, chat):
+    """Somebody who saw the code is quicker; the client types what their own page shows."""
+    seen, own = Client(), Client()
+    thief = await propose(stage, seen, await code_of(chat))
+    for typed in (number_for(bytes(32)), "1234567890", "12"):
+        assert await chat.ask(f"/page {typed}") == ANSWERS.page_wrong
+    assert not (await waiting(stage)).is_asked
+    page = await propose(stage, own, await code_of(chat))
+    assert await chat.ask(f"/page {number_for(thief.hash)}") == ANSWERS.page_wrong
+    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_asked
+    assert (await waiting(stage)).lookup_tag == page.lookup_tag
+
+
+async def test_guessing_the_number_ends_soon(stage, chat):
+    page = await propose(stage, Client(), await code_of(chat))
+    right = int(number_for(page.hash))
+    for step in range(1, codes.TRIES + 1):
+        guess = f"{(right + step) % 10**10:010}"
+        assert await chat.ask(f"/page {guess}") == ANSWERS.page_wrong
+    assert await chat.ask(f"/page {right:010}") == ANSWERS.join_busy
+    assert not (await waiting(stage)).is_asked
+
+
+async def test_it_is_taken_back(stage, chat):
+    page = await propose(stage, Client(), await code_of(chat))
+    await chat.ask(f"/page {number_for(page.hash)}")
+    assert await chat.ask("/page off") == ANSWERS.page_off
+    assert not (await waiting(stage)).is_asked
+    row = await stage.only_row()
+    assert (await stage.texts(row))[-1] == "[page off]"
+    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_wrong
+
+
+async def test_a_line_that_the_database_held_up_is_written_after_all(stage, chat, monkeypatch):
+    """The keeper has kept what asks; the same message again ends the rest."""
+    real, failed = Work.told, []
+
+    async def once(self, *given):
+        if not failed:
+            failed.append(True)
+            raise OSError
+        await real(self, *given)
+
+    page = await propose(stage, Client(), await code_of(chat))
+    monkeypatch.setattr(Work, "told", once)
+    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_asked
+    assert failed
+    row = await stage.only_row()
+    assert (await stage.texts(row))[1:] == [asks_sign("loopback", page.hash)]
+
+
+async def test_what_a_chat_types_is_no_line_of_the_couriers(stage, chat):
+    typed = asks_sign("loopback", bytes(32))
+    await chat.say(typed)
+    *_, stored = await stage.texts(await stage.only_row())
+    assert stored == typed.replace("[", "(").replace("]", ")")
+    english = load_languages(Path("intake_server/web/strings"), "en").listed[0]
+    assert sign_words(english, stored) == stored
+
+
+async def test_a_command_of_somebody_new_is_a_message(stage):
+    courier = await stage.with_courier()
+    new = Chat(courier.channels["loopback"], "lee")
+    await new.ask("/page")
+    assert await stage.texts(await stage.only_row()) == ["/page"]
