@@ -119,11 +119,12 @@ function start(config) {
   /** The rest of the code, once; asked for again after a failure. */
   const later = () =>
     (coming ??= import("./later.js").then(
-      ({ watchComingBack, watchTalking }) => {
+      ({ watchAsking, watchComingBack, watchTalking }) => {
         const comingBack = watchComingBack(page);
         const talking = watchTalking(page);
-        parts.push(comingBack, talking);
-        return { comingBack, talking };
+        const asking = watchAsking(page);
+        parts.push(comingBack, talking, asking);
+        return { comingBack, talking, asking };
       },
       (error) => {
         coming = null;
@@ -155,6 +156,15 @@ function watchBack(page, later) {
       comingBack.submit(submitter);
     } catch {
       showProblem("back-problem", page.t("c44.no_connection"));
+    }
+  });
+  // Not in every installation: only where people write from messengers.
+  document.getElementById("ask-form")?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      (await later()).asking.ask();
+    } catch {
+      showProblem("ask-problem", page.t("c44.no_connection"));
     }
   });
   byId("back").addEventListener("toggle", (event) => {

@@ -26,6 +26,7 @@ import { currentEpoch } from "../roster/roster.js";
 import { writeJudgement } from "./judgements.js";
 import { askOpen } from "./keeper.js";
 import { markOf } from "./mark.js";
+import { letPageIn, pageThatAsks } from "./pages.js";
 import { newThread } from "./thread.js";
 
 /** Row, wrap and keeper name different conversations or keys: nothing of it is shown. */
@@ -80,14 +81,15 @@ export async function openConversation(api, member, writer, row) {
   const id = fromBase64Url(row.conversation);
   holds(equal(wrap.conversationId, id), DoesNotBelong);
   const inner = openTeamWrap(team.box, wrap.inner, id, row.epoch);
+  // The keeper names no key while a page that this wrap was made for is not let in: then nobody
+  // signs as that page.
   const isClientSame =
-    wrap.verifyKey === null
-      ? inner.verifyKey === null
-      : inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey);
+    wrap.verifyKey === null || (inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey));
   const isSame =
     equal(inner.messages.public, wrap.cpk) && equal(inner.notes.public, wrap.npk) && isClientSame;
   holds(isSame, DoesNotBelong);
-  const conversation = newConversation(member, writer, row, inner);
+  const keys = { ...inner, verifyKey: wrap.verifyKey };
+  const conversation = newConversation(member, writer, row, keys);
   conversation.learn(wrap.ways);
   conversation.thread.take(answer.messages);
   const draft = answer.draft ? conversation.readDraft(answer.draft) : "";
@@ -101,10 +103,11 @@ export async function openConversation(api, member, writer, row) {
 export function newConversation(
   member,
   writer,
-  row,
+  firstRow,
   { conversationId: id, messages, notes, verifyKey },
 ) {
   const key = toBase64Url(id);
+  let row = firstRow;
   holds(key === row.conversation, DoesNotBelong);
   // Asked for each time: a new epoch may begin while the conversation is open.
   const epochNow = () => currentEpoch(member.roster).number;
@@ -162,10 +165,30 @@ export function newConversation(
   return {
     id,
     key,
-    row,
+    get row() {
+      return row;
+    },
     mark: markOf(id),
     thread,
-    isPage: verifyKey !== null,
+    get isPage() {
+      return keys.verifyKey !== null;
+    },
+    /** The page that asks to go on here, as a verified line names it; null: none. */
+    pageThatAsks: () => (keys.verifyKey === null ? pageThatAsks(thread.lines) : null),
+
+    /** @param {object} api @param {Uint8Array} hash of the keys that the client confirmed */
+    async letPageIn(api, hash) {
+      holds(!isForgotten, CannotOpen);
+      this.becomePage(await letPageIn(api, member, row, hash, keys));
+    },
+
+    /** @param {Uint8Array | null} named the page's verify key, by the keeper's word; null: none */
+    becomePage(named) {
+      if (named !== null && keys.verifyKey === null) {
+        keys.verifyKey = named;
+        row = { ...row, channel: "web" };
+      }
+    },
     ways: () => ways,
     /** @param {import("../envelope/ways.js").Ways} told by the keeper */
     learn(told) {

@@ -14,6 +14,8 @@ import { isWordOf } from "./mark.js";
 import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
+import { OtherPage, refusePage } from "./pages.js";
+import { CannotOpen } from "../envelope/sealing.js";
 import { toBase64Url } from "../envelope/bytes.js";
 import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
@@ -71,6 +73,7 @@ export function newDesk(session, member, told) {
 
   /** By which messenger the client is reached now; the composer closes with the last way. */
   function tellReach(talk, reaches) {
+    talk.reaches = reaches;
     const { row } = talk.conversation;
     talk.way = () => wayTo(row, reaches, talk.due, talk.conversation.ways());
     talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
@@ -147,6 +150,10 @@ export function newDesk(session, member, told) {
     );
   }
 
+  /** Whether a page was let in at another desk. */
+  const isPageElsewhere = (id, { conversation }) =>
+    rows.get(id)?.channel === "web" && !conversation.isPage;
+
   /** Asks the keeper again; what cannot be learned now, the next sign asks for. */
   async function learnWays(id, talk) {
     if (!talk.waysPace.mayAsk(now())) {
@@ -154,6 +161,7 @@ export function newDesk(session, member, told) {
     }
     try {
       const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
+      talk.conversation.becomePage(wrap.verifyKey);
       talk.conversation.learn(wrap.ways);
     } catch {
       // what is known stays
@@ -165,7 +173,7 @@ export function newDesk(session, member, told) {
     const talk = talks.get(id);
     const { thread } = talk.conversation;
     const answer = await api.post("/api/messages", { conversation: id, after: thread.last() });
-    if (isAboutWays(talk, answer)) {
+    if (isAboutWays(talk, answer) || isPageElsewhere(id, talk)) {
       await learnWays(id, talk);
     }
     if (talks.get(id) !== talk) {
@@ -183,6 +191,34 @@ export function newDesk(session, member, told) {
       arrived(id, talk);
     }
     told.changed(id);
+  }
+
+  /** @returns {Promise<string>} what to say about it, by its id */
+  async function sayToPage({ conversation }, hash, isYes) {
+    try {
+      if (!isYes) {
+        await refusePage(api, member, conversation.row, hash);
+        return "page.refused";
+      }
+      await conversation.letPageIn(api, hash);
+    } catch (error) {
+      if (error instanceof OtherPage || error instanceof CannotOpen) {
+        return "page.other";
+      }
+      return error instanceof Refusal && error.code === "refused" ? "page.gone" : "page.not_done";
+    }
+    try {
+      conversation.learn((await askOpen(api, member, await rowNow(conversation))).wrap.ways);
+    } catch {
+      // what is known stays until the next opening
+    }
+    return "page.done";
+  }
+
+  /** The row as it stands after this desk had it changed. */
+  async function rowNow({ key, row }) {
+    await rows.look(key);
+    return rows.get(key) ?? row;
   }
 
   function arrived(id, talk) {
@@ -325,6 +361,27 @@ export function newDesk(session, member, told) {
       tellHolder(id, talks.get(id));
       told.changed(id);
       await fetchMore(id).catch(() => undefined); // the next change fetches it
+    },
+
+    /**
+     * A counsellor's word on the page that asks to go on here.
+     * @param {string} id @param {boolean} isYes
+     */
+    async answerPage(id, isYes) {
+      const talk = talks.get(id);
+      const { conversation } = talk;
+      const asked = conversation.pageThatAsks();
+      if (!asked || talk.page?.isBusy) {
+        return;
+      }
+      talk.page = { id: asked.id, isBusy: true, said: "" };
+      told.changed(id);
+      const said = await sayToPage(talk, asked.hash, isYes);
+      talk.page = { id: asked.id, isBusy: false, said };
+      if (talks.get(id) === talk) {
+        tellReach(talk, talk.reaches);
+        told.changed(id);
+      }
     },
 
     async setUrgency(id, urgency) {

@@ -40,6 +40,26 @@ export async function phraseKeys(phrase, onProgress) {
 }
 
 /**
+ * The ten digits that a page shows and a chat repeats: as slow as a phrase, so that nobody finds
+ * other keys with the same number in a quarter of an hour.
+ * @param {Uint8Array} hash of what the page proposes @returns {Promise<string>}
+ */
+export async function pageNumber(hash) {
+  const slow = await argon2idAsync(hash, utf8("havenline-number"), {
+    m: 8192,
+    t: 1,
+    p: 1,
+    dkLen: 32,
+    asyncTick: SLICE_MS,
+  });
+  let number = 0n;
+  for (const byte of slow.subarray(0, 8)) {
+    number = number * 256n + BigInt(byte);
+  }
+  return String(number % 10n ** 10n).padStart(10, "0");
+}
+
+/**
  * Both halves of a staff password: 64 MiB, three passes, 64 bytes.
  * @param {string} password
  * @param {Uint8Array} salt 16 bytes

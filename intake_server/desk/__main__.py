@@ -32,6 +32,7 @@ from intake_server.desk.office_work import OfficeWork
 from intake_server.desk.pace import Pace
 from intake_server.desk.page import Page, client_page_url
 from intake_server.desk.pages_api import PagesApi
+from intake_server.desk.pages_work import PagesWork
 from intake_server.desk.routes import Requests, Routes, elsewhere, own_hosts, transport_headers
 from intake_server.desk.sessions import Sessions
 from intake_server.desk.team_api import TeamApi
@@ -109,7 +110,7 @@ async def serving(
                 ),
                 ChannelsApi(run_dir, is_any_on=settings.channels.is_any_on),
                 AttachmentsApi(AttachmentWork(database, settings.attachments, clock)),
-                PagesApi(keeper, TeamPageKeeper(link), database),
+                PagesApi(PagesWork(keeper, TeamPageKeeper(link), database)),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

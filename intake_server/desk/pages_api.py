@@ -1,87 +1,33 @@
-"""What the desk does where a page asks to go on with a chat's conversation (docs/decisions/0036).
-
-The keeper puts its layers on both wraps, the rows are committed, and only then the keeper lets the
-page in. A crash before that leaves a conversation that opens as before, and a page that waits: the
-same steps again end it. Nothing here can be read, and nobody is let in without a counsellor's two
-signatures.
-"""
+"""What a browser asks about a page that wants to go on with a chat's conversation."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from intake_server.desk import steps
+from intake_server.desk import team_bodies as bodies
 from intake_server.desk.api import Answer, read
 from intake_server.desk.bodies import to_text
 from intake_server.desk.members import Member
-from intake_server.desk.refusals import Gone, calm
-from intake_server.desk.team_bodies import PageAsking, PageLetIn, PageRefuse
-from vault import changes, letting_in
-from vault.conversations import Conversation
-from vault.engine import Connection, Database
-from vault.keeper_client import DeskKeeper
-from vault.keeper_pages import TeamPageKeeper, WrappedForPage
-from vault.keeper_protocol import Reference, Refused
-
-T = TypeVar("T")
+from intake_server.desk.pages_work import PagesWork
 
 
 @dataclass(frozen=True, slots=True)
 class PagesApi:
-    """The steps; each raises Gone, RefusedByKeeper, MalformedRequest, Unavailable."""
+    """Requests in, answers out."""
 
-    keeper: DeskKeeper
-    pages: TeamPageKeeper
-    database: Database
+    work: PagesWork
 
     async def asking(self, member: Member, raw: bytes) -> Answer:
         """The keys that wait, sealed to who asks."""
-        asked = read(raw, PageAsking)
-        with calm():
-            _, reference = await self._row(asked.conversation)
-            step = self.pages.asking(reference, member.staff_id, asked.proof)
-            return {"answer": to_text(await self._of(reference, step))}
+        answer = await self.work.asking(member.staff_id, read(raw, bodies.PageAsking))
+        return {"answer": to_text(answer)}
 
     async def let_in(self, member: Member, raw: bytes) -> Answer:
-        """Store both wraps, then have the keeper let the page in."""
-        asked, staff_id = read(raw, PageLetIn), member.staff_id
-        with calm():
-            row, reference = await self._row(asked.conversation)
-            step = self.pages.wrap(
-                reference, staff_id, asked.epoch, asked.request, asked.wraps.proof
-            )
-            made = await self._of(reference, step)
-            await self.database.write(lambda c: _store(c, row.id, asked.epoch, made))
-            last = self.pages.let_in(reference, staff_id, asked.page, asked.proof)
-            return {"answer": to_text(await self._of(reference, last))}
+        """Let the page in."""
+        answer = await self.work.let_in(member.staff_id, read(raw, bodies.PageLetIn))
+        return {"answer": to_text(answer)}
 
     async def refuse(self, member: Member, raw: bytes) -> Answer:
-        """Have the keeper forget what waits."""
-        asked = read(raw, PageRefuse)
-        with calm():
-            _, reference = await self._row(asked.conversation)
-            step = self.pages.refuse(reference, member.staff_id, asked.page, asked.proof)
-            return {"answer": to_text(await self._of(reference, step))}
-
-    async def _row(self, conversation: bytes) -> tuple[Conversation, Reference]:
-        row = await self.database.read(lambda c: steps.get(c, conversation))
-        return row, Reference(row.slot, row.tag)
-
-    async def _of(self, reference: Reference, asked: Awaitable[T]) -> T:
-        """What the keeper answers about a conversation; raises Gone where it has forgotten it."""
-        try:
-            return await asked
-        except Refused:
-            try:
-                await self.keeper.slot_keys(reference)
-            except Refused:
-                raise Gone from None
-            raise
-
-
-def _store(c: Connection, conversation: bytes, epoch: int, made: WrappedForPage) -> None:
-    if not letting_in.let_in(c, conversation, epoch, made.team_wrap, made.client_wrap):
-        raise Gone
-    changes.note(c, conversation, "message")
+        """Forget what waits."""
+        answer = await self.work.refuse(member.staff_id, read(raw, bodies.PageRefuse))
+        return {"answer": to_text(answer)}

@@ -1,0 +1,80 @@
+"""What the desk does where a page asks to go on with a chat's conversation (docs/decisions/0036).
+
+The keeper puts its layers on both wraps, the rows are committed, and only then the keeper lets the
+page in. A crash before that leaves a conversation that opens as before, and a page that waits: the
+same steps again end it. Nothing here can be read, and nobody is let in without a counsellor's two
+signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from intake_server.desk import steps
+from intake_server.desk.refusals import Gone, calm
+from intake_server.desk.team_bodies import PageAsking, PageLetIn, PageRefuse
+from vault import changes, letting_in
+from vault.conversations import Conversation
+from vault.engine import Connection, Database
+from vault.keeper_client import DeskKeeper
+from vault.keeper_pages import TeamPageKeeper, WrappedForPage
+from vault.keeper_protocol import Reference, Refused
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PagesWork:
+    """The steps; each raises Gone, RefusedByKeeper, MalformedRequest, Unavailable."""
+
+    keeper: DeskKeeper
+    pages: TeamPageKeeper
+    database: Database
+
+    async def asking(self, member: bytes, asked: PageAsking) -> bytes:
+        """The keys that wait, sealed to who asks."""
+        with calm():
+            _, reference = await self._row(asked.conversation)
+            return await self._of(reference, self.pages.asking(reference, member, asked.proof))
+
+    async def let_in(self, member: bytes, asked: PageLetIn) -> bytes:
+        """Store both wraps, then have the keeper let the page in; its sealed answer."""
+        with calm():
+            row, reference = await self._row(asked.conversation)
+            wraps = self.pages.wrap(
+                reference, member, asked.epoch, asked.request, asked.wraps.proof
+            )
+            made = await self._of(reference, wraps)
+            await self.database.write(lambda c: _store(c, row.id, asked.epoch, made))
+            last = self.pages.let_in(reference, member, asked.page, asked.proof)
+            return await self._of(reference, last)
+
+    async def refuse(self, member: bytes, asked: PageRefuse) -> bytes:
+        """Have the keeper forget what waits; its sealed answer."""
+        with calm():
+            _, reference = await self._row(asked.conversation)
+            step = self.pages.refuse(reference, member, asked.page, asked.proof)
+            return await self._of(reference, step)
+
+    async def _row(self, conversation: bytes) -> tuple[Conversation, Reference]:
+        row = await self.database.read(lambda c: steps.get(c, conversation))
+        return row, Reference(row.slot, row.tag)
+
+    async def _of(self, reference: Reference, asked: Awaitable[T]) -> T:
+        """What the keeper answers about a conversation; raises Gone where it has forgotten it."""
+        try:
+            return await asked
+        except Refused:
+            try:
+                await self.keeper.slot_keys(reference)
+            except Refused:
+                raise Gone from None
+            raise
+
+
+def _store(c: Connection, conversation: bytes, epoch: int, made: WrappedForPage) -> None:
+    if not letting_in.let_in(c, conversation, epoch, made.team_wrap, made.client_wrap):
+        raise Gone
+    changes.note(c, conversation, "message")
