@@ -102,7 +102,7 @@ export async function letPageIn(api, member, row, hash, { id, messages, notes })
     labelledHash("page-wraps", request),
   ];
   const wraps = prove(member.keys.sign, nonce, PAGE_WRAP, signed);
-  await ask(api, member, PAGE_LET_IN, "/api/page/let-in", row, [hash], {
+  await ask(api, member, PAGE_LET_IN, "/api/page/let_in", row, [hash], {
     epoch: epoch.number,
     request: toBase64Url(request),
     page: toBase64Url(hash),

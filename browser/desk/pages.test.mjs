@@ -65,7 +65,7 @@ test("the page that the keeper and the courier both name gets the key, and the t
   const server = serverFor(page.asks);
   const { hash } = conversation.pageThatAsks();
   await conversation.letPageIn(server, hash);
-  const sent = server.sent("/api/page/let-in");
+  const sent = server.sent("/api/page/let_in");
   assert.equal(sent.page, toBase64Url(hash));
   const request = openSealed(KEEPER_REQUEST, start, fromBase64Url(sent.request));
   const [forTeam, forPage] = unpack(request, 2);
@@ -109,7 +109,7 @@ test("a keeper that names a key of its own has nothing sealed to it", async () =
     const { conversation } = chatWhere(page);
     const server = serverFor(named);
     await assert.rejects(conversation.letPageIn(server, conversation.pageThatAsks().hash), OtherPage);
-    assert.equal(server.sent("/api/page/let-in"), undefined);
+    assert.equal(server.sent("/api/page/let_in"), undefined);
     assert.equal(conversation.isPage, false);
   }
 });
@@ -120,7 +120,7 @@ test("a courier that names a key of its own has nothing sealed to it", async () 
   await assert.rejects(conversation.letPageIn(server, conversation.pageThatAsks().hash), OtherPage);
   const nobody = serverFor(null);
   await assert.rejects(conversation.letPageIn(nobody, conversation.pageThatAsks().hash), Refusal);
-  assert.equal(nobody.sent("/api/page/let-in"), undefined);
+  assert.equal(nobody.sent("/api/page/let_in"), undefined);
 });
 
 test("who writes rows brings no line about: it is not verified, and asks nothing", () => {

@@ -158,7 +158,7 @@ class Routes:
             Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
             Route("page/asking", _COUNSELLOR, _known(requests.pages.asking)),
-            Route("page/let-in", _COUNSELLOR, _known(requests.pages.let_in)),
+            Route("page/let_in", _COUNSELLOR, _known(requests.pages.let_in)),
             Route("page/refuse", _COUNSELLOR, _known(requests.pages.refuse)),
             Route("office/ready", Role.ADMIN, _known(office.ready)),
             Route("office/details", Role.ADMIN, _known(office.details)),

@@ -60,7 +60,7 @@ BODIES = {
     "/api/rewrap/open": team_bodies.OldWrap,
     "/api/rewrap": team_bodies.Rewrap,
     "/api/page/asking": team_bodies.PageAsking,
-    "/api/page/let-in": team_bodies.PageLetIn,
+    "/api/page/let_in": team_bodies.PageLetIn,
     "/api/page/refuse": team_bodies.PageRefuse,
     "/api/office/ready": bodies.Nothing,
     "/api/office/details": bodies.Nothing,

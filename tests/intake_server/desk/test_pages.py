@@ -118,7 +118,7 @@ class Decides:
 
     async def lets_in(self, page):
         read, body = await self.body(page)
-        assert read((await self.ana.ask("/api/page/let-in", body))["answer"], 1) == []
+        assert read((await self.ana.ask("/api/page/let_in", body))["answer"], 1) == []
 
     async def refuses(self, page):
         fields, _ = await self.proof(REFUSE, page.hash)
@@ -253,7 +253,7 @@ async def test_a_crash_before_the_keepers_word_changes_nothing_for_anybody(
     _, body = await decides.body(waiting)
     monkeypatch.setattr(place.hotline.keeper.slots, "write", refused)
     with pytest.raises(Refused):
-        await ana.ask("/api/page/let-in", body)
+        await ana.ask("/api/page/let_in", body)
     monkeypatch.setattr(place.hotline.keeper.slots, "write", real)
     with pytest.raises(CannotOpen):
         await page.come_back()
@@ -273,7 +273,7 @@ async def test_a_database_that_refuses_lets_nobody_in(place, ana, chat, decides,
     monkeypatch.setattr(letting_in, "let_in", refused)
     _, body = await decides.body(waiting)
     with pytest.raises(Refused):
-        await ana.ask("/api/page/let-in", body)
+        await ana.ask("/api/page/let_in", body)
     with pytest.raises(CannotOpen):
         await page.come_back()
     assert (await place.row(chat.conversation)).channel == "signal"
@@ -312,7 +312,7 @@ async def test_a_proof_for_one_step_is_none_for_another(place, ana, chat, decide
     swapped = body | {key: body["wraps"][key] for key in ("nonce", "reply", "signature")}
     swapped["wraps"] = {key: body[key] for key in ("nonce", "reply", "signature")}
     with pytest.raises(Refused):
-        await ana.ask("/api/page/let-in", swapped)
+        await ana.ask("/api/page/let_in", swapped)
     with pytest.raises(CannotOpen):
         await page.come_back()
 
