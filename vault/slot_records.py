@@ -43,6 +43,7 @@ _IN_DOUBT: Final = 1
 _CLOSED: Final = 1
 _KNOWN: Final = 2
 _JOINED: Final = 4
+_ASKED: Final = 8
 _ACTIVE: Final = 1
 _MINUTE: Final = 60
 _LAST_MINUTE: Final = 2**32 - 1
@@ -103,9 +104,9 @@ class Header:
 class Conversation:
     """A living conversation; times in minutes, periods in hours.
 
-    `is_joined`: its client has a phrase and has let a messenger in too. While `box_key` is set, a
-    page asks to go on here (docs/keeper.md, 0x65): lookup tag and verify key are what it proposes
-    and open nothing.
+    `is_joined`: its client has a phrase and has let a messenger in too. `is_asked`: a page asks to
+    go on here (docs/keeper.md, 0x65): lookup tag and verify key are what it proposes and open
+    nothing. `box_key`: of a page that asks or was let in.
     """
 
     tag: bytes = field(repr=False)
@@ -125,12 +126,8 @@ class Conversation:
     is_closed: bool = False
     is_known: bool = False
     is_joined: bool = False
+    is_asked: bool = False
     box_key: bytes = field(default=NO_KEY, repr=False)
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether a page waits to be let in."""
-        return self.box_key != NO_KEY
 
     @property
     def has_phrase(self) -> bool:
@@ -377,7 +374,10 @@ def _conversation_fields(record: Conversation) -> bytes:
         record.inactivity,
         record.closed_after,
         record.channel,
-        _CLOSED * record.is_closed | _KNOWN * record.is_known | _JOINED * record.is_joined,
+        _CLOSED * record.is_closed
+        | _KNOWN * record.is_known
+        | _JOINED * record.is_joined
+        | _ASKED * record.is_asked,
         record.box_key,
     )
 
@@ -403,6 +403,7 @@ def _read_conversation(image: bytes) -> Conversation:
         is_closed=bool(flags & _CLOSED),
         is_known=bool(flags & _KNOWN),
         is_joined=bool(flags & _JOINED),
+        is_asked=bool(flags & _ASKED),
         box_key=box_key,
     )
 

@@ -81,14 +81,14 @@ export async function openConversation(api, member, writer, row) {
   const id = fromBase64Url(row.conversation);
   holds(equal(wrap.conversationId, id), DoesNotBelong);
   const inner = openTeamWrap(team.box, wrap.inner, id, row.epoch);
-  // The keeper names no key while a page that this wrap was made for is not let in: then nobody
-  // signs as that page.
-  const isClientSame =
-    wrap.verifyKey === null || (inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey));
+  // A page that is not let in yet, or whose wrap a restored database has lost: one of the two names
+  // no key. Then nobody signs as that page.
+  const isOneNone = wrap.verifyKey === null || inner.verifyKey === null;
+  const isClientSame = isOneNone || equal(inner.verifyKey, wrap.verifyKey);
   const isSame =
     equal(inner.messages.public, wrap.cpk) && equal(inner.notes.public, wrap.npk) && isClientSame;
   holds(isSame, DoesNotBelong);
-  const keys = { ...inner, verifyKey: wrap.verifyKey };
+  const keys = { ...inner, verifyKey: isOneNone ? null : wrap.verifyKey };
   const conversation = newConversation(member, writer, row, keys);
   conversation.learn(wrap.ways);
   conversation.thread.take(answer.messages);
@@ -151,6 +151,11 @@ export function newConversation(
     holds(isThis && envelope.text === text && sealed.conversation === key, WrongConversation);
   }
 
+  function becomePage(verifyKey) {
+    keys.verifyKey = verifyKey;
+    row = { ...row, channel: "web" };
+  }
+
   /** For the courier; nothing where the client reads on the page alone. */
   function outboxItem(messageId, text, channel, attachments = []) {
     if (channel === "web") {
@@ -179,14 +184,19 @@ export function newConversation(
     /** @param {object} api @param {Uint8Array} hash of the keys that the client confirmed */
     async letPageIn(api, hash) {
       holds(!isForgotten, CannotOpen);
-      this.becomePage(await letPageIn(api, member, row, hash, keys));
+      becomePage(await letPageIn(api, member, row, hash, keys));
     },
 
-    /** @param {Uint8Array | null} named the page's verify key, by the keeper's word; null: none */
-    becomePage(named) {
-      if (named !== null && keys.verifyKey === null) {
-        keys.verifyKey = named;
-        row = { ...row, channel: "web" };
+    /**
+     * A page may have been let in at another desk: believed where wrap and keeper both say so.
+     * @param {import("./keeper.js").OpenedWrap} wrap @param {import("./order.js").Row} now
+     */
+    readPage(wrap, now) {
+      if (keys.verifyKey === null && wrap.verifyKey !== null) {
+        const inner = openTeamWrap(member.team.get(now.epoch).box, wrap.inner, id, now.epoch);
+        if (inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey)) {
+          becomePage(inner.verifyKey);
+        }
       }
     },
     ways: () => ways,

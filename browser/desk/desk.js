@@ -160,8 +160,9 @@ export function newDesk(session, member, told) {
       return;
     }
     try {
-      const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
-      talk.conversation.becomePage(wrap.verifyKey);
+      const row = rows.get(id) ?? talk.conversation.row;
+      const { wrap } = await askOpen(api, member, row);
+      talk.conversation.readPage(wrap, row);
       talk.conversation.learn(wrap.ways);
     } catch {
       // what is known stays

@@ -7,7 +7,7 @@ import { fromBase64Url, pack, randomBytes, toBase64Url, unpack } from "../envelo
 import { FROM_CLIENT, FROM_COURIER } from "../envelope/envelope.js";
 import { proposalHash } from "../envelope/proposal.js";
 import { KEEPER_ANSWER, KEEPER_REQUEST, newBoxKeys, openSealed, seal, signKeys } from "../envelope/sealing.js";
-import { openClientWrap, openTeamWrap } from "../envelope/wraps.js";
+import { openClientWrap, openTeamWrap, sealTeamWrap } from "../envelope/wraps.js";
 import { headOf } from "../roster/roster.js";
 import { Refusal } from "./api.js";
 import { eventsOf } from "./channel_events.js";
@@ -140,6 +140,24 @@ test("the last line counts, and one that takes it back", () => {
   assert.equal(conversation.pageThatAsks(), null);
   say("[page asks signal short]");
   assert.equal(pageThatAsks(conversation.thread.lines), null);
+});
+
+test("at another desk a page is believed where wrap and keeper both name it", () => {
+  const page = makePage();
+  const { made, conversation } = chatWhere(page);
+  const row = { ...made.row, channel: "web" };
+  const wrapWith = (verifyKey) => sealTeamWrap(team.team.box.public, { ...made.wrap, verifyKey });
+  const other = makePage().sign.public;
+  for (const [named, inner] of [
+    [null, page.sign.public],
+    [page.sign.public, null],
+    [page.sign.public, other],
+  ]) {
+    conversation.readPage({ verifyKey: named, inner: wrapWith(inner) }, row);
+    assert.equal(conversation.isPage, false);
+  }
+  conversation.readPage({ verifyKey: page.sign.public, inner: wrapWith(page.sign.public) }, row);
+  assert.equal(conversation.isPage, true);
 });
 
 test("a no is told to the keeper, with the hash of what asks", async () => {

@@ -103,7 +103,10 @@ async def propose(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
 
 
 async def asking(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
-    """Which keys wait to be let in, for a counsellor."""
+    """Which keys wait to be let in, or were, for a counsellor.
+
+    Those that were are told too: a database that was restored may have lost their wraps.
+    """
     _, _, proof, proposal = await _waiting(keeper, peer, Verb.PAGE_ASKING, arguments)
     keys = proposal.lookup_tag, proposal.verify_key, proposal.box_key
     return (sealed_answer(proof.reply_key, proof.nonce, *keys),)
@@ -127,12 +130,15 @@ async def wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 
 
 async def let_in(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
-    """From now on the phrase opens the conversation: it is a page's that a chat joined."""
+    """From now on the phrase opens the conversation: it is a page's that a chat joined.
+
+    May be repeated.
+    """
     slot, conversation, proof, proposal = await _waiting(keeper, peer, Verb.PAGE_LET_IN, arguments)
     if not equal(proposal.hash, arguments[2]):
         raise Refused("another page asks by now")
     changed = replace(
-        conversation, box_key=NO_KEY, channel=Channel.WEB, is_joined=True, is_known=True
+        conversation, is_asked=False, channel=Channel.WEB, is_joined=True, is_known=True
     )
     answer = sealed_answer(proof.reply_key, proof.nonce)
     await keeper.slots.write({slot: changed})
@@ -143,8 +149,8 @@ async def let_in(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 async def refuse(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
     """Forget what asks, at a counsellor's word."""
     slot, conversation, proof, proposal = await _waiting(keeper, peer, Verb.PAGE_REFUSE, arguments)
-    if not equal(proposal.hash, arguments[2]):
-        raise Refused("another page asks by now")
+    if not conversation.is_asked or not equal(proposal.hash, arguments[2]):
+        raise Refused("another page asks by now, or this one was let in")
     answer = sealed_answer(proof.reply_key, proof.nonce)
     await keeper.slots.write({slot: replace(_without(conversation), is_known=True)})
     return (answer,)
@@ -153,16 +159,15 @@ async def refuse(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
 async def _waiting(
     keeper: Keeper, peer: Peer, verb: Verb, arguments: Arguments
 ) -> tuple[int, Conversation, Proof, Proposal]:
-    """The conversation and what waits there, for a counsellor; raises Refused."""
+    """The conversation and what waits there or was let in, for a counsellor; raises Refused."""
     try:
         slot, conversation = await referenced(keeper, arguments[0])
     finally:
         # The proof comes second so that a removal in between counts; its nonce is used up anyway.
         proof = proven(keeper, peer, verb, arguments, arguments[1], Role.COUNSELLOR)
-    proposal = _kept(conversation)
-    if proposal is None:
-        raise Refused("no page waits here")
-    return slot, conversation, proof, proposal
+    if conversation.box_key == NO_KEY:
+        raise Refused("no page asks here")
+    return slot, conversation, proof, _named(conversation)
 
 
 # --- the record ---------------------------------------------------------------------------
@@ -170,8 +175,10 @@ async def _waiting(
 
 def _kept(conversation: Conversation) -> Proposal | None:
     """What the chat has confirmed."""
-    if not conversation.is_asked:
-        return None
+    return _named(conversation) if conversation.is_asked else None
+
+
+def _named(conversation: Conversation) -> Proposal:
     return Proposal(conversation.lookup_tag, conversation.verify_key, conversation.box_key)
 
 
@@ -181,8 +188,11 @@ def _with(conversation: Conversation, asked: Proposal) -> Conversation:
         lookup_tag=asked.lookup_tag,
         verify_key=asked.verify_key,
         box_key=asked.box_key,
+        is_asked=True,
     )
 
 
 def _without(conversation: Conversation) -> Conversation:
-    return replace(conversation, lookup_tag=NO_TAG, verify_key=NO_KEY, box_key=NO_KEY)
+    return replace(
+        conversation, lookup_tag=NO_TAG, verify_key=NO_KEY, box_key=NO_KEY, is_asked=False
+    )

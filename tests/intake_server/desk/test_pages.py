@@ -280,6 +280,25 @@ async def test_a_database_that_refuses_lets_nobody_in(place, ana, chat, decides,
     assert (await ana.open(chat.conversation)).read() == []
 
 
+async def test_a_database_from_before_is_mended_by_the_same_yes(place, chat, decides):
+    """Restored, its rows know no page; the keeper still names the keys of the one it let in."""
+    page, number = await asks(place, chat)
+    await chat.says(number)
+    before = await place.row(chat.conversation)
+    waiting = await decides.asking()
+    await decides.lets_in(waiting)
+    await page.come_back()
+    await place.write(
+        lambda c: letting_in.let_in(c, before.id, 1, before.outer_team, before.outer_team)
+    )
+    with pytest.raises(CannotOpen):
+        await page.come_back()
+    assert await decides.asking() == waiting
+    await decides.lets_in(waiting)
+    assert await page.come_back() == []
+    assert (await decides.ana.open(chat.conversation)).read() == []
+
+
 async def test_a_counsellor_says_no(place, ana, chat, decides):
     page, number = await asks(place, chat)
     await chat.says(number)

@@ -146,6 +146,10 @@ async def test_a_page_goes_on_with_a_chat_once_chat_and_team_have_said_so(hotlin
     assert mine.verify_key == page.sign.public
     record = hotline.keeper.slots.get(there.reference.slot)
     assert record.channel == Channel.WEB
+    await say(hotline, Verb.PAGE_LET_IN, hotline.first, there, proposal.hash)  # may be repeated
+    with pytest.raises(Refused):
+        await say(hotline, Verb.PAGE_REFUSE, hotline.first, there, proposal.hash)
+    assert await asking(hotline, hotline.first, there) == proposal
     erased, _ = await hotline.erase(page)
     assert erased.conversation_id == owner
     with pytest.raises(Refused):
@@ -191,6 +195,21 @@ async def test_who_saw_the_code_gets_no_further_than_to_ask(hotline, refused):
         await hotline.chat_pages.confirm(there.address, seen.hash)
     assert await asking(hotline, hotline.first, there) == own
     await opens_nothing(hotline, thief)
+
+
+async def test_a_courier_that_asks_for_itself_reads_nothing_without_a_counsellor(hotline, refused):
+    """It has the chat's code, proposes a page of its own and confirms it: all that it can do."""
+    there, own = await chat(hotline), Client()
+    proposal = await asked_and_confirmed(hotline, there, own)
+    stored = random_bytes(300)  # whatever stands in the row
+    await opens_nothing(hotline, own, stored)
+    await opens_nothing(hotline, own, there.team_wrap)
+    courier = hotline.links[Peer.COURIER]
+    for verb in (Verb.PAGE_WRAP, Verb.PAGE_LET_IN, Verb.PAGE_ASKING, Verb.OPEN_TEAM_WRAP):
+        with pytest.raises(NotYours):
+            await courier.ask(verb, there.reference.packed, proposal.hash)
+    with refused:
+        await hotline.web.find(proposal.lookup_tag)
 
 
 async def test_a_page_code_joins_no_chat_and_a_chat_code_lets_no_page_ask(hotline, refused):
