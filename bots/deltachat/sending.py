@@ -131,10 +131,7 @@ class Sending:
         To be called before the core speaks to the mail server.
         """
         copies: dict[int, str] = {}  # of what was sent: number in the core, name on the network
-        for key in await self._session.ask(list[str], "get_all_ui_config_keys"):
-            if not key.startswith(_NOTE):
-                continue
-            noted = await self._noted(key)
+        for key, noted in (await self._all_noted()).items():
             if noted is None or noted.at < self._now() - NOTE_DAYS * DAY:
                 await self._session.do("set_config", key, None)
             elif noted.copy is not None:
@@ -269,17 +266,28 @@ class Sending:
 
     async def _noted(self, key: str) -> _Noted | None:
         note = await self._session.ask(str | None, "get_config", key)  # type: ignore[arg-type]  # a union is no type for mypy, but one for msgspec
-        match (note or "").split(" "):
-            case [("draft" | "sent") as kind, what, at] if at.isdigit():
-                return _Noted(kind, what, int(at))
-            case ["sent", what, at, copy] if at.isdigit() and copy.isdigit():
-                return _Noted("sent", what, int(at), int(copy))
-            case _:
-                return None
+        return _read(note)
+
+    async def _all_noted(self) -> dict[str, _Noted | None]:
+        """Every note, in two questions: there is one for each reply of a month."""
+        keys = await self._session.ask(list[str], "get_all_ui_config_keys")
+        noted = [key for key in keys if key.startswith(_NOTE)]
+        notes = await self._session.ask(dict[str, str | None], "batch_get_config", noted)
+        return {key: _read(note) for key, note in notes.items()}
 
     async def _note(self, key: str, kind: str, what: str, copy: int | None = None) -> None:
         number = "" if copy is None else f" {copy}"
         await self._session.do("set_config", key, f"{kind} {what} {self._now()}{number}")
+
+
+def _read(note: str | None) -> _Noted | None:
+    match (note or "").split(" "):
+        case [("draft" | "sent") as kind, what, at] if at.isdigit():
+            return _Noted(kind, what, int(at))
+        case ["sent", what, at, copy] if at.isdigit() and copy.isdigit():
+            return _Noted("sent", what, int(at), int(copy))
+        case _:
+            return None
 
 
 def _unfinished(message: Message | None) -> float:
