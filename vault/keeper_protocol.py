@@ -152,9 +152,10 @@ class Verb(IntEnum):
     PAGE_ASKED = 0x67
     PAGE_CONFIRM = 0x68
     PAGE_ASKING = 0x69
-    PAGE_WRAP = 0x6A
-    PAGE_LET_IN = 0x6B
-    PAGE_REFUSE = 0x6C
+    TEAM_WAYS = 0x6A
+    PAGE_WRAP = 0x6B
+    PAGE_LET_IN = 0x6C
+    PAGE_REFUSE = 0x6D
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72
@@ -355,6 +356,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.SIGN_IN_SALT: Rule(_DESK, (TAG,), (TAG,)),
         Verb.SIGN_IN: Rule(_DESK, (SEALED, items(_OUTER_STAFF.most, MAX_WRAPS)), (ID, U8, SEALED)),
         Verb.OPEN_TEAM_WRAP: Rule(_DESK, (REFERENCE, ID, U32, BLOB, *PROOF), (SEALED,)),
+        Verb.TEAM_WAYS: Rule(_DESK, (REFERENCE, ID, *PROOF), (SEALED,)),
         Verb.REPLIED: Rule(
             _DESK, (REFERENCE, ID, ID, at_most(SEALED.most), *PROOF), (U64, BLOB, SEALED)
         ),

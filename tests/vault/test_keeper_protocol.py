@@ -202,7 +202,7 @@ def test_proofs_are_asked_for_by_these_verbs():
         *("OPEN_CLIENT_WRAP", "ERASE", "CHANGE_DUE", "CLIENT_WROTE", "OPEN_TEAM_WRAP"),
         *("REPLIED", "CLOSE", "REWRAP", "HOLD", "APPEND", "PUT_GRANT", "PIN_DETAILS"),
         *("INVITE", "JOIN", "TEAM", "WITHDRAW", "OWN_GRANTS", "RECOVER"),
-        *("CLIENT_JOIN_CODE", "CLIENT_HOURS", "CLIENT_PART"),
+        *("CLIENT_JOIN_CODE", "CLIENT_HOURS", "CLIENT_PART", "TEAM_WAYS"),
         *("PAGE_ASKING", "PAGE_WRAP", "PAGE_LET_IN", "PAGE_REFUSE"),
     }
 
