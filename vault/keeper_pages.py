@@ -1,4 +1,4 @@
-"""The verbs about a page that goes on with a chat's conversation (docs/keeper.md, 0x65-0x6D).
+"""The verbs about a page that goes on with a chat's conversation (docs/keeper.md, 0x65-0x6C).
 
 They raise what the other verbs raise: see `vault.keeper_client`.
 """

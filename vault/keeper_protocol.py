@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum, StrEnum, unique
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -86,6 +86,7 @@ class Status(IntEnum):
     FAILED = 8
 
 
+@unique
 class Verb(IntEnum):
     """What can be asked of the keeper."""
 
@@ -152,10 +153,10 @@ class Verb(IntEnum):
     PAGE_ASKED = 0x67
     PAGE_CONFIRM = 0x68
     PAGE_ASKING = 0x69
-    TEAM_WAYS = 0x6A
-    PAGE_WRAP = 0x6B
-    PAGE_LET_IN = 0x6C
-    PAGE_REFUSE = 0x6D
+    PAGE_WRAP = 0x6A
+    PAGE_LET_IN = 0x6B
+    PAGE_REFUSE = 0x6C
+    TEAM_WAYS = 0x6D
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72

@@ -12,9 +12,9 @@ import { currentEpoch, headOf } from "../roster/roster.js";
 import { freshNonce, prove, toKeeper } from "./keeper.js";
 
 const PAGE_ASKING = 0x69;
-const PAGE_WRAP = 0x6b;
-const PAGE_LET_IN = 0x6c;
-const PAGE_REFUSE = 0x6d;
+const PAGE_WRAP = 0x6a;
+const PAGE_LET_IN = 0x6b;
+const PAGE_REFUSE = 0x6c;
 const ASKS = /^\[page asks [a-z]+ ([A-Za-z0-9_-]{43})\]$/;
 const OFF = "[page off]";
 

@@ -1,4 +1,4 @@
-"""A page goes on with a chat's conversation, by four hands (docs/keeper.md, 0x65-0x6D).
+"""A page goes on with a chat's conversation, by four hands (docs/keeper.md, 0x65-0x6C).
 
 The chat gets a code, the page proposes the keys of its phrase with it, the chat confirms them, a
 counsellor's browser lets them in. Until the last step a proposed phrase opens nothing, erases

@@ -14,7 +14,7 @@ from vault.keeper_protocol import Refused as KeeperRefused
 from vault.page_proposal import Proposal, number_for, sealed_proposal
 from vault.sealing import CannotOpen
 
-ASKING, WRAP, LET_IN, REFUSE = 0x69, 0x6B, 0x6C, 0x6D
+ASKING, WRAP, LET_IN, REFUSE = 0x69, 0x6A, 0x6B, 0x6C
 
 
 @dataclass
