@@ -15,7 +15,7 @@ import { readWays } from "../envelope/ways.js";
 import { signProof } from "../envelope/wraps.js";
 
 const OPEN_TEAM_WRAP = 0x45;
-const TEAM_WAYS = 0x6a;
+const TEAM_WAYS = 0x6d;
 const REPLIED = 0x46;
 const CLOSE = 0x47;
 export const RECOVER = 0x86;

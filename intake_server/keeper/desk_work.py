@@ -1,4 +1,4 @@
-"""What the desk asks of conversations for who has signed in (docs/keeper.md, 0x45-0x49, 0x6A)."""
+"""What the desk asks of conversations for who has signed in (docs/keeper.md, 0x45-0x49, 0x6D)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from vault.keeper_protocol import Reference
 from vault.sealing import Kind, labelled_hash, random_bytes
 from vault.ways import Ways, read_ways
 
-TEAM_WAYS = 0x6A
+TEAM_WAYS = 0x6D
 
 
 async def refusal(awaitable):
