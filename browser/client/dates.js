@@ -1,14 +1,15 @@
-// Dates and times as this reader writes them, in this device's time zone.
+// Dates and times as this reader's language writes them, in this device's time zone; digits are 0
+// to 9 and the calendar is the common one in every language, as on the pages that run no code.
 
-/** English dates as on the pages that run no code: "5 December". */
-const INTERNATIONAL = { en: "en-GB" };
+/** "5 December" in English; Serbian in the letters of its texts. */
+const LOCALES = { en: "en-GB", sr: "sr-Latn" };
 
 /**
  * @param {string} language @param {(id: string, values?: object) => string} t
  * @param {() => number} now milliseconds
  */
 export function newDates(language, t, now = Date.now) {
-  const locale = INTERNATIONAL[language] ?? language;
+  const locale = `${LOCALES[language] ?? language}-u-ca-gregory-nu-latn`;
   const format = (options, date) => new Intl.DateTimeFormat(locale, options).format(date);
   const day = (date) => format({ day: "numeric", month: "long" }, date);
   const time = (date) => format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, date);

@@ -38,8 +38,9 @@ from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
 from intake_server.known_rules import known_rules
+from intake_server.languages import StringsError
 from intake_server.organisation_work import OrganisationView
-from intake_server.pages import QuietServer, StringsError, load_static
+from intake_server.pages import QuietServer, load_static
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.settings import Settings

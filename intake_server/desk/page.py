@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from intake_server import pages
-from intake_server.pages import Language, StaticFile, integrity_of, load_languages
+from intake_server.languages import Language, load_languages
+from intake_server.pages import StaticFile, integrity_of
 from intake_server.settings import Settings
 
 _HERE: Final = Path(__file__).parent

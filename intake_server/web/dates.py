@@ -19,11 +19,12 @@ from babel.dates import (
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
-from intake_server.pages import Language
+from intake_server.languages import Language
 
 _DAY_HOURS: Final = 24
-# A language without a country would be written as in its largest one: "December 5" for English.
-_INTERNATIONAL: Final = {"en": "en_GB"}
+# A language without a country would be written as in its largest one: "December 5" for English;
+# Serbian stands in the letters of its texts.
+_LOCALES: Final = {"en": "en_GB", "sr": "sr_Latn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +88,5 @@ class Dates:
 
 def dates_for(language: Language, zone: ZoneInfo) -> Dates:
     """The writer of times for `language`."""
-    code = _INTERNATIONAL.get(language.code, language.code.replace("-", "_"))
+    code = _LOCALES.get(language.code, language.code.replace("-", "_"))
     return Dates(Locale.parse(code), zone)

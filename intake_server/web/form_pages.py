@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-from intake_server.pages import CLEAR_TRACES, Language
+from intake_server.languages import Language
+from intake_server.pages import CLEAR_TRACES
 from intake_server.web.dates import Dates
 from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
@@ -54,13 +55,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Who gets an answer: their language, and what their browser asks for (Accept-Language)."""
+
+    language: Language
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FormPages:
     """Makes pages in one language at one moment."""
 
     site: Site
-    language: Language
+    reader: Reader
     dates: Dates
     now: datetime
+
+    @property
+    def language(self) -> Language:
+        """The language of these pages."""
+        return self.reader.language
 
     def write(self, token: str, fields: Fields, problem: str = "", *, long: bool = False) -> Page:
         """The form for a first message; `long` offers to split the text."""
@@ -189,7 +203,7 @@ class FormPages:
         """The page as it is sent: padded, with the status and headers of its state."""
         failed = page.state == "trouble"
         return Answer(
-            padded(self.site.render(page, self.language)),
+            padded(self.site.render(page, self.language, self.reader.accepted)),
             HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK,
             CLEAR_TRACES if page.state == "receipt" else {},
         )

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake_server.pages import StringsError, load_languages, script_json, texts_of
+from intake_server.languages import StringsError, load_languages
+from intake_server.pages import script_json, texts_of
 from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.budgets import HOUR, Budgets
 from intake_server.web.dates import dates_for
