@@ -250,14 +250,7 @@ class Site:
             "takes_new": is_open,
             "language": language.code,
             "strings": {key: language.strings[key] for key in self._texts},
-            "exit_url": self.exit_url,
             "emergency": self.emergency,
-            "signposts": [
-                {"name": post.name, "how": post.how, "telephone": post.telephone}
-                for post in self.signposts
-            ],
-            "form_token": place,
-            "zone": self.zone.key,
             "hours_zone": self.hours_zone.key,
             "guided": self.guided,
             "attachments": self.attachments,

@@ -186,7 +186,7 @@ def test_where_nothing_can_be_done_no_answer_is_lost_and_nobody_is_kept():
     assert "We could not tell our team. You can leave all the same." in failed.words
     assert not holds_phrase(failed, phrase)
     given = replace(asked, do="give", answers="1 debt=yes")
-    failed = Screen(path.failed(given, site.languages[0]).body.decode())
+    failed = Screen(path.failed(given, Reader(site.languages[0])).body.decode())
     assert failed.forms["guided-form"].fields["answers"] == "1 debt=yes"
     assert failed.texts["guided-problem"] != ""
 
