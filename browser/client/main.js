@@ -4,7 +4,7 @@
 
 import { NoAnswer, post } from "./api.js";
 import { newDates } from "./dates.js";
-import { watchIdle, CLEAR_MS } from "./idle.js";
+import { watchIdle } from "./idle.js";
 import { watchKeeping } from "./keeping.js";
 import { watchLeaving } from "./leaving.js";
 import {
@@ -26,8 +26,7 @@ const canSeal = () =>
   typeof BigInt === "function" &&
   typeof fetch === "function" &&
   typeof AbortController === "function" &&
-  typeof crypto?.getRandomValues === "function" &&
-  typeof Intl?.DateTimeFormat === "function";
+  typeof crypto?.getRandomValues === "function";
 
 /**
  * @param {object} config what the page came with
@@ -61,7 +60,8 @@ function start(config, fingerprint) {
     attachments: config.attachments,
     messengers: config.messengers,
     hoursZone: config.hours_zone,
-    dates: newDates(config.language, t),
+    dates: newDates(config.days, t),
+    minutes: config.minutes,
     keys: () => keys,
     way: {
       pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -208,10 +208,9 @@ function onIdle(stage) {
   } else if (stage === "cleared") {
     forget();
     uncoverState(first);
-    const period = page.dates.minutes(CLEAR_MS / 60_000);
     if (page.takesNew) {
       byId("write").open = true;
-      showProblem("write-problem", page.t("c39.cleared", { period }));
+      showProblem("write-problem", page.t("c39.cleared", { period: page.minutes }));
     }
   } else {
     uncoverState();

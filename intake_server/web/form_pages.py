@@ -18,7 +18,7 @@ from intake_server.web.dates import Dates
 from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
 from intake_server.web.guided_pages import GuidedScreen, answers_so_far
-from intake_server.web.view import Page, Row, ShownFile, Site, padded
+from intake_server.web.view import TRY_AGAIN_MINUTES, Page, Row, ShownFile, Site, padded
 from intake_server.web.ways_pages import shown_way, sign_words
 from intake_server.web.work import ClientState
 from triage.attached import TYPES
@@ -33,7 +33,6 @@ from vault.phrase import (
     words,
 )
 
-TRY_AGAIN_MINUTES: Final = 10
 _FILE_NAME: Final = "file"
 _SHOWN: Final = 4  # messages that stand open; older ones are folded away
 _STATES: Final[Mapping[ClientState, str]] = {

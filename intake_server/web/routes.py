@@ -26,12 +26,12 @@ from intake_server.web import api
 from intake_server.web.attachment_work import LONGEST_BODY as LONGEST_CHUNKS
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
-from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer, Reader
+from intake_server.web.form_pages import Answer, Reader
 from intake_server.web.form_upload import FORM as FORM_WITH_FILES
 from intake_server.web.form_upload import FileProblem, Sink, Upload, read_upload
 from intake_server.web.keys import NotOpen, PublicKeys
 from intake_server.web.places import NoPlace, Places
-from intake_server.web.view import Page, Site, StartPage
+from intake_server.web.view import TRY_AGAIN_MINUTES, Page, Site, StartPage
 from intake_server.web.work import MalformedRequest
 from vault.keeper_client import KeeperDown
 from vault.keeper_protocol import Refused

@@ -39,6 +39,7 @@ from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
 PADDING: Final = 16 * 1024
+TRY_AGAIN_MINUTES: Final = 10
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 _NUMBER: Final = re.compile(r"[0-9+*#()/. -]+")  # one that can be dialled as it stands
 _LONGEST_NUMBER: Final = 20
@@ -146,6 +147,7 @@ class Site:
         self._texts = sorted(first_texts_of(_HERE / "static", SCRIPT))
         environment: jinja2.Environment = make_environment(_HERE / "templates")
         self._template = environment.get_template("page.html")
+        self._dates: dict[tuple[str, str], Dates] = {}
         self._page: PageSettings | None = None
         self.trial = False
         self.version = 0
@@ -195,11 +197,17 @@ class Site:
 
     def dates(self, language: Language) -> Dates:
         """The writer of times for this page."""
-        return dates_for(language, self.zone)
+        return self._dates_in(language, self.zone)
+
+    def _dates_in(self, language: Language, zone: ZoneInfo) -> Dates:
+        place = (language.code, zone.key)
+        if place not in self._dates:
+            self._dates[place] = dates_for(language, zone)
+        return self._dates[place]
 
     def hours_city(self, language: Language) -> str:
         """By which city's clock safe hours count."""
-        return dates_for(language, self.hours_zone).city
+        return self._dates_in(language, self.hours_zone).city
 
     def standing(self, now: datetime) -> Standing | None:
         """Whether somebody is on duty at `now`; None where the organisation names no hours."""
@@ -250,6 +258,8 @@ class Site:
             "takes_new": is_open,
             "language": language.code,
             "strings": {key: language.strings[key] for key in self._texts},
+            "days": self.dates(language).days,
+            "minutes": self.dates(language).minutes(TRY_AGAIN_MINUTES),
             "emergency": self.emergency,
             "hours_zone": self.hours_zone.key,
             "guided": self.guided,
