@@ -9,7 +9,7 @@ for them would keep the data of every language in memory.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
@@ -98,6 +98,11 @@ class Languages:
         wished = {one.code: one for one in self._wished(accepted)}
         others = (one for one in self.listed if one.code not in wished)
         return (*wished.values(), *sorted(others, key=lambda one: one.name.casefold()))
+
+    def without_strings(self) -> Languages:
+        """The same list, for choosing alone."""
+        none = MappingProxyType[str, str]({})
+        return Languages(tuple(replace(one, strings=none) for one in self.listed))
 
     def _wished(self, accepted: str) -> list[Language]:
         by_code = {one.code.lower(): one for one in self.listed}
