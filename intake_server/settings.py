@@ -173,12 +173,8 @@ class PageSettings(_Section, frozen=True):
         DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
-        _check_lines(
-            title=self.title,
-            organisation=self.organisation,
-            responsible=self.responsible,
-            data_contact=self.data_contact,
-        )
+        _check_lines(title=self.title, organisation=self.organisation)
+        _check_lines(responsible=self.responsible, data_contact=self.data_contact)
         for name, text in (
             ("complain", self.complain),
             ("must_tell", self.must_tell),

@@ -85,8 +85,7 @@ class FormPath:
         return pages.sent(page) if isinstance(page, Page) else page
 
     def _pages(self, reader: Reader) -> FormPages:
-        dates = self.site.dates(reader.language)
-        return FormPages(self.site, reader, dates, self.clock.now())
+        return FormPages(self.site, reader, self.site.dates(reader.language), self.clock.now())
 
     def failed(self, fields: Fields, reader: Reader) -> Answer:
         """The answer where a form could not be looked at, or in vain: all that was typed."""
@@ -153,10 +152,9 @@ class _Turn:
             return await self.conversation(token.phrase, self.fields)
         if self.fields.phrase:
             return self.pages.come_back(self.fields)
-        fields = self.fields
-        if not (fields.text or fields.rest or fields.name or fields.danger):
+        if not self.fields.has_words:
             return None
-        return await self.write("" if token is None else fields.token)
+        return await self.write("" if token is None else self.fields.token)
 
     async def split(self) -> Page:
         """Put what fits into the field and what follows into the next one."""

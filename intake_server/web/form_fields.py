@@ -100,6 +100,11 @@ class Fields:
         texts = {key: given[key] for key in _TEXT_FIELDS if key in given}
         return cls(**texts, danger=bool(given.get("danger")))
 
+    @property
+    def has_words(self) -> bool:
+        """Whether anything of a message was typed or ticked."""
+        return bool(self.text or self.rest or self.name or self.danger)
+
     def words(self) -> Words:
         """The message in the form; danger alone may be sent.
 
