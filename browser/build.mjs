@@ -118,12 +118,6 @@ async function writeManifest(folder) {
   await writeFile(path.join(root, folder, "manifest.json"), text);
 }
 
-/** The style sheet of the client page, packed as its scripts are. */
-async function packStyles() {
-  const file = path.join(root, webFolder, "..", "client.css");
-  await writeFile(`${file}.br`, brotliCompressSync(await readFile(file)));
-}
-
 function printSizes(built) {
   const width = Math.max(...built.map(({ file }) => file.length));
   const cell = (value) => String(value).padStart(9);
@@ -143,5 +137,4 @@ for (const name of names) {
 for (const folder of new Set(names.map((name) => entries[name].folder))) {
   await writeManifest(folder);
 }
-await packStyles();
 printSizes(built);

@@ -58,7 +58,7 @@ function start(root, config) {
     show(showSignIn, { ...given, onSignedIn: begin, onRecover: askSheets, onLanguage: speak });
 
   /** Another language, chosen before signing in; it is kept nowhere but here. */
-  async function speak(code) {
+  async function speak(code, name) {
     const answer = await fetch(`/static/words-${code}.json`, { cache: "no-store" });
     if (!answer.ok) {
       throw new Error("the words of that language are not there");
@@ -67,7 +67,7 @@ function start(root, config) {
     app.t = newWords(strings, language);
     Object.assign(document.documentElement, { lang: language, dir: direction });
     document.title = app.t("desk.title");
-    askSignIn();
+    askSignIn({ name });
   }
   const askSheets = () => show(showRecover, { onSignedIn: begin, onBack: () => askSignIn() });
 

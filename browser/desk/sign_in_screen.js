@@ -16,7 +16,8 @@ import { signInTrouble } from "./troubles.js";
  * @param {number | null} given.usedCode of the second key that was used a moment ago
  * @param {(signedIn: object) => Promise<void>} given.onSignedIn
  * @param {() => void} given.onRecover to come in with the recovery sheets
- * @param {(code: string) => Promise<void>} given.onLanguage another language is wanted
+ * @param {(code: string, name: string) => Promise<void>} given.onLanguage another language is wanted;
+ *   `name` was typed already
  */
 export function showSignIn(app, given) {
   const { notice = "", name = "", usedCode = null, onSignedIn, onRecover, onLanguage } = given;
@@ -47,7 +48,7 @@ export function showSignIn(app, given) {
   const status = notice && el("p", { class: "notice", role: "status" }, notice);
   const sheets = button(t("recovery.use"), onRecover, "plain");
   const menu = languageMenu(app.languages, (language) =>
-    onLanguage(language).catch(() => problem.tell(t("signin.no_connection"))),
+    onLanguage(language, named.value).catch(() => problem.tell(t("signin.no_connection"))),
   );
   root.replaceChildren(
     card(...[menu, el("h1", {}, t("signin.title")), status, problem.place, form, sheets].filter(Boolean)),
