@@ -46,10 +46,17 @@ async def says(phone: Phone, place: str, text: str) -> None:
     await expect(phone.page.locator(place)).to_contain_text(text)
 
 
-@pytest.mark.parametrize("code", [True, False], ids=["code", "forms"])
-@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("th", "ltr")])
+@pytest.mark.parametrize(
+    ("language", "direction", "code"),
+    [
+        ("ar", "rtl", True),
+        ("th", "ltr", False),
+        pytest.param("ar", "rtl", False, marks=pytest.mark.long),
+        pytest.param("th", "ltr", True, marks=pytest.mark.long),
+    ],
+)
 async def test_a_conversation_in_the_language_that_was_chosen(
-    house, chromium, code, language, direction
+    house, chromium, language, direction, code
 ):
     t = strings("web", language)
     async with a_phone(chromium, house.stack, code=code) as phone:
@@ -179,3 +186,37 @@ async def test_before_the_first_message_the_page_is_small_in_every_language(hous
         bodies = [(await one.sizes())["responseBodySize"] for one in phone.requests]
     assert len(bodies) <= 6
     assert 10_000 < sum(bodies) < 40_000, (heaviest, sizes, bodies)
+
+
+# --- the desk -------------------------------------------------------------------------------
+
+
+async def test_staff_choose_a_language_before_they_sign_in(house, chromium):
+    """Another browser of Ana's: nothing of the choice is kept there."""
+    context = await chromium.new_context(viewport={"width": 360, "height": 740}, locale="de-DE")
+    page = await context.new_page()
+    try:
+        await page.goto(f"{house.stack.desk}/")
+        german, arabic = strings("desk", "de"), strings("desk", "ar")
+        await expect(page.locator("h1")).to_have_text(german("signin.title"))
+        await page.get_by_label(german("signin.name")).fill("ana")
+        await page.click(".languages summary")
+        await page.click(".languages button[lang=ar]")
+        await expect(page.locator("h1")).to_have_text(arabic("signin.title"))
+        assert await page.get_attribute("html", "dir") == "rtl"
+        assert await page.title() == arabic("desk.title")
+        assert await page.get_by_label(arabic("signin.name")).input_value() == "ana"
+        for code in CODES:
+            tag = tag_of(code)
+            await page.evaluate("document.querySelector('.languages').open = true")
+            over = await page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert over <= 0, code
+            if await page.get_attribute("html", "lang") != tag:
+                await page.click(f".languages button[lang={tag}]")
+            await expect(page.locator("h1")).to_have_text(strings("desk", code)("signin.title"))
+        assert await page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+        assert await context.cookies() == []
+    finally:
+        await context.close()
