@@ -49,6 +49,8 @@ def status(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(report))
     else:
         click.echo("\n".join(_table(report.processes)))
+        for each in unread_languages(settings):
+            click.echo(each.what)
     if not report.ok:
         raise click.exceptions.Exit(1)
 

@@ -162,7 +162,7 @@ class Site:
         self.version += 1
         self.title = page.title
         self.exit_url = page.exit_url
-        self.emergency = page.emergency_number
+        self.emergency = isolated(page.emergency_number)
         self.organisation = plain(page.organisation)
         self.responsible = plain(page.responsible)
         self.data_contact = plain(page.data_contact)
@@ -173,7 +173,8 @@ class Site:
         self.zone = ZoneInfo(page.time_zone)
         self._hours = DutyHours.read(page.hours, self.zone)
         self._helper = next(
-            (Helper(post.name, post.telephone) for post in self.signposts if post.dial), None
+            (Helper(post.name, isolated(post.telephone)) for post in self.signposts if post.dial),
+            None,
         )
 
     def take_wait(self, hours: int | None) -> None:
@@ -181,6 +182,11 @@ class Site:
         if hours != self._wait_hours:
             self._wait_hours = hours
             self.version += 1
+
+    @property
+    def own_tag(self) -> str:
+        """The language that the organisation's own texts are taken to be in: the default one."""
+        return self._languages.listed[0].tag
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -347,6 +353,14 @@ def plain(text: str) -> str:
         for sign in text
         if sign not in _TURNING and (sign == "\n" or unicodedata.category(sign) != "Cc")
     )
+
+
+def isolated(number: str) -> str:
+    """A number that keeps its order inside a sentence that runs from right to left.
+
+    Of digits alone it does by itself; groups of them would change places (Unicode Annex 9, N1).
+    """
+    return number if number.isdigit() else f"\u2066{number}\u2069"
 
 
 def _shown(post: Signpost) -> ShownSignpost:

@@ -10,14 +10,14 @@ from babel.dates import format_date, format_skeleton
 from babel.units import format_unit
 
 from intake_server.languages import codes_in, load_language
-from intake_server.settings import PageSettings, Settings
+from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.dates import dates_for
 from intake_server.web.duty import DutyWords, duty_words
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields
 from intake_server.web.form_pages import Reader
 from intake_server.web.periods import period_of
-from intake_server.web.view import Site
+from intake_server.web.view import Page, Site
 from tests.intake_server.web.conftest import ROOT, Screen, TurnedClock
 from triage.duty import Standing
 
@@ -114,6 +114,25 @@ def test_a_period_has_its_number_and_a_word_of_the_language(site, code):
 def test_a_language_that_has_no_forms_gets_english_ones():
     assert period_of(1, "day", "xx", lambda _: "few") == "1 day"
     assert period_of(2, "day", "xx", lambda _: "few") == "2 days"
+
+
+def test_groups_of_digits_keep_their_order_in_a_line_from_right_to_left():
+    page = PageSettings(
+        emergency_number="116 123",
+        organisation="Haven",
+        must_tell="By law",
+        signposts=(Signpost(name="Other help", telephone="0800 111 0 111"),),
+    )
+    site = Site(Settings(page=page))
+    arabic = site.language("ar", "")
+    html = site.render(Page(state="opening", start=True), arabic).decode()
+    assert "\u2066116 123\u2069" in html
+    assert '<bdi dir="auto" lang="en">Haven</bdi>' in html, "an admin's words stay as they are"
+    assert '<p dir="auto" lang="en">By law</p>' in html
+    assert '<a dir="ltr"' in html
+    site = Site(Settings(page=PageSettings(language="ar", organisation="Haven")))
+    html = site.render(Page(state="opening", start=True), site.languages[0]).decode()
+    assert '<bdi dir="auto">Haven</bdi>' in html
 
 
 # --- the menu -------------------------------------------------------------------------------
