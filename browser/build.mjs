@@ -5,8 +5,9 @@
 //
 // The same sources give the same bytes: whoever doubts what a server hands out builds it again
 // and compares. `manifest.json` beside the files holds the integrity value (W3C Subresource
-// Integrity, SHA-384) that the pages put into their script tags, and the ids of the texts that the
-// code asks for, which are written out whole in it: the client page sends these and no others.
+// Integrity, SHA-384) that the pages put into their script tags, the parts that a file brings with
+// it, and the ids of the texts that the code asks for, which are written out whole in it: the client
+// page sends these and no others.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -38,6 +39,7 @@ const entries = {
 };
 
 const TEXT_ID = /"[cs]\d\d\.[a-z_]+"/g;
+const PART = /(?:from|import)\s*"\.\/([\w-]+\.js)"/g;
 
 function stop(sentence) {
   console.error(sentence);
@@ -108,7 +110,9 @@ async function writeManifest(folder) {
     const bytes = await readFile(path.join(root, folder, file));
     const digest = createHash("sha384").update(bytes).digest("base64");
     const texts = [...new Set(bytes.toString().match(TEXT_ID))].map((id) => id.slice(1, -1)).sort();
-    manifest[file] = { bytes: bytes.length, integrity: `sha384-${digest}`, texts };
+    // Parts that are fetched with it; what comes later is imported by a call.
+    const imports = [...bytes.toString().matchAll(PART)].map(([, part]) => part).sort();
+    manifest[file] = { bytes: bytes.length, integrity: `sha384-${digest}`, texts, imports };
   }
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await writeFile(path.join(root, folder, "manifest.json"), text);

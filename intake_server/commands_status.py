@@ -21,6 +21,7 @@ from intake_server.reachable import missing_for_public
 from intake_server.screening_link import ScreeningVerb
 from intake_server.settings import Settings
 from intake_server.supervisor import Health, ProcessStatus, State
+from intake_server.unreviewed import unread_languages
 from vault.keeper_protocol import Status, decode_answer, encode_request, read_frame, write_frame
 from vault.sealing import Malformed, unpack
 
@@ -48,6 +49,8 @@ def status(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(report))
     else:
         click.echo("\n".join(_table(report.processes)))
+        for each in unread_languages(settings):
+            click.echo(each.what)
     if not report.ok:
         raise click.exceptions.Exit(1)
 
@@ -139,7 +142,11 @@ def check_command(*, folder: Path | None, config: Path | None, as_json: bool) ->
     something dangerous stands.
     """
     settings = settings_of(folder, config)
-    found = [*find_unsafe(settings, read_machine(os.environ)), *missing_for_public(settings)]
+    found = [
+        *find_unsafe(settings, read_machine(os.environ)),
+        *missing_for_public(settings),
+        *unread_languages(settings),
+    ]
     ready = asyncio.run(readiness_told.ask(settings, SystemClock()))
     if as_json:
         lines = () if ready is None else ready.lines

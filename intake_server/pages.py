@@ -1,4 +1,4 @@
-"""What client page and desk share in showing themselves: headers, languages, templates, server.
+"""What client page and desk share in showing themselves: headers, templates, static files, server.
 
 Theory of operation
 -------------------
@@ -7,8 +7,7 @@ Theory of operation
     written, so that no route can forget them.
 2.  Nothing about a request is logged: not its address, path, headers or body. An unexpected
     failure is logged by its type and the places in the code.
-3.  Templates escape everything and fail where a value is missing. A language is a file of strings;
-    adding the file adds the language.
+3.  Templates escape everything and fail where a value is missing.
 4.  Static files are read once at start and answered from memory, compressed beforehand.
 """
 
@@ -27,7 +26,6 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
-from babel import Locale, UnknownLocaleError
 from markupsafe import Markup
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -106,109 +104,6 @@ _MANIFEST: Final = "manifest.json"
 _BROTLI: Final = ".br"
 _REFUSED: Final = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
 _NEVER: Final = ("Server", "Set-Cookie", "ETag", "Last-Modified")
-
-
-# --- languages ----------------------------------------------------------------------------
-
-
-class StringsError(Exception):
-    """A file of strings cannot be used; the text says which one and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """The strings of one language; `name` is its own, `direction` is ltr or rtl."""
-
-    code: str
-    name: str
-    direction: str
-    strings: Mapping[str, str]
-
-    def text(self, key: str, /, **values: object) -> str:
-        """The string `key` with its placeholders filled in."""
-        return self.strings[key].format(**values)
-
-    @property
-    def locale(self) -> Locale:
-        """What Babel needs to write dates and numbers."""
-        return Locale.parse(self.code, sep="-")
-
-
-@dataclass(frozen=True, slots=True)
-class Languages:
-    """All languages that have a file, the default one first."""
-
-    listed: tuple[Language, ...]
-
-    def get(self, code: str) -> Language | None:
-        """The language with exactly this code."""
-        return next((one for one in self.listed if one.code == code), None)
-
-    def choose(self, accepted: str) -> Language:
-        """The best language for an Accept-Language header (RFC 9110, 12.5.4), or the default."""
-        for wish in _wishes(accepted):
-            for one in self.listed:
-                if wish == one.code.lower() or wish.split("-")[0] == one.code.lower():
-                    return one
-        return self.listed[0]
-
-
-def load_languages(folder: Path, default: str) -> Languages:
-    """Read every `<code>.json` in `folder`; raises StringsError.
-
-    Each file is one object, `{"c01.leave": {"text": "Leave", "note": "as on a door"}, …}`. All
-    must have the keys of the default language, so that no page stops halfway.
-    """
-    found = {path.stem: _load_language(path) for path in sorted(folder.glob("*.json"))}
-    if default not in found:
-        raise StringsError(
-            f"there are no strings for the language {default!r} in {folder}: "
-            "add the file or choose another page.language"
-        )
-    needed = found[default].strings.keys()
-    for language in found.values():
-        missing = sorted(needed - language.strings.keys())
-        if missing:
-            raise StringsError(f"{language.code}.json lacks {', '.join(missing)}: add them")
-    first = found.pop(default)
-    return Languages((first, *found.values()))
-
-
-def _load_language(path: Path) -> Language:
-    try:
-        locale = Locale.parse(path.stem, sep="-")
-        read = msgspec.json.decode(path.read_bytes(), type=dict[str, _String])
-    except (UnknownLocaleError, ValueError):
-        raise StringsError(f"{path.name}: its name is not a language code such as de") from None
-    except msgspec.MsgspecError as error:
-        raise StringsError(f"{path.name}: {error}") from None
-    name = locale.get_language_name(path.stem.split("-")[0]) or path.stem
-    strings = MappingProxyType({key: one.text for key, one in read.items()})
-    return Language(path.stem, name, locale.text_direction, strings)
-
-
-class _String(msgspec.Struct, forbid_unknown_fields=True):
-    """One string; the note is for translators."""
-
-    text: str
-    note: str = ""
-
-
-_LONGEST_WISH: Final = 200
-
-
-def _wishes(accepted: str) -> list[str]:
-    """The language ranges of an Accept-Language header, the most wanted first."""
-    ranked: list[tuple[float, int, str]] = []
-    for place, part in enumerate(accepted[:_LONGEST_WISH].split(",")):
-        code, _, quality = part.partition(";")
-        try:
-            weight = float(quality.strip().removeprefix("q=") or 1)
-        except ValueError:
-            weight = 0.0
-        if code.strip() and weight > 0:
-            ranked.append((-weight, place, code.strip().lower()))
-    return [code for _, _, code in sorted(ranked)]
 
 
 # --- templates ----------------------------------------------------------------------------
@@ -298,11 +193,23 @@ def texts_of(folder: Path) -> frozenset[str]:
     return frozenset(text for one in _manifest(folder).values() for text in one.texts)
 
 
+def first_texts_of(folder: Path, name: str) -> frozenset[str]:
+    """Of these, the ones that are asked for as soon as the script `name` runs."""
+    built, found = _manifest(folder), set[str]()
+    names = {name} & built.keys()
+    while names:
+        one = names.pop()
+        found.add(one)
+        names |= set(built[one].imports) - found
+    return frozenset(text for one in found for text in built[one].texts)
+
+
 class _Built(msgspec.Struct):
-    """An entry of the manifest that the bundler writes."""
+    """An entry of the bundler's manifest; `imports` are files that come with it."""
 
     integrity: str
     texts: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
 
 
 def _manifest(folder: Path) -> dict[str, _Built]:

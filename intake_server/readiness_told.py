@@ -11,8 +11,8 @@ from typing import Final
 
 from intake_server.clock import Clock
 from intake_server.keeper_operator import keeper_operator
+from intake_server.languages import Language, load_language
 from intake_server.organisation_work import OrganisationView
-from intake_server.pages import Language, load_languages
 from intake_server.process import CannotStart, has_own_policy, retention_policy
 from intake_server.readiness import Facts, Line, State, facts_of, may_open, missing, readiness
 from intake_server.roster_view import RosterView
@@ -68,7 +68,7 @@ async def _facts(settings: Settings, clock: Clock) -> Facts:
 
 def told(facts: Facts) -> ToldList:
     """The list in the desk's own words, in English."""
-    english = load_languages(_STRINGS, "en").listed[0]
+    english = load_language(_STRINGS, "en")
     lines = readiness(facts)
     is_open, waits = may_open(facts), len(missing(lines))
     if facts.is_trial:

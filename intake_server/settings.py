@@ -148,6 +148,7 @@ class PageSettings(_Section, frozen=True):
     title: str = "Information"
     exit_url: str = "https://www.wikipedia.org/"
     language: str = "en"
+    languages: tuple[str, ...] = ()  # that are offered; empty: all that are there
     time_zone: str = "UTC"
     emergency_number: str = "112"
     organisation: str = ""
@@ -162,8 +163,9 @@ class PageSettings(_Section, frozen=True):
     def __post_init__(self) -> None:
         """Check addresses, numbers and lengths."""
         _check_web_address("exit_url", self.exit_url, path_allowed=True)
-        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", self.language):
-            raise ValueError('language must be a language code such as "en", "uk" or "pt-BR"')
+        for code in (self.language, *self.languages):
+            if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", code):
+                raise ValueError('a language must be a language code such as "en", "uk" or "pt-BR"')
         if not re.fullmatch(r"[0-9+*#][0-9+*# -]{1,19}", self.emergency_number):
             raise ValueError('emergency_number must be a telephone number such as "112"')
         if self.time_zone not in zoneinfo.available_timezones():
@@ -171,12 +173,8 @@ class PageSettings(_Section, frozen=True):
         DutyHours.read(self.hours, zoneinfo.ZoneInfo(self.time_zone))
         if not self.title.strip():
             raise ValueError("title must not be empty; choose a neutral word")
-        _check_lines(
-            title=self.title,
-            organisation=self.organisation,
-            responsible=self.responsible,
-            data_contact=self.data_contact,
-        )
+        _check_lines(title=self.title, organisation=self.organisation)
+        _check_lines(responsible=self.responsible, data_contact=self.data_contact)
         for name, text in (
             ("complain", self.complain),
             ("must_tell", self.must_tell),

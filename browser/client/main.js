@@ -4,12 +4,13 @@
 
 import { NoAnswer, post } from "./api.js";
 import { newDates } from "./dates.js";
-import { watchIdle, CLEAR_MS } from "./idle.js";
+import { watchIdle } from "./idle.js";
 import { watchKeeping } from "./keeping.js";
 import { watchLeaving } from "./leaving.js";
 import {
   byId,
   coverState,
+  newProblem,
   newWords,
   showNotice,
   showProblem,
@@ -25,13 +26,15 @@ const canSeal = () =>
   typeof BigInt === "function" &&
   typeof fetch === "function" &&
   typeof AbortController === "function" &&
-  typeof crypto?.getRandomValues === "function" &&
-  typeof Intl?.DateTimeFormat === "function";
+  typeof crypto?.getRandomValues === "function";
 
-/** @param {object} config what the page came with */
-function start(config) {
+/**
+ * @param {object} config what the page came with
+ * @param {Uint8Array} [fingerprint] of the roster that was known before, in another language
+ */
+function start(config, fingerprint) {
   const t = newWords(config.strings);
-  let keys = readKeys(config);
+  let keys = readKeys(config, fingerprint);
   let loading = null;
 
   const words = () =>
@@ -52,11 +55,13 @@ function start(config) {
     longest: config.longest,
     emergency: config.emergency,
     language: config.language,
+    strings: config.strings,
     guided: config.guided,
     attachments: config.attachments,
     messengers: config.messengers,
     hoursZone: config.hours_zone,
-    dates: newDates(config.language, t),
+    dates: newDates(config.days, t),
+    minutes: config.minutes,
     keys: () => keys,
     way: {
       pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -118,26 +123,46 @@ function start(config) {
 
   /** The rest of the code, once; asked for again after a failure. */
   const later = () =>
-    (coming ??= import("./later.js").then(
-      ({ watchAsking, watchComingBack, watchTalking }) => {
-        const comingBack = watchComingBack(page);
-        const talking = watchTalking(page);
-        const asking = watchAsking(page);
-        parts.push(comingBack, talking, asking);
-        return { comingBack, talking, asking };
-      },
-      (error) => {
-        coming = null;
-        throw error;
-      },
-    ));
+    (coming ??= import("./later.js")
+      .then(({ watchLater }) => watchLater(page))
+      .then(
+        (watched) => {
+          parts.push(watched.comingBack, watched.talking, watched.asking);
+          return watched;
+        },
+        (error) => {
+          coming = null;
+          throw error;
+        },
+      ));
   watchBack(page, later);
   const forget = () => parts.forEach((part) => part.forget());
-  watchCover(page, first, forget);
+  byId("continue").addEventListener("click", () => idle.wake());
   for (const element of document.querySelectorAll("[data-code]")) {
     element.hidden = element.dataset.code === "off";
   }
-  return forget;
+  return { page, first, later, forget, parts };
+}
+
+/** Another language: the same page in it, with all that was typed and all that is open. */
+function watchMenu() {
+  byId("to-language")?.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (button) {
+      event.preventDefault();
+      try {
+        const { turn } = await import("./later.js");
+        const { fingerprint } = running.page.keys().roster;
+        await turn(button.value, running, {
+          check: (config) => readKeys(config, fingerprint),
+          run: (config) => run(config, fingerprint),
+        });
+      } catch {
+        byId("menu-problem") ?? byId("main").prepend(newProblem("menu-problem"));
+        showProblem("menu-problem", running.page.t("c44.no_connection"));
+      }
+    }
+  });
 }
 
 /** Coming back needs the rest of the code; while it is on its way, nothing typed is lost. */
@@ -184,34 +209,40 @@ function showTrouble(text) {
 }
 
 /** Covers what is on the screen while nobody touches it, and clears it in the end. */
-function watchCover(page, first, forget) {
-  const { t } = page;
-  const idle = watchIdle((stage) => {
-    if (stage === "covered" || stage === "warned") {
-      showNotice("cover-warning", stage === "warned" ? t("c39.cover_warning") : "");
-      coverState();
-    } else if (stage === "cleared") {
-      forget();
-      uncoverState(first);
-      const period = page.dates.minutes(CLEAR_MS / 60_000);
-      if (page.takesNew) {
-        byId("write").open = true;
-        showProblem("write-problem", t("c39.cleared", { period }));
-      }
-    } else {
-      uncoverState();
+function onIdle(stage) {
+  const { page, first, forget } = running;
+  if (stage === "covered" || stage === "warned") {
+    showNotice("cover-warning", stage === "warned" ? page.t("c39.cover_warning") : "");
+    coverState();
+  } else if (stage === "cleared") {
+    forget();
+    uncoverState(first);
+    if (page.takesNew) {
+      byId("write").open = true;
+      showProblem("write-problem", page.t("c39.cleared", { period: page.minutes }));
     }
-  });
-  byId("continue").addEventListener("click", () => idle.wake());
+  } else {
+    uncoverState();
+  }
+}
+
+/** What runs now: the page in one language. */
+let running = null;
+let idle = null;
+
+function run(config, fingerprint) {
+  running = start(config, fingerprint);
+  idle ??= watchIdle(onIdle);
+  watchMenu();
+  return running;
 }
 
 const raw = document.getElementById("config")?.textContent;
 const config = raw ? JSON.parse(raw) : null;
-let forget = () => undefined;
-watchLeaving(document.getElementById("leave").href, () => forget());
+watchLeaving(document.getElementById("leave").href, () => running?.forget());
 if (config?.open && canSeal()) {
   try {
-    forget = start(config);
+    run(config);
   } catch {
     // The keys do not hold together. Neither code nor form may take a text then.
     const sentence = config.strings["s05.page_unproven"];

@@ -52,6 +52,14 @@ export function showProblem(id, text) {
   place.focus();
 }
 
+/** A place to tell a problem, where the page has none. */
+export function newProblem(id) {
+  const place = document.createElement("p");
+  Object.assign(place, { id, className: "problem", tabIndex: -1 });
+  place.setAttribute("role", "alert");
+  return place;
+}
+
 export function hideProblem(id) {
   const place = byId(id);
   place.hidden = true;

@@ -447,6 +447,15 @@ export function watchTalking(page) {
           fetching = null;
         });
     },
+    /** Gives what is open to the same page in another language. */
+    hand() {
+      const handed = open;
+      if (sealed) {
+        handed.conversation.unwrite(); // it was refused, and is written anew
+      }
+      close();
+      return handed;
+    },
     forget: close,
   };
 }

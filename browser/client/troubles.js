@@ -4,14 +4,12 @@ import { CannotOpen } from "../envelope/sealing.js";
 import { NoAnswer, Refusal } from "./api.js";
 import { Unproven } from "./trust.js";
 
-const TRY_AGAIN_MINUTES = 10;
-
 /**
  * @param {unknown} error
- * @param {{t: Function, dates: object, emergency: string, limit: number}} page
+ * @param {object} page its `t`, `dates`, `emergency` number and ten `minutes` in words
  * @returns {string} what to say; the text stays where it is
  */
-export function sentenceFor(error, { t, dates, emergency }) {
+export function sentenceFor(error, { t, dates, emergency, minutes }) {
   if (error instanceof NoAnswer) {
     return t("c44.no_connection");
   }
@@ -32,7 +30,7 @@ export function sentenceFor(error, { t, dates, emergency }) {
     if (code === "too_many") {
       return t("c46.too_many", { count: detail.count ?? 30, time: dates.time(detail.at) });
     }
-    return t("c45.cannot_take", { period: dates.minutes(TRY_AGAIN_MINUTES), number: emergency });
+    return t("c45.cannot_take", { period: minutes, number: emergency });
   }
   throw error;
 }

@@ -32,7 +32,6 @@ const canWork = () =>
 
 /** @param {HTMLElement} root @param {{strings: Record<string, string>, language: string}} config */
 function start(root, config) {
-  const t = newWords(config.strings, config.language);
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const api = newApi(
     (path, options) => fetch(path, options),
@@ -40,7 +39,9 @@ function start(root, config) {
   );
   const now = () => Date.now();
   const decisions = newDecisions(api, now);
-  const app = { root, t, api, pause, kept: newKept(window), now, decisions };
+  const t = newWords(config.strings, config.language);
+  const { languages } = config;
+  const app = { root, t, languages, api, pause, kept: newKept(window), now, decisions };
   /** What lasts from signing in to signing out, also while the desk is locked. */
   let session = null;
   /** Whose drafts could not be stored when their session ended; sealed. */
@@ -54,7 +55,20 @@ function start(root, config) {
   }
 
   const askSignIn = (given = {}) =>
-    show(showSignIn, { ...given, onSignedIn: begin, onRecover: askSheets });
+    show(showSignIn, { ...given, onSignedIn: begin, onRecover: askSheets, onLanguage: speak });
+
+  /** Another language, chosen before signing in; it is kept nowhere but here. */
+  async function speak(code, name) {
+    const answer = await fetch(`/static/words-${code}.json`, { cache: "no-store" });
+    if (!answer.ok) {
+      throw new Error("the words of that language are not there");
+    }
+    const { language, direction, strings } = await answer.json();
+    app.t = newWords(strings, language);
+    Object.assign(document.documentElement, { lang: language, dir: direction });
+    document.title = app.t("desk.title");
+    askSignIn({ name });
+  }
   const askSheets = () => show(showRecover, { onSignedIn: begin, onBack: () => askSignIn() });
 
   async function begin({ token, sealed, member, isRecovery = false }) {
@@ -109,7 +123,7 @@ function start(root, config) {
 
   function signedOut() {
     end();
-    askSignIn({ notice: t("signin.signed_out") });
+    askSignIn({ notice: app.t("signin.signed_out") });
   }
 
   /** The roster does not hold: nothing more is done with it. */
@@ -118,7 +132,7 @@ function start(root, config) {
       return; // no connection, or signed out: each is told where it is noticed
     }
     await signOut();
-    askSignIn({ notice: t("verify.roster_stop") });
+    askSignIn({ notice: app.t("verify.roster_stop") });
   }
 
   const token = readToken(location.hash);
@@ -126,7 +140,7 @@ function start(root, config) {
   if (location.hash) {
     history.replaceState(null, "", location.pathname);
   }
-  document.title = t("desk.title");
+  document.title = app.t("desk.title");
   applyColours(app.kept);
   if (token) {
     const ready = (given) => {

@@ -16,8 +16,11 @@ import { signInTrouble } from "./troubles.js";
  * @param {number | null} given.usedCode of the second key that was used a moment ago
  * @param {(signedIn: object) => Promise<void>} given.onSignedIn
  * @param {() => void} given.onRecover to come in with the recovery sheets
+ * @param {(code: string, name: string) => Promise<void>} given.onLanguage another language is wanted;
+ *   `name` was typed already
  */
-export function showSignIn(app, { notice = "", name = "", usedCode = null, onSignedIn, onRecover }) {
+export function showSignIn(app, given) {
+  const { notice = "", name = "", usedCode = null, onSignedIn, onRecover, onLanguage } = given;
   const { root, t, api, kept } = app;
   const problem = newProblem();
   const named = el("input", { value: name, autocomplete: "username", required: true });
@@ -44,7 +47,12 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
   );
   const status = notice && el("p", { class: "notice", role: "status" }, notice);
   const sheets = button(t("recovery.use"), onRecover, "plain");
-  root.replaceChildren(card(el("h1", {}, t("signin.title")), status, problem.place, form, sheets));
+  const menu = languageMenu(app.languages, (language) =>
+    onLanguage(language, named.value).catch(() => problem.tell(t("signin.no_connection"))),
+  );
+  root.replaceChildren(
+    card(...[menu, el("h1", {}, t("signin.title")), status, problem.place, form, sheets].filter(Boolean)),
+  );
   (name ? password : named).focus();
 
   function send(event) {
@@ -78,6 +86,27 @@ export function showSignIn(app, { notice = "", name = "", usedCode = null, onSig
       problem.tell(signInTrouble(error, t));
     }
   }
+}
+
+/** Every language in its own name and letters; the one that is spoken stands on the menu. */
+function languageMenu(languages, onChosen) {
+  const { lang } = document.documentElement;
+  const now = languages.find(({ tag }) => tag === lang) ?? languages[0];
+  const others = languages.filter((one) => one !== now);
+  return el(
+    "details",
+    { class: "languages" },
+    el("summary", { lang: now.tag }, now.name),
+    el(
+      "p",
+      { class: "choices" },
+      ...others.map(({ code, tag, name }) => {
+        const one = button(name, () => onChosen(code));
+        one.lang = tag;
+        return one;
+      }),
+    ),
+  );
 }
 
 /** The first sight of this team in this browser: the words are compared with a colleague. */

@@ -40,8 +40,9 @@ from intake_server.desk.team_work import TeamWork
 from intake_server.desk.work import Work
 from intake_server.health import serve_health
 from intake_server.known_rules import known_rules
+from intake_server.languages import StringsError
 from intake_server.organisation_work import OrganisationView
-from intake_server.pages import QuietServer, StringsError, load_static
+from intake_server.pages import QuietServer, load_static
 from intake_server.process import CannotStart, beside, has_own_policy, retention_policy, run_process
 from intake_server.roster_view import RosterView
 from intake_server.settings import Settings
@@ -75,7 +76,7 @@ async def serving(
     """
     run_dir, started = settings.data.run_dir, clock.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        page = _page(settings)
+        page = _page(settings, log)
         try:
             database = await Database.open(settings.data.database_url, "desk")
         except DatabaseFailed as failure:
@@ -115,7 +116,7 @@ async def serving(
             Events(feed, members, clock.monotonic, log),
             members,
             page,
-            load_static(_HERE / "static"),
+            {**load_static(_HERE / "static"), **page.words()},
             own_hosts(settings.desk.public_url),
             clock,
             log,
@@ -135,11 +136,14 @@ def _organisation(settings: Settings, keeper: DeskKeeper) -> OrganisationView:
     return OrganisationView(settings, retention_policy(settings), keeper, own_file=own_file)
 
 
-def _page(settings: Settings) -> Page:
+def _page(settings: Settings, log: FilteringBoundLogger) -> Page:
     try:
-        return Page(settings)
+        page = Page(settings)
     except StringsError as error:
         raise CannotStart(str(error)) from None
+    for code, count in page.lacking.items():  # they are said in English
+        log.warning("strings_missing", module=f"desk.strings.{code}", count=count)
+    return page
 
 
 async def _listen(stack: contextlib.AsyncExitStack, settings: Settings, routes: Routes) -> int:

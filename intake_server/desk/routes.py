@@ -30,7 +30,7 @@ from intake_server.desk.events import Events
 from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
 from intake_server.desk.office_api import OfficeApi
-from intake_server.desk.page import Page
+from intake_server.desk.page import Page, WordsFile
 from intake_server.desk.pages_api import PagesApi
 from intake_server.desk.refusals import (
     Forbidden,
@@ -107,7 +107,7 @@ class Routes:
         events: Events,
         members: Members,
         page: Page,
-        static: Mapping[str, StaticFile],
+        static: Mapping[str, StaticFile | WordsFile],
         own_hosts: frozenset[str],
         clock: Clock,
         log: FilteringBoundLogger,

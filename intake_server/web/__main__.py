@@ -27,8 +27,9 @@ from structlog.typing import FilteringBoundLogger
 from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
 from intake_server.health import serve_health
+from intake_server.languages import StringsError
 from intake_server.organisation_work import OrganisationView
-from intake_server.pages import QuietServer, StaticFile, StringsError, load_static
+from intake_server.pages import QuietServer, StaticFile, load_static
 from intake_server.process import (
     CannotStart,
     beside,
@@ -51,13 +52,14 @@ from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.form_ways import FormWays
 from intake_server.web.guided_pages import guided_files
 from intake_server.web.keys import KeySource
+from intake_server.web.later_pages import later_files
 from intake_server.web.opening import Opening
 from intake_server.web.pace import Pace
 from intake_server.web.phrase_hash import keep_large_blocks
 from intake_server.web.places import BoundedThreads
 from intake_server.web.routes import LONGEST_BODY, Routes, own_hosts, transport_headers
 from intake_server.web.screening import Screening, ToScreen
-from intake_server.web.view import Site
+from intake_server.web.view import SCRIPT, Site
 from intake_server.web.ways_pages import ways_files
 from intake_server.web.ways_work import WaysWork
 from intake_server.web.work import CHANNEL, Work
@@ -102,7 +104,7 @@ async def serving(
     token_key = _token_key(token_key_from)
     run_dir, started = settings.data.run_dir, clock.monotonic()
     async with contextlib.AsyncExitStack() as stack:
-        site = _site(settings, nobody_reads=nobody_reads)
+        site = _site(settings, log, nobody_reads=nobody_reads)
         try:
             database = await Database.open(settings.data.database_url, "web")
         except DatabaseFailed as failure:
@@ -135,8 +137,7 @@ async def serving(
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
         answers = Api(work, keeper, keys, views, pace, opening, clock, carried, ways, asking)
         public_url = settings.web.public_url
-        static = load_static(_HERE / "static")
-        static |= _words(site)
+        static = load_static(_HERE / "static") | _words(site)
         routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(
@@ -153,7 +154,7 @@ async def serving(
 
 def _words(site: Site) -> dict[str, StaticFile]:
     """The words that the page's code fetches when it needs them."""
-    files = ways_files(site.languages)
+    files = later_files(site.languages, SCRIPT) | ways_files(site.languages)
     if site.guided:
         files |= guided_files(site.languages)
     if site.attachments:
@@ -178,11 +179,16 @@ def _refuse_public_demonstration(settings: Settings) -> None:
         )
 
 
-def _site(settings: Settings, *, nobody_reads: bool) -> Site:
+def _site(settings: Settings, log: FilteringBoundLogger, *, nobody_reads: bool) -> Site:
     try:
-        return Site(settings, nobody_reads=nobody_reads)
+        site = Site(settings, nobody_reads=nobody_reads)
     except StringsError as error:
         raise CannotStart(str(error)) from None
+    for language in site.languages:
+        if language.lacking:  # they are said in English
+            module = f"web.strings.{language.code}"
+            log.warning("strings_missing", module=module, count=language.lacking)
+    return site
 
 
 def _work(  # each part is handed in, none is looked up

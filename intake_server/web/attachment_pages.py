@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from intake_server.pages import Language, StaticFile, packed_file
+from intake_server.languages import Language
+from intake_server.pages import StaticFile, packed_file
 
 _AREA: Final = "a"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from intake_server.pages import Language
+from intake_server.languages import Language
 from intake_server.web.dates import Dates
 from triage.duty import Standing
 

@@ -19,13 +19,12 @@ from types import MappingProxyType
 from typing import Final
 
 from intake_server.clock import Clock
-from intake_server.pages import Language
 from intake_server.web.budgets import TooMany
 from intake_server.web.form_asking import FormAsking
 from intake_server.web.form_attachments import Attaching, FormAttachments, attachment_id
 from intake_server.web.form_client import FormClient, OpenConversation
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, Words, split
-from intake_server.web.form_pages import Answer, FormPages
+from intake_server.web.form_pages import Answer, FormPages, Reader
 from intake_server.web.form_token import FormToken, FormTokens, TokenExpired
 from intake_server.web.form_upload import Upload
 from intake_server.web.form_ways import STEPS as WAYS
@@ -71,13 +70,13 @@ class FormPath:
     asking: FormAsking
 
     async def answer(
-        self, fields: Fields, language: Language, upload: Upload | None = None
+        self, fields: Fields, reader: Reader, upload: Upload | None = None
     ) -> Answer | None:
         """The answer to a form, or None where it asks for nothing but the first page."""
-        step = _STEPS.get(fields.do)
+        step = _STEPS.get(_TURN if fields.to else fields.do)
         if step is None:
             return None
-        pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
+        pages = self._pages(reader)
         try:
             await self.client.start_key()
             page = await step(_Turn(self, fields, pages, upload or Upload()))
@@ -85,16 +84,20 @@ class FormPath:
             page = Page(state="closed")
         except (Refused, CannotOpen):
             page = pages.opens_nothing(fields)
-        return page if isinstance(page, Answer) else pages.sent(page)
+        return pages.sent(page) if isinstance(page, Page) else page
 
-    def failed(self, fields: Fields, language: Language) -> Answer:
+    def _pages(self, reader: Reader) -> FormPages:
+        return FormPages(self.site, reader, self.site.dates(reader.language), self.clock.now())
+
+    def failed(self, fields: Fields, reader: Reader) -> Answer:
         """The answer where a form could not be looked at, or in vain: all that was typed."""
-        pages = FormPages(self.site, language, self.site.dates(language), self.clock.now())
-        if fields.do == "open":
+        pages = self._pages(reader)
+        if fields.do == "open" or (fields.to and fields.phrase):
             return pages.sent(pages.come_back(fields, pages.cannot_take()))
         if fields.do in _GUIDED:
             return pages.sent(_Turn(self, fields, pages, Upload()).not_asked())
-        return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), fields.do))
+        retry = _TURN if fields.to else fields.do
+        return pages.sent(pages.trouble(fields.token, fields, pages.cannot_take(), retry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,20 @@ class _Turn:
     async def new(self) -> Page:
         """Begin anew, with the text that was typed beside a phrase."""
         return await self.write()
+
+    async def turn(self) -> Page | None:
+        """Show the same in another language, with all that was typed; None: nothing was."""
+        try:
+            token = self.path.tokens.open(self.fields.token)
+        except TokenExpired:
+            token = None
+        if token is not None and token.kept_phrase is not None:
+            return await self.conversation(token.phrase, self.fields)
+        if self.fields.phrase:
+            return self.pages.come_back(self.fields)
+        if not self.fields.has_words:
+            return None
+        return await self.write("" if token is None else self.fields.token)
 
     async def split(self) -> Page:
         """Put what fits into the field and what follows into the next one."""
@@ -465,8 +482,10 @@ class _Turn:
 
 
 _GUIDED: Final = frozenset({"ask", "say", "give", "take"})
-_STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page | Answer]]]] = MappingProxyType(
+_TURN: Final = "turn"
+_STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page | Answer | None]]]] = MappingProxyType(
     {
+        _TURN: _Turn.turn,
         "send": _Turn.send,
         "new": _Turn.new,
         "split": _Turn.split,

@@ -19,7 +19,7 @@ from triage.text import (
 _MOST_FIELDS: Final = 20
 _MOST_BYTES_A_LETTER: Final = 4
 _TEXT_FIELDS: Final = (
-    *("do", "token", "text", "rest", "name", "phrase", "due", "language"),
+    *("do", "token", "text", "rest", "name", "phrase", "due", "language", "to"),
     *("answers", "question", "say"),  # of the optional questions
     "file",
     *("channel", "begin", "end"),  # of a messenger that joined
@@ -70,6 +70,7 @@ class Fields:
     phrase: str = field(default="", repr=False)
     due: str = ""
     language: str = ""
+    to: str = ""  # the language that is wanted from now on
     danger: bool = False
     answers: str = field(default="", repr=False)
     question: str = field(default="", repr=False)
@@ -100,6 +101,11 @@ class Fields:
         """The fields among what was given by name."""
         texts = {key: given[key] for key in _TEXT_FIELDS if key in given}
         return cls(**texts, danger=bool(given.get("danger")))
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything of a message was typed or ticked."""
+        return bool(self.text or self.rest or self.name or self.danger)
 
     def words(self) -> Words:
         """The message in the form; danger alone may be sent.

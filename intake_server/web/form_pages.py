@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-from intake_server.pages import CLEAR_TRACES, Language
+from intake_server.languages import Language
+from intake_server.pages import CLEAR_TRACES
 from intake_server.web.dates import Dates
 from intake_server.web.form_client import OpenConversation, ReadMessage
 from intake_server.web.form_fields import Fields
 from intake_server.web.guided_pages import GuidedScreen, answers_so_far
-from intake_server.web.view import Page, Row, ShownFile, Site, padded
+from intake_server.web.view import TRY_AGAIN_MINUTES, Page, Row, ShownFile, Site, padded
 from intake_server.web.ways_pages import shown_way, sign_words
 from intake_server.web.work import ClientState
 from triage.attached import TYPES
@@ -32,7 +33,6 @@ from vault.phrase import (
     words,
 )
 
-TRY_AGAIN_MINUTES: Final = 10
 _FILE_NAME: Final = "file"
 _SHOWN: Final = 4  # messages that stand open; older ones are folded away
 _STATES: Final[Mapping[ClientState, str]] = {
@@ -54,13 +54,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Who gets an answer: their language, and what their browser asks for (Accept-Language)."""
+
+    language: Language
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FormPages:
     """Makes pages in one language at one moment."""
 
     site: Site
-    language: Language
+    reader: Reader
     dates: Dates
     now: datetime
+
+    @property
+    def language(self) -> Language:
+        """The language of these pages."""
+        return self.reader.language
 
     def write(self, token: str, fields: Fields, problem: str = "", *, long: bool = False) -> Page:
         """The form for a first message; `long` offers to split the text."""
@@ -189,7 +202,7 @@ class FormPages:
         """The page as it is sent: padded, with the status and headers of its state."""
         failed = page.state == "trouble"
         return Answer(
-            padded(self.site.render(page, self.language)),
+            padded(self.site.render(page, self.language, self.reader.accepted)),
             HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK,
             CLEAR_TRACES if page.state == "receipt" else {},
         )

@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from intake_server.pages import Language, StaticFile, packed_file
+from intake_server.languages import Language
+from intake_server.pages import StaticFile, packed_file
 from triage.guided import (
     QUESTIONS,
     SAFE,

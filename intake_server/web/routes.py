@@ -20,17 +20,18 @@ from structlog.typing import FilteringBoundLogger
 from intake_server import pages
 from intake_server.checks import LOOPBACK
 from intake_server.clock import Clock
-from intake_server.pages import CLEAR_TRACES, Language, StaticFile
+from intake_server.languages import Language
+from intake_server.pages import CLEAR_TRACES, StaticFile
 from intake_server.web import api
 from intake_server.web.attachment_work import LONGEST_BODY as LONGEST_CHUNKS
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields, MalformedForm
-from intake_server.web.form_pages import TRY_AGAIN_MINUTES, Answer
+from intake_server.web.form_pages import Answer, Reader
 from intake_server.web.form_upload import FORM as FORM_WITH_FILES
 from intake_server.web.form_upload import FileProblem, Sink, Upload, read_upload
 from intake_server.web.keys import NotOpen, PublicKeys
 from intake_server.web.places import NoPlace, Places
-from intake_server.web.view import Page, Site, StartPage
+from intake_server.web.view import TRY_AGAIN_MINUTES, Page, Site, StartPage
 from intake_server.web.work import MalformedRequest
 from vault.keeper_client import KeeperDown
 from vault.keeper_protocol import Refused
@@ -100,7 +101,8 @@ class Routes:
         route = self.table.get((request.method, request.path))
         if route is None:
             known = any(path == request.path for _, path in self.table)
-            return self.elsewhere(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+            status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
+            return self.elsewhere(status, self._language(request, ""))
         try:
             if request.method == "POST" and pages.is_cross_site(request, self._own_hosts):
                 return self._refused(route, HTTPStatus.FORBIDDEN)
@@ -115,9 +117,9 @@ class Routes:
             self._log.error("request_failed", route=route.name, exc_info=error)
             return self._failed(route)
 
-    def elsewhere(self, status: int) -> web.Response:
+    def elsewhere(self, status: int, language: Language | None = None) -> web.Response:
         """The calm page for what is not here, whatever was asked."""
-        language = self._site.languages[0]
+        language = language or self._site.languages[0]
         return _html(self._site.render(Page(state="elsewhere"), language), status)
 
     # --- steps ----------------------------------------------------------------------------
@@ -162,15 +164,16 @@ class Routes:
     async def _answer_form(
         self, request: web.BaseRequest, fields: Fields, upload: Upload | None
     ) -> web.StreamResponse:
-        language = self._language(request, fields.language)
+        language = self._language(request, fields.to or fields.language)
+        reader = Reader(language, _accepted(request))
         try:
             async with self._answering.one():
-                answer = await self._form.answer(fields, language, upload)
+                answer = await self._form.answer(fields, reader, upload)
         except NoPlace:
-            answer = self._form.failed(fields, language)
+            answer = self._form.failed(fields, reader)
         except Exception as error:  # noqa: BLE001  # whatever it was, the text goes back
             self._log.error("form_failed", exc_info=error)
-            answer = self._form.failed(fields, language)
+            answer = self._form.failed(fields, reader)
         if answer is None:
             return await self._opening(request, language)
         if answer.pieces is not None:
@@ -236,9 +239,11 @@ class Routes:
         token = self._form.tokens.first(self._form.opening.promise, known.start_key)
         page = self._start_page(known, language, len(token), is_open=is_open)
         headers = {"X-Robots-Tag": "noarchive", "Vary": "Accept-Encoding, Accept-Language"}
+        state = "opening" if is_open else "closed"
+        menu = self._site.chooser(language, _accepted(request), state)
         if not pages.accepts(request, "gzip"):
-            return _html(page.filled(token), headers=headers)
-        return _html(page.packed(token), headers={**headers, "Content-Encoding": "gzip"})
+            return _html(page.filled(token, menu), headers=headers)
+        return _html(page.packed(token, menu), headers={**headers, "Content-Encoding": "gzip"})
 
     def _came_from_outside(self, request: web.BaseRequest) -> bool:
         """Whether somebody on another machine came upon a page that is for this machine alone.
@@ -283,7 +288,7 @@ class Routes:
     # --- answers --------------------------------------------------------------------------
 
     def _language(self, request: web.BaseRequest, chosen: str) -> Language:
-        return self._site.language(chosen, request.headers.get("Accept-Language", ""))
+        return self._site.language(chosen, _accepted(request))
 
     def _refused(self, route: Route, status: HTTPStatus) -> web.Response:
         if route.name != "api":
@@ -300,6 +305,11 @@ class Routes:
 
 
 # --- parts --------------------------------------------------------------------------------
+
+
+def _accepted(request: web.BaseRequest) -> str:
+    """The languages that the browser asks for."""
+    return request.headers.get("Accept-Language", "")
 
 
 async def _read_body(request: web.BaseRequest) -> bytes:

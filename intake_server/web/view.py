@@ -13,7 +13,7 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,15 +22,15 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup
 
+from intake_server.languages import Language, load_languages
 from intake_server.pages import (
-    Language,
+    first_texts_of,
     integrity_of,
-    load_languages,
     make_environment,
     script_json,
-    texts_of,
 )
 from intake_server.settings import PageSettings, Settings, Signpost
+from intake_server.web.chooser import chooser
 from intake_server.web.dates import Dates, dates_for
 from intake_server.web.duty import DutyWords, Helper, duty_words
 from intake_server.web.guided_pages import GuidedScreen
@@ -39,6 +39,7 @@ from triage.duty import DutyHours, Standing
 from triage.text import LONGEST_BYTES, LONGEST_CHARACTERS, LONGEST_PSEUDONYM
 
 PADDING: Final = 16 * 1024
+TRY_AGAIN_MINUTES: Final = 10
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 _NUMBER: Final = re.compile(r"[0-9+*#()/. -]+")  # one that can be dialled as it stands
 _LONGEST_NUMBER: Final = 20
@@ -48,6 +49,7 @@ _WINDOW: Final = 32 * 1024  # bytes that DEFLATE may point back
 _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # no time, no name, no system
 _LAST_BLOCK: Final = b"\x03\x00"  # an empty one
 _HERE: Final = Path(__file__).parent
+SCRIPT: Final = "client.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Page:
     state: str
     start: bool = False
     token: str = field(default="", repr=False)
+    chooser: str = ""
     config: Markup | None = None
     period: str = ""
     duty: str = ""
@@ -140,11 +143,13 @@ class Site:
         self.messengers = settings.channels.is_any_on
         # The courier's clock for safe hours: the file's, whatever the organisation says of itself.
         self.hours_zone = ZoneInfo(settings.page.time_zone)
-        self._languages = load_languages(_HERE / "strings", settings.page.language)
-        self.script = integrity_of(_HERE / "static", "client.js")
-        self._texts = sorted(texts_of(_HERE / "static"))
+        page = settings.page
+        self._languages = load_languages(_HERE / "strings", page.language, page.languages)
+        self.script = integrity_of(_HERE / "static", SCRIPT)
+        self._texts = sorted(first_texts_of(_HERE / "static", SCRIPT))
         environment: jinja2.Environment = make_environment(_HERE / "templates")
         self._template = environment.get_template("page.html")
+        self._dates: dict[tuple[str, str], Dates] = {}
         self._page: PageSettings | None = None
         self.trial = False
         self.version = 0
@@ -159,7 +164,7 @@ class Site:
         self.version += 1
         self.title = page.title
         self.exit_url = page.exit_url
-        self.emergency = page.emergency_number
+        self.emergency = isolated(page.emergency_number)
         self.organisation = plain(page.organisation)
         self.responsible = plain(page.responsible)
         self.data_contact = plain(page.data_contact)
@@ -170,7 +175,8 @@ class Site:
         self.zone = ZoneInfo(page.time_zone)
         self._hours = DutyHours.read(page.hours, self.zone)
         self._helper = next(
-            (Helper(post.name, post.telephone) for post in self.signposts if post.dial), None
+            (Helper(post.name, isolated(post.telephone)) for post in self.signposts if post.dial),
+            None,
         )
 
     def take_wait(self, hours: int | None) -> None:
@@ -178,6 +184,11 @@ class Site:
         if hours != self._wait_hours:
             self._wait_hours = hours
             self.version += 1
+
+    @property
+    def own_tag(self) -> str:
+        """The language that the organisation's own texts are taken to be in: the default one."""
+        return self._languages.listed[0].tag
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -188,13 +199,23 @@ class Site:
         """The language chosen on the page, or the one the browser asks for."""
         return self._languages.get(chosen) or self._languages.choose(accepted)
 
+    def chooser(self, language: Language, accepted: str, state: str) -> Markup:
+        """The menu of languages for a page in this state; empty where there is none."""
+        return chooser(self._languages, language, accepted, state)
+
     def dates(self, language: Language) -> Dates:
         """The writer of times for this page."""
-        return dates_for(language, self.zone)
+        return self._dates_in(language, self.zone)
+
+    def _dates_in(self, language: Language, zone: ZoneInfo) -> Dates:
+        place = (language.code, zone.key)
+        if place not in self._dates:
+            self._dates[place] = dates_for(language, zone)
+        return self._dates[place]
 
     def hours_city(self, language: Language) -> str:
         """By which city's clock safe hours count."""
-        return dates_for(language, self.hours_zone).city
+        return self._dates_in(language, self.hours_zone).city
 
     def standing(self, now: datetime) -> Standing | None:
         """Whether somebody is on duty at `now`; None where the organisation names no hours."""
@@ -212,8 +233,10 @@ class Site:
             self._wait_hours,
         )
 
-    def render(self, page: Page, language: Language) -> bytes:
-        """The page, in UTF-8."""
+    def render(self, page: Page, language: Language, accepted: str = "") -> bytes:
+        """The page, in UTF-8; `accepted` is the browser's Accept-Language."""
+        if not page.chooser:
+            page = replace(page, chooser=self.chooser(language, accepted, page.state))
         return self._template.render(
             page=page, site=self, language=language, t=language.text
         ).encode()
@@ -233,22 +256,19 @@ class Site:
         Where it is not open to new people it has no place for a first message, and all that those
         need who have a phrase.
         """
-        # Where the form token goes; random, so that nothing that an admin writes can be it.
-        place = secrets.token_hex(16)
+        # Where token and menu go; random, so that nothing that an admin writes can be one.
+        place, menu = secrets.token_hex(16), secrets.token_hex(16)
+        state = "opening" if is_open else "closed"
+        size = len(self.chooser(language, "", state).encode())
         whole: dict[str, object] = {
             **config,
             "open": True,
             "takes_new": is_open,
             "language": language.code,
             "strings": {key: language.strings[key] for key in self._texts},
-            "exit_url": self.exit_url,
+            "days": self.dates(language).days,
+            "minutes": self.dates(language).minutes(TRY_AGAIN_MINUTES),
             "emergency": self.emergency,
-            "signposts": [
-                {"name": post.name, "how": post.how, "telephone": post.telephone}
-                for post in self.signposts
-            ],
-            "form_token": place,
-            "zone": self.zone.key,
             "hours_zone": self.hours_zone.key,
             "guided": self.guided,
             "attachments": self.attachments,
@@ -260,17 +280,19 @@ class Site:
             },
         }
         page = Page(
-            state="opening" if is_open else "closed",
+            state=state,
             start=True,
             returning=not is_open,
             token=place,
+            chooser=menu if size else "",
             config=script_json(whole),
             period=period,
             duty=duty.line,
             wait=duty.wait,
             unreached=duty.unreached,
         )
-        return StartPage(self.render(page, language), place, token_size)
+        rendered = self.render(page, language)
+        return StartPage(rendered, place, token_size, menu if size else "", size)
 
 
 class StartPage:
@@ -278,28 +300,37 @@ class StartPage:
 
     What is packed are the pieces between the tokens (DEFLATE, RFC 1951; gzip, RFC 1952). Each may
     point back into the pieces before it, since all tokens have one length, and never into a token:
-    those stay unpacked, so that no size says anything about one.
+    those stay unpacked, so that no size says anything about one. The menu of languages, in the
+    order of the visitor's browser, is a piece of its own with one length, too.
     """
 
-    def __init__(self, rendered: bytes, place: str, token_size: int) -> None:
-        """`place` stands where a token goes; `token_size` is the length of every token in bytes."""
-        self._parts = rendered.split(place.encode())
+    def __init__(
+        self, rendered: bytes, place: str, token_size: int, menu: str = "", menu_size: int = 0
+    ) -> None:
+        """`place` stands where a token goes, and `menu` where the menu of languages goes.
+
+        `token_size` and `menu_size` are the lengths of every token and every menu in bytes.
+        """
+        self._head, _, rest = rendered.rpartition(menu.encode()) if menu else (b"", b"", rendered)
+        self._parts = rest.split(place.encode())
+        self._packed_head = _blocks(self._head, _BEST)
         self._packed = []
-        before = b""
+        before = self._head + bytes(menu_size)  # no page has a zero byte that could match these
         for part in self._parts:
             self._packed.append(_blocks(part, _BEST, before))
-            before += part + bytes(token_size)  # no page has a zero byte that could match these
+            before += part + bytes(token_size)
 
-    def filled(self, token: str) -> bytes:
-        """The page with this visitor's token in its forms."""
-        return token.encode().join(self._parts)
+    def filled(self, token: str, menu: str = "") -> bytes:
+        """The page with this visitor's menu, and the token in its forms."""
+        return self._head + menu.encode() + token.encode().join(self._parts)
 
-    def packed(self, token: str) -> bytes:
+    def packed(self, token: str, menu: str = "") -> bytes:
         """The same page as gzip."""
-        whole = self.filled(token)
+        whole = self.filled(token, menu)
+        head = self._packed_head + _blocks(menu.encode(), _BEST, self._head)
         blocks = _blocks(token.encode(), _STORED).join(self._packed)
         sums = struct.pack("<II", zlib.crc32(whole), len(whole))
-        return _GZIP_HEAD + blocks + _LAST_BLOCK + sums
+        return _GZIP_HEAD + head + blocks + _LAST_BLOCK + sums
 
 
 def _blocks(plain: bytes, level: int, before: bytes = b"") -> bytes:
@@ -324,6 +355,14 @@ def plain(text: str) -> str:
         for sign in text
         if sign not in _TURNING and (sign == "\n" or unicodedata.category(sign) != "Cc")
     )
+
+
+def isolated(number: str) -> str:
+    """A number that keeps its order inside a sentence that runs from right to left.
+
+    Of digits alone it does by itself; groups of them would change places (Unicode Annex 9, N1).
+    """
+    return number if number.isdigit() else f"\u2066{number}\u2069"
 
 
 def _shown(post: Signpost) -> ShownSignpost:

@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from intake_server.pages import Language, StaticFile, packed_file
+from intake_server.languages import Language
+from intake_server.pages import StaticFile, packed_file
 from triage.safe_hours import SafeHours
 from vault.ways import Way
 

@@ -112,7 +112,7 @@ async def change_the_date(phone) -> None:
     await phone.page.locator("#due-form button").click()
     notice = phone.page.locator("#new-answer")
     await expect(notice).to_contain_text(f"{third.day}", timeout=PATIENCE_MS)
-    date = (await phone.text("#due")).removeprefix("Erased on ")
+    date = (await phone.text("#due")).removeprefix("Will be erased on ")
     assert date == f"{third.day} {third:%B}"
     assert await notice.inner_text() == on_page("c29.due_changed", date=date)
     if phone.code:

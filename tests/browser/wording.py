@@ -7,11 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def _strings(process: str) -> Callable[..., str]:
-    file = ROOT / "intake_server" / process / "strings" / "en.json"
-    texts = {key: one["text"] for key, one in json.loads(file.read_text()).items()}
+def strings(process: str, language: str) -> Callable[..., str]:
+    """What `process` says in `language`."""
+    file = ROOT / "intake_server" / process / "strings" / f"{language}.json"
+    read = json.loads(file.read_text(encoding="utf-8"))
+    texts = {key: one["text"] for key, one in read.items() if isinstance(one, dict)}
     return lambda key, **values: texts[key].format(**values)
 
 
-page = _strings("web")
-desk = _strings("desk")
+page = strings("web", "en")
+desk = strings("desk", "en")

@@ -44,6 +44,10 @@ def test_it_holds_the_program_the_built_pages_and_the_manual(wheel):
         built = f"intake_server/{process}/static/built"
         manifest = json.loads((ROOT / built / "manifest.json").read_text())
         assert {f"{built}/{name}" for name in manifest} <= names
+        strings = (ROOT / f"intake_server/{process}/strings").glob("*.json")
+        spoken = {f"intake_server/{process}/strings/{file.name}" for file in strings}
+        assert len(spoken) == 17
+        assert spoken <= names
     shared = {name.partition("/data/share/havenline/")[2] for name in names}
     examples = {str(each.relative_to(ROOT)) for each in _files(ROOT / "deploy")}
     assert examples | {"config/havenline.toml", "docs/operations.md"} <= shared

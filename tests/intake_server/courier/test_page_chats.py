@@ -8,7 +8,7 @@ import pytest
 from intake_server.courier.answers import read_answers
 from intake_server.courier.commands import DIGITS
 from intake_server.courier.work import Work
-from intake_server.pages import load_languages
+from intake_server.languages import load_languages
 from intake_server.web.ways_pages import sign_words
 from tests.intake_server.courier.test_codes import Chat
 from vault import addresses, conversations

@@ -87,7 +87,7 @@ async def test_outside_them_it_says_when_and_whom_to_call(hotline, browser, set_
     screen = await browser.write("Now", danger="1")
     danger = screen.texts["phrase-danger"]
     assert danger.startswith("Nobody is here now. Back on ")
-    assert "Call 112 or Other help, 0800 000 000." in danger
+    assert "Call 112 or Other help, \u20660800 000 000\u2069." in danger
 
 
 async def test_the_page_changes_with_the_hour(hotline, browser, set_hours):

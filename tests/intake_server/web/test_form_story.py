@@ -33,7 +33,7 @@ async def test_the_phrase_opens_the_conversation_with_the_answer(hotline, browse
     assert "Are you alone now?" in screen.texts["rows"]
     assert "New from Ana, today" in screen.texts["rows"]
     assert "You, today" in screen.texts["rows"]
-    assert "Erased on" in screen.texts["due"]
+    assert "Will be erased on" in screen.texts["due"]
     assert "cannot check who signed" in screen.words
 
 
@@ -78,10 +78,10 @@ async def test_the_day_of_forgetting_moves_sooner_and_later(browser):
     soon = datetime.now(UTC) + timedelta(days=2)
     screen = await browser.submit("due-form", "due", due=soon.date().isoformat())
     assert f"Changed. It is erased on {soon.day} {soon:%B}." in screen.words
-    assert f"Erased on {soon.day} {soon:%B}" in screen.texts["due"]
+    assert f"Will be erased on {soon.day} {soon:%B}" in screen.texts["due"]
     later = datetime.now(UTC) + timedelta(days=40)
     screen = await browser.submit("due-form", "due", due=later.date().isoformat())
-    assert f"Erased on {later.day} {later:%B}" in screen.texts["due"]
+    assert f"Will be erased on {later.day} {later:%B}" in screen.texts["due"]
 
 
 @pytest.mark.parametrize("day", ["2020-01-01", "2099-01-01", "", "tomorrow"])

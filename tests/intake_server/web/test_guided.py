@@ -10,6 +10,7 @@ import pytest
 from intake_server.settings import GuidedSettings, Settings
 from intake_server.web.form import FormPath
 from intake_server.web.form_fields import Fields
+from intake_server.web.form_pages import Reader
 from intake_server.web.form_token import FormTokens, new_token_key
 from intake_server.web.view import Site
 from tests.intake_server.web.conftest import Screen, TurnedClock
@@ -181,11 +182,11 @@ def test_where_nothing_can_be_done_no_answer_is_lost_and_nobody_is_kept():
     path = FormPath(site, None, tokens, None, clock, None, None)
     phrase = new_phrase()
     asked = Fields(do="say", question="safe", say="no", token=tokens.returned(phrase))
-    failed = Screen(path.failed(asked, site.languages[0]).body.decode())
+    failed = Screen(path.failed(asked, Reader(site.languages[0])).body.decode())
     assert "We could not tell our team. You can leave all the same." in failed.words
     assert not holds_phrase(failed, phrase)
     given = replace(asked, do="give", answers="1 debt=yes")
-    failed = Screen(path.failed(given, site.languages[0]).body.decode())
+    failed = Screen(path.failed(given, Reader(site.languages[0])).body.decode())
     assert failed.forms["guided-form"].fields["answers"] == "1 debt=yes"
     assert failed.texts["guided-problem"] != ""
 

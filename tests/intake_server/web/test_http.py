@@ -303,7 +303,6 @@ async def test_the_configuration_holds_what_the_code_needs(browser):
         "closed_hours": 168,
     }
     assert config["strings"]["c18.sending"] == "Sending…"
-    assert config["form_token"] == screen.forms["write-form"].fields["token"]
 
 
 async def test_fields_that_are_too_many_or_unknown(browser):

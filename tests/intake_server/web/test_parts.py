@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake_server.pages import StringsError, load_languages, script_json, texts_of
+from intake_server.languages import StringsError, load_languages, unreviewed
+from intake_server.pages import script_json, texts_of
 from intake_server.settings import PageSettings, Settings, Signpost
 from intake_server.web.budgets import HOUR, Budgets
 from intake_server.web.dates import dates_for
@@ -83,17 +84,48 @@ def test_the_browsers_wish_is_followed(strings, accepted, chosen):
 
 
 def test_files_that_cannot_be_used_are_named(strings, tmp_path):
-    with pytest.raises(StringsError, match=r"choose another page\.language"):
+    with pytest.raises(StringsError, match=r"choose others in page\.language"):
         load_languages(strings("en", hello="x"), "de")
-    strings("de", bye="x")
-    with pytest.raises(StringsError, match=r"de.json lacks a\.hello"):
-        load_languages(tmp_path, "en")
+    with pytest.raises(StringsError, match=r"no strings for the language 'fr'"):
+        load_languages(tmp_path, "en", ["fr"])
     (tmp_path / "de.json").write_text("{", encoding="utf-8")
     with pytest.raises(StringsError, match=r"de\.json"):
         load_languages(tmp_path, "en")
     (tmp_path / "de.json").rename(tmp_path / "nonsense.json")
     with pytest.raises(StringsError, match="not a language code"):
         load_languages(tmp_path, "en")
+
+
+def test_what_an_older_file_lacks_is_said_in_english(strings):
+    strings("en", hello="Hello {name}", bye="Goodbye", more="{count} more", gone="Gone")
+    folder = strings("de", hello="Hallo {name}", more="noch {number}", gone="{", stale="Alt")
+    german = load_languages(folder, "de").listed[0]
+    assert german.text("a.hello", name="Ana") == "Hallo Ana"
+    assert german.text("a.bye") == "Goodbye"
+    assert german.text("a.more", count=2) == "2 more", "another value is asked for"
+    assert german.text("a.gone") == "Gone", "it cannot be filled in"
+    assert german.lacking == 3
+    assert "a.stale" not in german.strings
+
+
+def test_only_what_is_offered_is_read_and_the_default_comes_first(strings, tmp_path):
+    for code in ("en", "ar", "de", "fr"):
+        folder = strings(code, hello=code)
+    languages = load_languages(folder, "de", ["fr", "ar"])
+    assert [one.code for one in languages.listed] == ["de", "ar", "fr"]
+    assert languages.choose("en").code == "de"
+    assert [one.code for one in languages.in_order("fr;q=0.9, xx, ar-EG")] == ["ar", "fr", "de"]
+    assert [one.code for one in languages.in_order("")] == ["de", "fr", "ar"]
+    (tmp_path / "en.json").unlink()
+    assert load_languages(folder, "de").get("fr").text("a.hello") == "fr"
+
+
+def test_a_file_says_whether_a_native_speaker_has_read_it(strings, tmp_path):
+    strings("en", hello="x")
+    (tmp_path / "de.json").write_text('{"reviewed_by_native": true, "a.hello": {"text": "y"}}')
+    (tmp_path / "fr.json").write_text('{"reviewed_by_native": false, "a.hello": {"text": "y"}}')
+    (tmp_path / "ar.json").write_text('{"a.hello": {"text": "y"}}')
+    assert unreviewed(load_languages(tmp_path, "en").listed) == ["ar", "fr"]
 
 
 @given(st.text())
