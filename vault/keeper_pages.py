@@ -12,8 +12,12 @@ from vault.keeper_requests import Proof
 
 @dataclass(frozen=True, slots=True)
 class AskedPage:
-    """What asks at a conversation: the hash of its proposal, and whether the chat confirmed it."""
+    """What asks at a conversation: the hash of its proposal, and whether the chat confirmed it.
 
+    `code`: by which it asked, ten digits; empty where the keeper has forgotten it.
+    """
+
+    code: str = field(repr=False)
     hash: bytes = field(repr=False)
     is_confirmed: bool
 
@@ -37,8 +41,8 @@ class ChatPageKeeper(PeerClient):
 
     async def asked(self, address: Reference) -> AskedPage | None:
         """What asks there; None where nothing does."""
-        named, confirmed = await self._link.ask(Verb.PAGE_ASKED, address.packed)
-        return AskedPage(named, confirmed == b"\x01") if named else None
+        code, named, confirmed = await self._link.ask(Verb.PAGE_ASKED, address.packed)
+        return AskedPage(code.decode("ascii"), named, confirmed == b"\x01") if named else None
 
     async def confirm(self, address: Reference, proposal_hash: bytes) -> None:
         """Keep what asks until a counsellor lets it in."""

@@ -330,7 +330,9 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.CLIENT_PART: Rule(_WEB, (TAG, U8, *PROOF), (SEALED,)),
         Verb.PAGE_CODE: Rule(_COURIER, (REFERENCE,), (exactly(JOIN_CODE_DIGITS),)),
         Verb.PAGE_PROPOSE: Rule(_WEB, (SEALED,), ()),
-        Verb.PAGE_ASKED: Rule(_COURIER, (REFERENCE,), (optional(HASH_SIZE), U8)),
+        Verb.PAGE_ASKED: Rule(
+            _COURIER, (REFERENCE,), (optional(JOIN_CODE_DIGITS), optional(HASH_SIZE), U8)
+        ),
         Verb.PAGE_CONFIRM: Rule(_COURIER, (REFERENCE, optional(HASH_SIZE)), ()),
         Verb.PAGE_ASKING: Rule(_DESK, (REFERENCE, ID, *PROOF), (SEALED,)),
         Verb.PAGE_WRAP: Rule(

@@ -1,6 +1,7 @@
 """What a page proposes that asks to go on with a chat's conversation (docs/envelope.md, 14).
 
-Its hash names all three keys at once: the page's number is made of it, the courier signs it, and
+Its hash names all three keys at once: the page's number is made of it and the code, the courier
+signs it, and
 a counsellor's browser seals to nothing else.
 """
 
@@ -57,13 +58,15 @@ class Proposal:
         return labelled_hash("page-keys", pack(self.lookup_tag, self.verify_key, self.box_key))
 
 
-def number_for(proposal_hash: bytes) -> str:
+def number_for(code: str, proposal_hash: bytes) -> str:
     """The ten digits that a page shows and the chat repeats.
 
     Slow on purpose: whoever stands between page and keeper would have to find other keys with the
-    same number within the quarter of an hour that a proposal lives.
+    same number within the quarter of an hour that a proposal lives. The code, which nobody knows
+    before that quarter begins, leaves nothing to compute beforehand.
     """
-    slow = argon2id(Secret(proposal_hash), _SALT, memory_kib=8 * 1024, passes=1, size=KEY_SIZE)
+    named = labelled_hash("page-number", pack(code.encode("ascii"), proposal_hash))
+    slow = argon2id(Secret(named), _SALT, memory_kib=8 * 1024, passes=1, size=KEY_SIZE)
     number = int.from_bytes(slow.reveal()[:_USED], "big") % 10**NUMBER_DIGITS
     return f"{number:0{NUMBER_DIGITS}}"
 

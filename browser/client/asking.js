@@ -80,7 +80,7 @@ export function watchAsking(page) {
       const { lookupTag, verifyKey, boxKey } = proposal;
       const body = pack(utf8(code), lookupTag, verifyKey, boxKey);
       await post("/api/propose", { request: toBase64Url(seal(KEEPER_REQUEST, start, body)) });
-      await show(t, await pageNumber(proposalHash(proposal)));
+      await show(t, await pageNumber(code, proposalHash(proposal)));
     } catch (error) {
       const isWrong = error instanceof Refusal && error.code === "refused";
       const text = t ? t(isWrong ? "j12.code_wrong" : "j12.not_now") : page.t("c44.no_connection");

@@ -5,8 +5,8 @@
 
 import { argon2idAsync } from "@noble/hashes/argon2.js";
 
-import { utf8 } from "../envelope/bytes.js";
-import { boxKeys, derive, signKeys } from "../envelope/sealing.js";
+import { pack, utf8 } from "../envelope/bytes.js";
+import { boxKeys, derive, labelledHash, signKeys } from "../envelope/sealing.js";
 
 const SLICE_MS = 8;
 
@@ -41,11 +41,14 @@ export async function phraseKeys(phrase, onProgress) {
 
 /**
  * The ten digits that a page shows and a chat repeats: as slow as a phrase, so that nobody finds
- * other keys with the same number in a quarter of an hour.
- * @param {Uint8Array} hash of what the page proposes @returns {Promise<string>}
+ * other keys with the same number in a quarter of an hour; of the code too, so that nobody looks
+ * for them before.
+ * @param {string} code by which the page asks @param {Uint8Array} hash of what it proposes
+ * @returns {Promise<string>}
  */
-export async function pageNumber(hash) {
-  const slow = await argon2idAsync(hash, utf8("havenline-number"), {
+export async function pageNumber(code, hash) {
+  const named = labelledHash("page-number", pack(utf8(code), hash));
+  const slow = await argon2idAsync(named, utf8("havenline-number"), {
     m: 8192,
     t: 1,
     p: 1,

@@ -247,10 +247,10 @@ test("chains that do not hold", () => {
 });
 
 test("what a page proposes, and its number", async () => {
-  for (const { lookup_tag, verify_key, box_key, hash, number } of WRAPS.good.proposal) {
+  for (const { lookup_tag, verify_key, box_key, hash, code, number } of WRAPS.good.proposal) {
     const [lookupTag, verifyKey, boxKey] = [lookup_tag, verify_key, box_key].map(un);
     const named = proposalHash({ lookupTag, verifyKey, boxKey });
     assert.equal(hex(named), hash);
-    assert.equal(await pageNumber(named), number);
+    assert.equal(await pageNumber(code, named), number);
   }
 });

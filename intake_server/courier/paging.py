@@ -105,9 +105,9 @@ class Paging:
         """The hash of what asks, kept by the keeper now; None where the number is not its own."""
         try:
             asked = await self.keeper.asked(found.address)
-            if asked is None:
+            if asked is None or not asked.code:
                 return None
-            shown = await asyncio.to_thread(number_for, asked.hash)
+            shown = await asyncio.to_thread(number_for, asked.code, asked.hash)
             if not equal(shown.encode(), number.encode()):
                 return None
             await self.keeper.confirm(found.address, asked.hash)

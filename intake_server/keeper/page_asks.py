@@ -1,7 +1,8 @@
-"""Pages that ask to go on with a chat's conversation: in memory until the chat has confirmed them.
+"""Pages that ask to go on with a chat's conversation: in memory, for a quarter of an hour each.
 
 A code of a chat lets a page ask, and does nothing else: what asks is let in by nobody before the
-chat has repeated a number that only that page shows (docs/keeper.md, 0x65-0x68).
+chat has repeated a number that only that page shows (docs/keeper.md, 0x65-0x68). What was confirmed
+stands in the record and here too, so that a confirmation may be repeated.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from intake_server.keeper.join_codes import LIFE, JoinCodes
 from vault.keeper_protocol import Reference
 from vault.page_proposal import Proposal
 
-TRIES: Final = 1_000
-"""Wrong codes within one life, by everybody together. A guess opens nothing: it costs a chat its
-code, and there a new one is made."""
+TRIES: Final = 100_000
+"""Wrong codes within one life, by everybody together: past it nobody's page may ask. So it is high,
+for a guess that hits (of 128 codes in 10^10: less than 1 in 700 for all of them together) opens
+nothing: it costs a chat its code, and there a new one is made."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
+    """What asks, by which code; `until`: monotonic seconds."""
+
     code: str = field(repr=False)
     proposal: Proposal
     until: float
@@ -32,7 +36,7 @@ class PageAsks:
 
     clock: Clock
     codes: JoinCodes = field(init=False)
-    _asked: dict[Reference, _Asked] = field(default_factory=dict, repr=False)
+    _asked: dict[Reference, Asked] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Begin without a code; these are none that join chats."""
@@ -55,14 +59,13 @@ class PageAsks:
         conversation = self.codes.redeem(code)
         if conversation is not None:
             until = self.clock.monotonic() + LIFE
-            self._asked[conversation] = _Asked(code, proposal, until)
+            self._asked[conversation] = Asked(code, proposal, until)
         return conversation
 
-    def of(self, conversation: Reference) -> Proposal | None:
-        """What asks for this conversation and was not confirmed yet."""
+    def of(self, conversation: Reference) -> Asked | None:
+        """What asks for this conversation, confirmed or not, while its quarter of an hour lasts."""
         self._tidy()
-        asked = self._asked.get(conversation)
-        return None if asked is None else asked.proposal
+        return self._asked.get(conversation)
 
     def end(self, conversation: Reference) -> None:
         """Forget what asks for this conversation."""

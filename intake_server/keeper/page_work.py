@@ -41,13 +41,17 @@ async def make_code(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields
 
 
 async def asked(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
-    """What asks at this address's conversation, and whether it is confirmed; empty: nothing."""
+    """What asks at this address's conversation, by which code, whether confirmed; or all empty.
+
+    The number that the chat repeats is made of both. The code of what was confirmed is known no
+    longer than any other.
+    """
     _, _, slot, conversation = await referenced_address(keeper, arguments[0])
     fresh = keeper.page_asks.of(Reference(slot, conversation.tag))
     kept = _kept(conversation)
-    if fresh is not None and fresh != kept:
-        return fresh.hash, u8(0)
-    return (b"", u8(0)) if kept is None else (kept.hash, u8(1))
+    if fresh is not None:
+        return fresh.code.encode(), fresh.proposal.hash, u8(fresh.proposal == kept)
+    return b"", b"" if kept is None else kept.hash, u8(kept is not None)
 
 
 async def confirm(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
@@ -64,9 +68,7 @@ async def confirm(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
         return ()
     if kept is not None and equal(kept.hash, arguments[1]):
         return ()
-    fresh = keeper.page_asks.of(reference)
-    if fresh is None or not equal(fresh.hash, arguments[1]):
-        raise Refused("no page asks this, or not any more")
+    fresh = _fresh(keeper, reference, arguments[1])
     (taken,) = await keeper.slots.find((Key.LOOKUP, fresh.lookup_tag))
     while keeper.slots.is_busy(slot):
         await keeper.slots.quiet(slot)
@@ -74,9 +76,17 @@ async def confirm(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     record = living(keeper, reference)
     if taken is not None or not isinstance(record, Conversation) or record.has_phrase:
         raise Refused("this phrase belongs to another conversation, or this one is gone")
+    fresh = _fresh(keeper, reference, arguments[1])  # another chat may have taken it back meanwhile
     await keeper.slots.write({slot: _with(record, fresh)})
-    keeper.page_asks.end(reference)
     return ()
+
+
+def _fresh(keeper: Keeper, reference: Reference, named: bytes) -> Proposal:
+    """What asks now, where it is what is named; raises Refused."""
+    asked = keeper.page_asks.of(reference)
+    if asked is None or not equal(asked.proposal.hash, named):
+        raise Refused("no page asks this, or not any more")
+    return asked.proposal
 
 
 # --- the page -----------------------------------------------------------------------------
@@ -153,6 +163,7 @@ async def refuse(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
         raise Refused("another page asks by now, or this one was let in")
     answer = sealed_answer(proof.reply_key, proof.nonce)
     await keeper.slots.write({slot: replace(_without(conversation), is_known=True)})
+    keeper.page_asks.end(Reference(slot, conversation.tag))
     return (answer,)
 
 

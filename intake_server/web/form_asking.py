@@ -44,7 +44,7 @@ class FormAsking:
             return await self._again(fields, pages, "j12.code_wrong", fields.token)
         phrase = token.page_phrase
         try:
-            start_key, proposal, number = await self.client.proposal(phrase)
+            start_key, proposal, number = await self.client.proposal(phrase, code)
             await self.work.propose(sealed_proposal(start_key, code, proposal))
         except Refused:
             return await self._again(fields, pages, "j12.code_wrong", fields.token)

@@ -185,13 +185,14 @@ class FormClient:
         tag = keys.lookup_tag
         return tag, await self._proof(keys, verb, (tag, *signed), reply)
 
-    async def proposal(self, phrase: Phrase) -> tuple[bytes, Proposal, str]:
+    async def proposal(self, phrase: Phrase, code: str) -> tuple[bytes, Proposal, str]:
         """The keeper's start key, what a page with this phrase proposes, and its number.
 
         Raises NotOpen, Unavailable.
         """
         public = await self._public(renewed=True)  # a code is of the keeper that runs now
-        return await self._in_thread(lambda: _proposal(public.start_key, hashed_phrase(phrase)))
+        start = public.start_key
+        return await self._in_thread(lambda: _proposal(start, hashed_phrase(phrase), code))
 
     async def opening(self, phrase: Phrase) -> Opening:
         """The keys behind a phrase; raises CannotOpen, Unavailable."""
@@ -410,6 +411,6 @@ def _listed(text: str) -> tuple[Described, ...]:
         return ()
 
 
-def _proposal(start_key: bytes, keys: PhraseKeys) -> tuple[bytes, Proposal, str]:
+def _proposal(start_key: bytes, keys: PhraseKeys, code: str) -> tuple[bytes, Proposal, str]:
     proposal = Proposal(keys.lookup_tag, keys.sign.public, keys.box.public)
-    return start_key, proposal, number_for(proposal.hash)
+    return start_key, proposal, number_for(code, proposal.hash)

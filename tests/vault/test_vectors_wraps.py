@@ -327,4 +327,4 @@ def test_what_a_page_proposes_and_its_number(case):
     keys = (unhex(case[key]) for key in ("lookup_tag", "verify_key", "box_key"))
     proposal = Proposal(*keys)
     assert proposal.hash.hex() == case["hash"]
-    assert number_for(proposal.hash) == case["number"]
+    assert number_for(case["code"], proposal.hash) == case["number"]

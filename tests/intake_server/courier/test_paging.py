@@ -9,7 +9,7 @@ from intake_server.courier import codes, outbound
 from intake_server.courier.answers import read_answers
 from intake_server.courier.paging import PageWish, asks_sign, read_page
 from intake_server.courier.work import Work
-from intake_server.pages import load_languages
+from intake_server.languages import load_languages
 from intake_server.web.ways_pages import sign_words
 from tests.intake_server.courier.test_codes import Chat
 from tests.intake_server.keeper.test_pages import propose
@@ -67,9 +67,10 @@ def test_a_wish_is_read_as_people_write_it(text, wish):
 
 
 async def test_a_page_is_named_to_the_team_once_the_chat_repeats_its_number(stage, chat):
-    page = await propose(stage, Client(), await code_of(chat))
+    code = await code_of(chat)
+    page = await propose(stage, Client(), code)
     assert not (await waiting(stage)).is_asked
-    number = number_for(page.hash)
+    number = number_for(code, page.hash)
     assert await chat.ask(f"/page {number[:5]} {number[5:]}") == ANSWERS.page_asked
     row = await stage.only_row()
     assert (await stage.texts(row))[1:] == [asks_sign("loopback", page.hash)]
@@ -85,19 +86,22 @@ async def test_a_page_is_named_to_the_team_once_the_chat_repeats_its_number(stag
 async def test_the_number_of_another_page_names_nobody(stage, chat):
     """Somebody who saw the code is quicker; the client types what their own page shows."""
     seen, own = Client(), Client()
-    thief = await propose(stage, seen, await code_of(chat))
-    for typed in (number_for(bytes(32)), "1234567890", "12"):
+    first = await code_of(chat)
+    thief = await propose(stage, seen, first)
+    for typed in (number_for(first, bytes(32)), "1234567890", "12"):
         assert await chat.ask(f"/page {typed}") == ANSWERS.page_wrong
     assert not (await waiting(stage)).is_asked
-    page = await propose(stage, own, await code_of(chat))
-    assert await chat.ask(f"/page {number_for(thief.hash)}") == ANSWERS.page_wrong
-    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_asked
+    code = await code_of(chat)
+    page = await propose(stage, own, code)
+    assert await chat.ask(f"/page {number_for(first, thief.hash)}") == ANSWERS.page_wrong
+    assert await chat.ask(f"/page {number_for(code, page.hash)}") == ANSWERS.page_asked
     assert (await waiting(stage)).lookup_tag == page.lookup_tag
 
 
 async def test_guessing_the_number_ends_soon(stage, chat):
-    page = await propose(stage, Client(), await code_of(chat))
-    right = int(number_for(page.hash))
+    code = await code_of(chat)
+    page = await propose(stage, Client(), code)
+    right = int(number_for(code, page.hash))
     for step in range(1, codes.TRIES + 1):
         guess = f"{(right + step) % 10**10:010}"
         assert await chat.ask(f"/page {guess}") == ANSWERS.page_wrong
@@ -106,13 +110,14 @@ async def test_guessing_the_number_ends_soon(stage, chat):
 
 
 async def test_it_is_taken_back(stage, chat):
-    page = await propose(stage, Client(), await code_of(chat))
-    await chat.ask(f"/page {number_for(page.hash)}")
+    code = await code_of(chat)
+    page = await propose(stage, Client(), code)
+    await chat.ask(f"/page {number_for(code, page.hash)}")
     assert await chat.ask("/page off") == ANSWERS.page_off
     assert not (await waiting(stage)).is_asked
     row = await stage.only_row()
     assert (await stage.texts(row))[-1] == "[page off]"
-    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_wrong
+    assert await chat.ask(f"/page {number_for(code, page.hash)}") == ANSWERS.page_wrong
 
 
 async def test_a_line_that_the_database_held_up_is_written_after_all(stage, chat, monkeypatch):
@@ -125,9 +130,10 @@ async def test_a_line_that_the_database_held_up_is_written_after_all(stage, chat
             raise OSError
         await real(self, *given)
 
-    page = await propose(stage, Client(), await code_of(chat))
+    code = await code_of(chat)
+    page = await propose(stage, Client(), code)
     monkeypatch.setattr(Work, "told", once)
-    assert await chat.ask(f"/page {number_for(page.hash)}") == ANSWERS.page_asked
+    assert await chat.ask(f"/page {number_for(code, page.hash)}") == ANSWERS.page_asked
     assert failed
     row = await stage.only_row()
     assert (await stage.texts(row))[1:] == [asks_sign("loopback", page.hash)]

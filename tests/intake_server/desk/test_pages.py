@@ -35,7 +35,7 @@ class Chat:
     async def says(self, number):
         """The chat repeats a number, as the courier takes it; the hash that it names then."""
         asked = await self.place.hotline.chat_pages.asked(self.address)
-        assert number_for(asked.hash) == number
+        assert number_for(asked.code, asked.hash) == number
         await self.place.hotline.chat_pages.confirm(self.address, asked.hash)
         return asked.hash
 
@@ -137,10 +137,11 @@ async def asks(place, chat, page=None):
     given = await page.load()
     own = page.own
     proposal = Proposal(own.lookup_tag, own.sign.public, own.box.public)
-    request = sealed_proposal(to_bytes(given["start_key"]), await chat.code(), proposal)
+    code = await chat.code()
+    request = sealed_proposal(to_bytes(given["start_key"]), code, proposal)
     status, answer = await place.ask_web("/api/propose", {"request": to_text(request)})
     assert (status, answer) == (200, {"asked": True})
-    return page, number_for(proposal.hash)
+    return page, number_for(code, proposal.hash)
 
 
 async def test_a_page_reads_and_writes_where_a_chat_began(place, ana, chat, decides):

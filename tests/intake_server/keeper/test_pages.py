@@ -1,5 +1,6 @@
 """A page goes on with a chat's conversation: by the chat's word and then a counsellor's."""
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -20,6 +21,7 @@ from vault.keeper_requests import Proof, make_proof, open_answer
 from vault.page_proposal import Proposal, number_for, sealed_proposal, sealed_wraps
 from vault.roster import Role
 from vault.sealing import CannotOpen, Kind, new_box_keys, random_bytes, seal, sign_keys
+from vault.slot_index import Key
 from vault.slot_records import Channel
 from vault.ways import read_ways
 from vault.wraps import (
@@ -185,7 +187,8 @@ async def test_who_saw_the_code_gets_no_further_than_to_ask(hotline, refused):
     assert asked.hash == seen.hash
     assert not asked.is_confirmed
     own = proposal_of(page)
-    assert number_for(own.hash) != number_for(seen.hash)
+    assert asked.code == code
+    assert number_for(code, own.hash) != number_for(code, seen.hash)
     with refused:
         await hotline.chat_pages.confirm(there.address, own.hash)
     with refused:
@@ -248,8 +251,10 @@ async def test_confirming_may_be_repeated_and_is_taken_back(hotline, refused):
     proposal = await asked_and_confirmed(hotline, there, page)
     await hotline.chat_pages.confirm(there.address, proposal.hash)
     assert (await hotline.chat_pages.asked(there.address)).is_confirmed
+    assert (await hotline.chat_pages.asked(there.address)).code != ""
     await hotline.restart()
     assert (await hotline.chat_pages.asked(there.address)).is_confirmed
+    assert (await hotline.chat_pages.asked(there.address)).code == ""
     assert await asking(hotline, hotline.first, there) == proposal
     await hotline.chat_pages.take_back(there.address)
     assert await hotline.chat_pages.asked(there.address) is None
@@ -280,6 +285,8 @@ async def test_a_counsellor_says_no(hotline, refused):
     await opens_nothing(hotline, page)
     with refused:
         await say(hotline, Verb.PAGE_LET_IN, hotline.first, there, proposal.hash)
+    with refused:  # the same number again is no longer one of a page that asks
+        await hotline.chat_pages.confirm(there.address, proposal.hash)
     erased = await hotline.courier.erase(there.address)
     assert erased.is_conversation_gone
 
@@ -447,9 +454,10 @@ async def test_wraps_are_for_the_head_epoch_and_of_their_kinds(hotline, refused)
     await asks(2, sealed_wraps(start_key, team, client))
 
 
-async def test_the_number_is_of_the_keys_and_of_all_of_them():
+async def test_the_number_is_of_the_code_and_the_keys_and_of_all_of_them():
+    """Nobody computes beforehand which keys have which number: the code is drawn in the chat."""
     page, other = proposal_of(Client()), proposal_of(Client())
-    number = number_for(page.hash)
+    number = number_for("0123456789", page.hash)
     assert len(number) == 10
     assert number.isdigit()
     mixed = [
@@ -457,7 +465,33 @@ async def test_the_number_is_of_the_keys_and_of_all_of_them():
         Proposal(page.lookup_tag, other.verify_key, page.box_key),
         Proposal(page.lookup_tag, page.verify_key, other.box_key),
     ]
-    assert len({number, *(number_for(one.hash) for one in mixed)}) == 4
+    numbers = {number_for("0123456789", one.hash) for one in mixed}
+    assert len({number, *numbers, number_for("0123456780", page.hash)}) == 5
+
+
+async def test_what_was_taken_back_meanwhile_is_not_confirmed_after_all(
+    hotline, refused, monkeypatch
+):
+    """Another chat of the same conversation takes back what this one is about to confirm."""
+    there, page = await chat(hotline), Client()
+    code = await hotline.chat_pages.make_code(there.address)
+    proposal = await propose(hotline, page, code)
+    slots, real = hotline.keeper.slots, hotline.keeper.slots.find
+    go, at = asyncio.Event(), asyncio.Event()
+
+    async def slow(*keys):  # it waits for a slot that is being written
+        if keys[0][0] is Key.LOOKUP:
+            at.set()
+            await go.wait()
+        return await real(*keys)
+
+    monkeypatch.setattr(slots, "find", slow)
+    confirming = asyncio.create_task(hotline.chat_pages.confirm(there.address, proposal.hash))
+    await at.wait()
+    hotline.keeper.page_asks.end(there.reference)
+    go.set()
+    with refused:
+        await confirming
 
 
 async def test_a_key_of_nobody_names_no_page(hotline):
