@@ -107,9 +107,13 @@ class PageAsking(Proved, frozen=True):
 
 
 class PageLetIn(Proved, frozen=True):
-    """Both wraps, sealed to the keeper, with their proof; then the proof that lets the page in."""
+    """Both wraps, sealed to the keeper, with their proof; then the proof that lets the page in.
+
+    `seen` is the number of the newest message on the counsellor's screen.
+    """
 
     conversation: Id
+    seen: Number
     epoch: Epoch
     request: Blob
     page: Key32
@@ -117,9 +121,10 @@ class PageLetIn(Proved, frozen=True):
 
 
 class PageRefuse(Proved, frozen=True):
-    """A page that waits is not let in; `page` names its keys."""
+    """A page that waits is not let in; `page` names its keys, `seen` as above."""
 
     conversation: Id
+    seen: Number
     page: Key32
 
 

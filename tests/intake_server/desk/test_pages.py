@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
+from intake_server.settings import ChannelSettings, LoopbackSettings
 from intake_server.web.form_asking import read_code
+from tests.browser.wording import page as words
 from tests.flows.people import Client, FormClient, Refused, to_bytes, to_text, u32
 from tests.intake_server.keeper.world import Client as ChatClient
-from vault import addresses, conversations, letting_in, sealing, wraps
+from tests.vault.rows import from_client
+from vault import addresses, conversations, letting_in, messages, sealing, wraps
 from vault.conversations import NewConversation
 from vault.engine import DatabaseFailed
 from vault.keeper_protocol import Refused as KeeperRefused
@@ -86,8 +90,18 @@ class Decides:
         answer = await self.ana.ask("/api/page/asking", body)
         return Proposal(*read(answer["answer"], 4))
 
-    async def body(self, page):
+    async def takes(self):
+        """Take the conversation and read all of it; the number of the newest message."""
+        await self.ana.claim(self.chat.conversation)
+        return await self.reads()
+
+    async def reads(self):
+        opened = await self.ana.open(self.chat.conversation)
+        return max((one["number"] for one in opened.answer["messages"]), default=0)
+
+    async def body(self, page, seen=None):
         """What lets `page` in, sealed and proved."""
+        seen = await self.takes() if seen is None else seen
         epoch, client = self.ana.chain.epoch, self.chat.client
         team = wraps.TeamWrap(client.conversation_id, epoch.number, client.keys, page.verify_key)
         forward = wraps.ClientWrap(
@@ -110,6 +124,7 @@ class Decides:
         fields, read = await self.proof(LET_IN, page.hash)
         return read, fields | {
             "conversation": to_text(self.chat.conversation),
+            "seen": seen,
             "epoch": epoch.number,
             "request": to_text(request),
             "page": to_text(page.hash),
@@ -117,12 +132,17 @@ class Decides:
         }
 
     async def lets_in(self, page):
-        read, body = await self.body(page)
+        await self.lets_in_having_read(page, None)
+
+    async def lets_in_having_read(self, page, seen):
+        read, body = await self.body(page, seen)
         assert read((await self.ana.ask("/api/page/let_in", body))["answer"], 1) == []
 
-    async def refuses(self, page):
+    async def refuses(self, page, seen=None):
+        seen = await self.takes() if seen is None else seen
         fields, _ = await self.proof(REFUSE, page.hash)
         body = {"conversation": to_text(self.chat.conversation), "page": to_text(page.hash)}
+        body["seen"] = seen
         await self.ana.ask("/api/page/refuse", fields | body)
 
 
@@ -189,14 +209,22 @@ async def test_a_page_without_code_asks_with_a_form(place, chat, decides):
 
 
 async def test_a_form_with_a_wrong_number_says_so_and_keeps_it(place, chat):
+    await place.stop()
+    on = ChannelSettings(loopback=LoopbackSettings(enabled=True))  # else the page has no such form
+    place.settings = msgspec.structs.replace(place.settings, channels=on)
+    await place.start()
     form = await FormClient(place, place.http).visit()
     for typed in ("123", "0000000000", "not a number"):
         await form.send("propose", code=typed)
         assert form.state == "back"
-        assert typed not in form.text("asked-digits")
+        assert form.text("ask-problem") == words("j12.code_wrong")
+        assert f'value="{typed}"' in form.raw
     form.page.token = "old"
-    await form.send("propose", code=await chat.code())
+    code = await chat.code()
+    await form.send("propose", code=code)
     assert form.state == "back"
+    assert form.text("ask-problem") == words("j12.form_is_old")
+    assert f'value="{code}"' in form.raw
     await form.visit()
     assert (await form.send("propose", code=await chat.code())).state == "asked"
 
@@ -239,28 +267,90 @@ async def test_the_web_is_told_nothing_but_whether_the_number_held(place, chat):
         assert to_text(secret) not in logged
 
 
-async def test_a_crash_before_the_keepers_word_changes_nothing_for_anybody(
-    place, ana, chat, decides, monkeypatch
-):
-    """Both wraps are stored and the keeper was not asked: it opens as before, and goes on."""
+async def half(place, chat, decides, monkeypatch):
+    """The wraps are stored and the keeper has not been asked: where a crash leaves it."""
     page, number = await asks(place, chat)
     await chat.says(number)
     waiting = await decides.asking()
-    real = place.hotline.keeper.slots.write
+    _, body = await decides.body(waiting)  # opened before, so that only the last step writes
 
     async def refused(*_given):
         raise OSError
 
-    _, body = await decides.body(waiting)
-    monkeypatch.setattr(place.hotline.keeper.slots, "write", refused)
-    with pytest.raises(Refused):
-        await ana.ask("/api/page/let_in", body)
-    monkeypatch.setattr(place.hotline.keeper.slots, "write", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(place.hotline.keeper.slots, "write", refused)
+        with pytest.raises(Refused):
+            await decides.ana.ask("/api/page/let_in", body)
+    row = await place.row(chat.conversation)
+    assert row.outer_client is not None
+    assert row.channel == "signal"
     with pytest.raises(CannotOpen):
         await page.come_back()
+    return page, waiting
+
+
+async def test_a_crash_before_the_keepers_word_changes_nothing_for_anybody(
+    place, chat, decides, monkeypatch
+):
+    """Both wraps are stored and the keeper was not asked: it opens as before, and goes on."""
+    page, waiting = await half(place, chat, decides, monkeypatch)
+    assert (await decides.ana.open(chat.conversation)).read() == []
+    assert (await place.row(chat.conversation)).channel == "signal"
     assert await decides.asking() == waiting
     await decides.lets_in(waiting)
     assert await page.come_back() == []
+    assert (await place.row(chat.conversation)).channel == "web"
+
+
+async def test_what_waits_half_let_in_is_refused_or_taken_back(place, chat, decides, monkeypatch):
+    """It stays a chat's conversation, which is answered in the chat while its address is kept."""
+    page, waiting = await half(place, chat, decides, monkeypatch)
+    await decides.refuses(waiting)
+    await half(place, chat, decides, monkeypatch)
+    await place.hotline.chat_pages.take_back(chat.address)
+    assert (await decides.ana.open(chat.conversation)).read() == []
+    assert (await place.row(chat.conversation)).channel == "signal"
+    with pytest.raises(CannotOpen):
+        await page.come_back()
+
+
+async def test_a_crash_after_the_keepers_word_is_mended_at_the_next_opening(
+    place, chat, decides, monkeypatch
+):
+    page, number = await asks(place, chat)
+    await chat.says(number)
+
+    def refused(*_given):
+        raise DatabaseFailed("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(letting_in, "become_page", refused)
+        with pytest.raises(Refused):
+            await decides.lets_in(await decides.asking())
+    assert (await place.row(chat.conversation)).channel == "signal"
+    assert await page.come_back() == []
+    assert (await decides.ana.open(chat.conversation)).read() == []
+    assert (await place.row(chat.conversation)).channel == "web"
+
+
+async def test_who_does_not_hold_it_or_has_not_read_it_decides_nothing(place, chat, decides):
+    page, number = await asks(place, chat)
+    await chat.says(number)
+    waiting = await decides.asking()
+    for decide in (decides.lets_in_having_read, decides.refuses):
+        with pytest.raises(Refused) as refused:
+            await decide(waiting, 0)
+        assert refused.value.code == "claim_lost"
+    seen = await decides.takes()
+    await place.write(lambda c: messages.add(c, from_client(chat.conversation)))
+    for decide in (decides.lets_in_having_read, decides.refuses):
+        with pytest.raises(Refused) as refused:
+            await decide(waiting, seen)
+        assert refused.value.code == "moved_on"
+    assert (await place.row(chat.conversation)).outer_client is None
+    with pytest.raises(CannotOpen):
+        await page.come_back()
+    await decides.refuses(waiting, await decides.reads())
 
 
 async def test_a_database_that_refuses_lets_nobody_in(place, ana, chat, decides, monkeypatch):
@@ -271,7 +361,7 @@ async def test_a_database_that_refuses_lets_nobody_in(place, ana, chat, decides,
     def refused(*_given):
         raise DatabaseFailed("full")
 
-    monkeypatch.setattr(letting_in, "let_in", refused)
+    monkeypatch.setattr(letting_in, "store_wraps", refused)
     _, body = await decides.body(waiting)
     with pytest.raises(Refused):
         await ana.ask("/api/page/let_in", body)
@@ -290,7 +380,7 @@ async def test_a_database_from_before_is_mended_by_the_same_yes(place, chat, dec
     await decides.lets_in(waiting)
     await page.come_back()
     await place.write(
-        lambda c: letting_in.let_in(c, before.id, 1, before.outer_team, before.outer_team)
+        lambda c: letting_in.store_wraps(c, before.id, 1, before.outer_team, before.outer_team)
     )
     with pytest.raises(CannotOpen):
         await page.come_back()
@@ -318,7 +408,7 @@ async def test_who_writes_to_the_database_lets_nobody_in(place, chat):
     forged = sealing.random_bytes(300)
     row = await place.row(chat.conversation)
     stored = await place.write(
-        lambda c: letting_in.let_in(c, row.id, row.epoch, row.outer_team, forged)
+        lambda c: letting_in.store_wraps(c, row.id, row.epoch, row.outer_team, forged)
     )
     assert stored
     with pytest.raises(CannotOpen):
