@@ -29,6 +29,8 @@ import { markOf } from "./mark.js";
 import { letPageIn, pageThatAsks } from "./pages.js";
 import { newThread } from "./thread.js";
 
+const PAGE = "web";
+
 /** Row, wrap and keeper name different conversations or keys: nothing of it is shown. */
 export class DoesNotBelong extends Error {}
 
@@ -107,8 +109,9 @@ export function newConversation(
   { conversationId: id, messages, notes, verifyKey },
 ) {
   const key = toBase64Url(id);
-  let row = firstRow;
-  holds(key === row.conversation, DoesNotBelong);
+  holds(key === firstRow.conversation, DoesNotBelong);
+  // What wrap and keeper both call a page's is one, whatever the row says.
+  let row = verifyKey === null ? firstRow : { ...firstRow, channel: PAGE };
   // Asked for each time: a new epoch may begin while the conversation is open.
   const epochNow = () => currentEpoch(member.roster).number;
   let ways = NO_WAYS;
@@ -153,12 +156,12 @@ export function newConversation(
 
   function becomePage(verifyKey) {
     keys.verifyKey = verifyKey;
-    row = { ...row, channel: "web" };
+    row = { ...row, channel: PAGE };
   }
 
   /** For the courier; nothing where the client reads on the page alone. */
   function outboxItem(messageId, text, channel, attachments = []) {
-    if (channel === "web") {
+    if (channel === PAGE) {
       return null;
     }
     const epoch = epochNow();
@@ -184,7 +187,7 @@ export function newConversation(
     /** @param {object} api @param {Uint8Array} hash of the keys that the client confirmed */
     async letPageIn(api, hash) {
       holds(!isForgotten, CannotOpen);
-      becomePage(await letPageIn(api, member, row, hash, keys));
+      becomePage(await letPageIn(api, member, row, hash, thread.last(), keys));
     },
 
     /**

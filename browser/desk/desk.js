@@ -11,11 +11,10 @@ import { keyOf } from "./judgements.js";
 import { eventsOf } from "./channel_events.js";
 import { askClose, askOpen, askWays } from "./keeper.js";
 import { isWordOf } from "./mark.js";
+import { newPageAnswers } from "./page_answers.js";
 import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
-import { OtherPage, refusePage } from "./pages.js";
-import { CannotOpen } from "../envelope/sealing.js";
 import { toBase64Url } from "../envelope/bytes.js";
 import { COUNSELLOR, currentEpoch, SUPERVISOR } from "../roster/roster.js";
 import { forgetMember } from "./sign_in.js";
@@ -23,6 +22,8 @@ import { isAboutMessengers, newWaysPace } from "./ways_pace.js";
 
 // Why an answer waits: the client's safe hours.
 const LATER = "later";
+
+const isRefused = (error) => error instanceof Refusal && error.code === "refused";
 
 /**
  * @typedef {object} Talk a conversation that is open here
@@ -74,8 +75,7 @@ export function newDesk(session, member, told) {
   /** By which messenger the client is reached now; the composer closes with the last way. */
   function tellReach(talk, reaches) {
     talk.reaches = reaches;
-    const { row } = talk.conversation;
-    talk.way = () => wayTo(row, reaches, talk.due, talk.conversation.ways());
+    talk.way = () => wayTo(talk.conversation, reaches, talk.due, talk.conversation.ways());
     talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
@@ -89,7 +89,7 @@ export function newDesk(session, member, told) {
       return await openConversation(api, member, writer, rows.get(id));
     } catch (error) {
       const isNew = error instanceof NotGranted && epoch > currentEpoch(member.roster).number;
-      if (!isNew && !(error instanceof Refusal && error.code === "refused")) {
+      if (!isNew && !isRefused(error)) {
         throw error;
       }
       await Promise.all([rows.look(id), isNew && readTeam()]);
@@ -164,7 +164,7 @@ export function newDesk(session, member, told) {
       const isPage = isPageElsewhere(id, talk); // its key stands in the wrap
       const wrap = isPage
         ? await wrapByOpening(row)
-        : await askWays(api, member, row).catch(() => wrapByOpening(row));
+        : await askWays(api, member, row).catch((error) => openIfRefused(row, error));
       if (isPage) {
         talk.conversation.readPage(wrap, row);
       }
@@ -174,8 +174,15 @@ export function newDesk(session, member, told) {
     }
   }
 
-  /** A keeper that was started again knows of no opening. */
   const wrapByOpening = async (row) => (await askOpen(api, member, row)).wrap;
+
+  /** A keeper that was started again knows of no opening; anything else is worth none. */
+  function openIfRefused(row, error) {
+    if (!isRefused(error)) {
+      throw error;
+    }
+    return wrapByOpening(row);
+  }
 
   /** Further messages of an open conversation. */
   async function fetchMore(id) {
@@ -200,34 +207,6 @@ export function newDesk(session, member, told) {
       arrived(id, talk);
     }
     told.changed(id);
-  }
-
-  /** @returns {Promise<string>} what to say about it, by its id */
-  async function sayToPage({ conversation }, hash, isYes) {
-    try {
-      if (!isYes) {
-        await refusePage(api, member, conversation.row, hash);
-        return "page.refused";
-      }
-      await conversation.letPageIn(api, hash);
-    } catch (error) {
-      if (error instanceof OtherPage || error instanceof CannotOpen) {
-        return "page.other";
-      }
-      return error instanceof Refusal && error.code === "refused" ? "page.gone" : "page.not_done";
-    }
-    try {
-      conversation.learn((await askOpen(api, member, await rowNow(conversation))).wrap.ways);
-    } catch {
-      // what is known stays until the next opening
-    }
-    return "page.done";
-  }
-
-  /** The row as it stands after this desk had it changed. */
-  async function rowNow({ key, row }) {
-    await rows.look(key);
-    return rows.get(key) ?? row;
   }
 
   function arrived(id, talk) {
@@ -297,6 +276,16 @@ export function newDesk(session, member, told) {
       await fetchMore(id).catch(() => undefined); // the next change fetches it
     }
   }
+
+  const pages = newPageAnswers({
+    api,
+    member,
+    rows,
+    of: (id) => talks.get(id),
+    changed: (id) => told.changed(id),
+    fetchMore,
+    tellReach: (talk) => tellReach(talk, talk.reaches),
+  });
 
   rows.lookFirst(() => [...talks.keys()]);
   const stopRows = rows.watch((ids) => {
@@ -372,26 +361,8 @@ export function newDesk(session, member, told) {
       await fetchMore(id).catch(() => undefined); // the next change fetches it
     },
 
-    /**
-     * A counsellor's word on the page that asks to go on here.
-     * @param {string} id @param {boolean} isYes
-     */
-    async answerPage(id, isYes) {
-      const talk = talks.get(id);
-      const { conversation } = talk;
-      const asked = conversation.pageThatAsks();
-      if (!asked || talk.page?.isBusy) {
-        return;
-      }
-      talk.page = { id: asked.id, isBusy: true, said: "" };
-      told.changed(id);
-      const said = await sayToPage(talk, asked.hash, isYes);
-      talk.page = { id: asked.id, isBusy: false, said };
-      if (talks.get(id) === talk) {
-        tellReach(talk, talk.reaches);
-        told.changed(id);
-      }
-    },
+    /** What is decided about a page that asks to go on. */
+    pages,
 
     async setUrgency(id, urgency) {
       const seen = talks.get(id).conversation.thread.last();

@@ -72,11 +72,12 @@ async function askAsking(api, member, row) {
  * @param {object} api @param {import("./sign_in.js").Member} member
  * @param {{conversation: string, reference: string}} row
  * @param {Uint8Array} hash of the keys, as the courier's line names it
+ * @param {number} seen of the newest message that the counsellor has read
  * @param {{id: Uint8Array, messages: object, notes: object}} keys of the conversation
  * @returns {Promise<Uint8Array>} the page's verify key
  * @throws {OtherPage | import("./api.js").Refusal}
  */
-export async function letPageIn(api, member, row, hash, { id, messages, notes }) {
+export async function letPageIn(api, member, row, hash, seen, { id, messages, notes }) {
   const page = await askAsking(api, member, row);
   if (!equal(proposalHash(page), hash)) {
     throw new OtherPage();
@@ -103,6 +104,7 @@ export async function letPageIn(api, member, row, hash, { id, messages, notes })
   ];
   const wraps = prove(member.keys.sign, nonce, PAGE_WRAP, signed);
   await ask(api, member, PAGE_LET_IN, "/api/page/let_in", row, [hash], {
+    seen,
     epoch: epoch.number,
     request: toBase64Url(request),
     page: toBase64Url(hash),
@@ -111,8 +113,11 @@ export async function letPageIn(api, member, row, hash, { id, messages, notes })
   return page.verifyKey;
 }
 
-/** The page that asks is not let in. @param {Uint8Array} hash of its keys */
-export async function refusePage(api, member, row, hash) {
-  const body = { page: toBase64Url(hash) };
+/**
+ * The page that asks is not let in.
+ * @param {Uint8Array} hash of its keys @param {number} seen as in `letPageIn`
+ */
+export async function refusePage(api, member, row, hash, seen) {
+  const body = { page: toBase64Url(hash), seen };
   await ask(api, member, PAGE_REFUSE, "/api/page/refuse", row, [hash], body);
 }

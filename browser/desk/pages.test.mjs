@@ -67,6 +67,7 @@ test("the page that the keeper and the courier both name gets the key, and the t
   await conversation.letPageIn(server, hash);
   const sent = server.sent("/api/page/let_in");
   assert.equal(sent.page, toBase64Url(hash));
+  assert.equal(sent.seen, conversation.thread.last());
   const request = openSealed(KEEPER_REQUEST, start, fromBase64Url(sent.request));
   const [forTeam, forPage] = unpack(request, 2);
   const opened = openClientWrap(page.box, forPage, made.id);
@@ -165,8 +166,9 @@ test("a no is told to the keeper, with the hash of what asks", async () => {
   const { made } = chatWhere(page);
   const server = serverFor(page.asks);
   const hash = proposalHash(page.asks);
-  await refusePage(server, team.member, made.row, hash);
-  assert.equal(server.sent("/api/page/refuse").page, toBase64Url(hash));
+  await refusePage(server, team.member, made.row, hash, 7);
+  const { page: named, seen } = server.sent("/api/page/refuse");
+  assert.deepEqual([named, seen], [toBase64Url(hash), 7]);
 });
 
 test("both lines become words", () => {

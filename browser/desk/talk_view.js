@@ -148,7 +148,7 @@ export function newTalkView(session, desk, talk, given) {
     const numbered = numberedFindings(thread);
     const standing = ({ state, reason, again }) => `${state} ${reason} ${again}`;
     const outbox = [...talk.outbox.values()].map(standing).join() + JSON.stringify(conversation.ways());
-    const page = [conversation.isPage, JSON.stringify(talk.page)];
+    const page = [conversation.isPage, desk.pages.isMine(key), JSON.stringify(talk.page)];
     const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all, ...page].join();
     if (wanted === shown) {
       return;

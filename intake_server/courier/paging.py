@@ -17,8 +17,10 @@ from intake_server.courier.answers import Answers
 from intake_server.courier.arriving import Message, sealed
 from intake_server.courier.codes import JoinTries
 from intake_server.courier.own_keys import OwnKeys, Writers
-from intake_server.courier.work import Work
+from intake_server.courier.work import Arrived, Work
+from vault.addresses import Reach
 from vault.keeper_answers import FoundAddress
+from vault.keeper_client import CourierKeeper
 from vault.keeper_pages import ChatPageKeeper
 from vault.keeper_protocol import Refused
 from vault.page_proposal import NUMBER_DIGITS, number_for
@@ -40,7 +42,7 @@ class PageWish:
 def read_page(text: str) -> PageWish | None:
     """Say what a message asks for; None: it is for a counsellor. Digits of every script count.
 
-    What is no number of this length is one that does not hold.
+    Digits that are no number of this length are one that does not hold; anything else is a message.
     """
     said = unicodedata.normalize("NFKC", text).strip().casefold()
     command, _, rest = said.partition(" ")
@@ -52,8 +54,9 @@ def read_page(text: str) -> PageWish | None:
         return PageWish(is_off=True)
     written = [sign for sign in rest if not sign.isspace() and sign != "-"]
     digits = [str(unicodedata.digit(sign, "")) for sign in written]
-    is_number = len(digits) == NUMBER_DIGITS and all(digits)
-    return PageWish("".join(digits) if is_number else "-")
+    if not all(digits):
+        return None
+    return PageWish("".join(digits) if len(digits) == NUMBER_DIGITS else "-")
 
 
 def asks_sign(channel: str, proposal_hash: bytes) -> str:
@@ -67,6 +70,7 @@ class Paging:
     """Does what a chat asks about pages, and says what to answer."""
 
     keeper: ChatPageKeeper
+    courier: CourierKeeper
     work: Work
     keys: OwnKeys
     writers: Writers
@@ -98,7 +102,12 @@ class Paging:
         if named is None:
             self.tries.wrong(tag)
             return answers.page_wrong
-        await self._tell(channel, incoming, tag, found, asks_sign(channel.name, named))
+        arrived = self._sealed(channel, incoming, tag, found, asks_sign(channel.name, named))
+        # As any message: a page that asks waits for somebody, in what was answered or closed too.
+        due, until = await self.courier.client_wrote(found.address)
+        of = found.conversation_id
+        await self.work.store_further(of, due, Reach(channel.name, until), arrived)
+        self.writers.of(of).written += len(arrived.sealed)
         return answers.page_asked
 
     async def _named(self, found: FoundAddress, number: str) -> bytes | None:
@@ -118,9 +127,14 @@ class Paging:
     async def _tell(
         self, channel: Channel, incoming: Incoming, tag: bytes, found: FoundAddress, sign: str
     ) -> None:
+        of, arrived = found.conversation_id, self._sealed(channel, incoming, tag, found, sign)
+        await self.work.told(of, arrived)
+        self.writers.of(of).written += len(arrived.sealed)
+
+    def _sealed(
+        self, channel: Channel, incoming: Incoming, tag: bytes, found: FoundAddress, sign: str
+    ) -> Arrived:
         of, writer = found.conversation_id, self.writers.of(found.conversation_id)
         transport = self.keys.transport_hash(channel.name, incoming.address, incoming.transport_id)
         told = Message(incoming, tag, transport, [sign])
-        arrived = sealed(told, of, found.cpk, writer, self.keys)
-        await self.work.told(of, arrived)
-        writer.written += len(arrived.sealed)
+        return sealed(told, of, found.cpk, writer, self.keys)

@@ -4,16 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from intake_server.courier import codes, outbound
 from intake_server.courier.answers import read_answers
 from intake_server.courier.paging import PageWish, asks_sign, read_page
+from intake_server.courier.parts import NEW_KEYS
 from intake_server.courier.work import Work
 from intake_server.languages import load_languages
 from intake_server.web.ways_pages import sign_words
 from tests.intake_server.courier.test_codes import Chat
 from tests.intake_server.keeper.test_pages import propose
 from tests.intake_server.keeper.world import Client
+from vault import tables
 from vault.page_proposal import number_for
 from vault.slot_records import Conversation
 
@@ -45,7 +48,10 @@ async def waiting(stage) -> Conversation:
     return stage.keeper.slots.get(row.slot)
 
 
-@pytest.mark.parametrize("text", ["page", "page 0123456789", "/pages", "my /page", "off", ""])
+NO_WISHES = ["page", "page 0123456789", "/pages", "my /page", "off", "", "/page 012345678x"]
+
+
+@pytest.mark.parametrize("text", [*NO_WISHES, "/page he reads this, hurry"])
 def test_a_bare_word_is_a_message(text):
     assert read_page(text) is None
 
@@ -59,7 +65,6 @@ def test_a_bare_word_is_a_message(text):
         ("/page ٠١٢٣٤٥٦٧٨٩", PageWish("0123456789")),
         ("/page off", PageWish(is_off=True)),
         ("/page 123", PageWish("-")),
-        ("/page 012345678x", PageWish("-")),
     ],
 )
 def test_a_wish_is_read_as_people_write_it(text, wish):
@@ -122,7 +127,7 @@ async def test_it_is_taken_back(stage, chat):
 
 async def test_a_line_that_the_database_held_up_is_written_after_all(stage, chat, monkeypatch):
     """The keeper has kept what asks; the same message again ends the rest."""
-    real, failed = Work.told, []
+    real, failed = Work.store_further, []
 
     async def once(self, *given):
         if not failed:
@@ -132,7 +137,7 @@ async def test_a_line_that_the_database_held_up_is_written_after_all(stage, chat
 
     code = await code_of(chat)
     page = await propose(stage, Client(), code)
-    monkeypatch.setattr(Work, "told", once)
+    monkeypatch.setattr(Work, "store_further", once)
     assert await chat.ask(f"/page {number_for(code, page.hash)}") == ANSWERS.page_asked
     assert failed
     row = await stage.only_row()
@@ -153,3 +158,39 @@ async def test_a_command_of_somebody_new_is_a_message(stage):
     new = Chat(courier.channels["loopback"], "lee")
     await new.ask("/page")
     assert await stage.texts(await stage.only_row()) == ["/page"]
+
+
+async def test_words_after_the_command_are_not_lost(stage, chat):
+    await chat.say("/page is being read by him, please hurry")
+    assert (await stage.texts(await stage.only_row()))[-1].endswith("please hurry")
+
+
+async def test_a_page_that_asks_waits_for_somebody(stage, chat):
+    """Also in a conversation that was answered: it stands in the queue again."""
+    t = tables.conversations
+    rest = update(t).values(waiting_minute=None, answered=True, state="resting")
+    await stage.database.write(lambda c: c.execute(rest))
+    code = await code_of(chat)
+    assert (await stage.only_row()).waiting_since is None
+    page = await propose(stage, Client(), code)
+    assert await chat.ask(f"/page {number_for(code, page.hash)}") == ANSWERS.page_asked
+    assert (await stage.only_row()).waiting_since is not None
+
+
+@pytest.mark.parametrize("command", ["/page", "/code", "/hours 18-22", "/erase"])
+async def test_new_keys_are_told_also_where_the_first_word_is_a_command(stage, chat, command):
+    """Who took the number over begins with a command; the team is told all the same, and once."""
+    await chat.channel.say(chat.name, command, identity_changed=True)
+    await chat.hear()
+    await chat.ask("/hours")
+    assert (await stage.texts(await stage.only_row())).count(NEW_KEYS) == 1
+
+
+async def test_new_keys_stand_before_the_page_that_asks(stage, chat):
+    code = await code_of(chat)
+    page = await propose(stage, Client(), code)
+    number = number_for(code, page.hash)
+    await chat.channel.say(chat.name, f"/page {number}", identity_changed=True)
+    assert await chat.hear() == ANSWERS.page_asked
+    told = await stage.texts(await stage.only_row())
+    assert told[1:] == [NEW_KEYS, asks_sign("loopback", page.hash)]
