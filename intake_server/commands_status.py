@@ -50,7 +50,7 @@ def status(*, folder: Path | None, config: Path | None, as_json: bool) -> None:
     else:
         click.echo("\n".join(_table(report.processes)))
         for each in unread_languages(settings):
-            click.echo(each.what)
+            click.echo(each.what, err=True)
     if not report.ok:
         raise click.exceptions.Exit(1)
 

@@ -10,7 +10,8 @@ const OVER = ["page.refused", "page.gone"];
  * @returns {(talk: object, line: object) => Node[]} nothing where this line asks nothing any more
  */
 export function newPageView({ t }, desk) {
-  const meta = (id) => el("p", { class: "meta", role: "status" }, t(id));
+  // Where the buttons were that are gone, the focus goes to what stands there now.
+  const meta = (id) => el("p", { class: "meta page-word", role: "status", tabindex: -1 }, t(id));
 
   function choices(key, { isBusy = false, isWeighing = false } = {}) {
     const choice = (id, onClick) => button(t(id), onClick, "", { disabled: isBusy });
@@ -19,7 +20,7 @@ export function newPageView({ t }, desk) {
     }
     if (isWeighing) {
       return [
-        el("p", {}, t("page.sure")),
+        el("p", { class: "page-word", tabindex: -1 }, t("page.sure")),
         el(
           "p",
           {},
@@ -32,7 +33,7 @@ export function newPageView({ t }, desk) {
     return [
       el(
         "p",
-        {},
+        { class: "page-word", tabindex: -1 },
         choice("page.let_in", () => desk.pages.weigh(key, true)),
         " ",
         choice("page.refuse", () => desk.pages.answer(key, false)),

@@ -162,7 +162,11 @@ export function newTalkView(session, desk, talk, given) {
     if (thread.repeats()) {
       drawn.push(el("li", { class: "line" }, el("p", { class: "meta" }, t("verify.repeat"))));
     }
+    const hadFocus = lines.contains(document.activeElement);
     lines.replaceChildren(...drawn);
+    if (hadFocus) {
+      ([...lines.querySelectorAll(".page-word")].at(-1) ?? scroller).focus();
+    }
     if (isAtEnd) {
       scroller.scrollTop = scroller.scrollHeight;
     }
