@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from intake_server.courier.typed import as_typed
 from vault.keeper_protocol import JOIN_CODE_DIGITS
 
 CODE_COMMAND: Final = "/code"
@@ -59,7 +60,7 @@ class JoinTries:
 
 def read_request(text: str) -> AskCode | Join | None:
     """Say what a message asks for; None: it is for a counsellor. Digits of every script count."""
-    said = unicodedata.normalize("NFKC", text).strip().casefold()
+    said = as_typed(text)
     if said == CODE_COMMAND:
         return AskCode()
     command, _, rest = said.partition(" ")

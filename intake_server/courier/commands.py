@@ -6,12 +6,12 @@ second message: the number that the answer to the first one named, alone, within
 Numbers lie in memory only; after a restart the client asks again.
 """
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
 
+from intake_server.courier.typed import as_typed
 from vault.sealing import random_bytes
 
 ERASE_COMMAND: Final = "/erase"
@@ -54,7 +54,7 @@ class Commands:
 
     def read(self, tag: bytes, text: str) -> Command | None:
         """Say what a message asks for; None: it is for a counsellor."""
-        said = unicodedata.normalize("NFKC", text).strip().casefold()
+        said = as_typed(text)
         if said == ERASE_COMMAND:
             return Command.ASK_ERASE
         number = self._number(tag)

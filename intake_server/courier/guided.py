@@ -13,12 +13,12 @@ Theory of operation
 """
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Final
 
+from intake_server.courier.typed import as_typed
 from triage.guided import (
     QUESTIONS,
     UNSAFE,
@@ -86,7 +86,7 @@ class Guided:
 
         `transport` tells this delivery from others (rule 4); `language` is the person's.
         """
-        said = unicodedata.normalize("NFKC", text).strip().casefold()
+        said = as_typed(text)
         spoken = language if language in self.words else self.language
         if said == ASK_COMMAND:
             begun = _Run(QUESTIONS[0], self.now() + VALID, spoken, seen=(transport,))

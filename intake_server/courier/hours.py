@@ -7,10 +7,10 @@ is answered with how it is written and changes nothing. The hours hold for what 
 what answers the client's own message comes at once, as they hold the phone now.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from intake_server.courier.typed import as_typed
 from triage.safe_hours import SafeHours, read_hours
 
 HOURS_COMMAND: Final = "/hours"
@@ -42,7 +42,7 @@ class Wish:
 
 def read_wish(text: str) -> Wish | None:
     """Say what a message asks for; None: it is for a counsellor."""
-    said = unicodedata.normalize("NFKC", text).strip().casefold()
+    said = as_typed(text)
     command, _, rest = said.partition(" ")
     if command != HOURS_COMMAND:
         return None

@@ -17,6 +17,7 @@ from intake_server.courier.answers import Answers
 from intake_server.courier.arriving import Message, sealed
 from intake_server.courier.codes import JoinTries
 from intake_server.courier.own_keys import OwnKeys, Writers
+from intake_server.courier.typed import as_typed
 from intake_server.courier.work import Arrived, Work
 from vault.addresses import Reach
 from vault.keeper_answers import FoundAddress
@@ -44,7 +45,7 @@ def read_page(text: str) -> PageWish | None:
 
     Digits that are no number of this length are one that does not hold; anything else is a message.
     """
-    said = unicodedata.normalize("NFKC", text).strip().casefold()
+    said = as_typed(text)
     command, _, rest = said.partition(" ")
     if command != PAGE_COMMAND:
         return None
