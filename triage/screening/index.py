@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
-from triage.screening.tones import TONED
+from triage.screening.tones import TONED, is_own
 from triage.screening.tree import Token, is_prefix_key
 from triage.screening.words import Word
 
@@ -59,7 +59,7 @@ class WordIndex:
             (number, lexicon) for number, lexicon in enumerate(lexicons) if lexicon.is_respelt
         ]
         self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
-
+        self._toned = {number for number, lexicon in enumerate(lexicons) if lexicon.has_tones}
         self._lexicons = lexicons
         self._own = frozenset[str]().union(*(lexicon.own_words() for lexicon in lexicons))
         self.kept: dict[str, Known] = {}
@@ -115,6 +115,8 @@ class WordIndex:
             )
         if word.is_cluster:
             return found
+        if word.spellings[-1][0] == TONED and is_own(word.spellings[-1]):
+            return found & self._toned
         for number, lexicon in self._respelt:
             if number not in found and lexicon.knows_respelt(word):
                 found.add(number)
