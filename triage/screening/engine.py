@@ -76,17 +76,18 @@ def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
     best, name = 0.0, UNKNOWN_LANGUAGE
     counts: dict[int, int] = {}  # nearly all languages read the same list of words
     for reading in readings:
-        common = reading.matcher.places(WordList.COMMON)
-        if not common:
-            continue
         words = reading.words
         if id(words) not in counts:
             counts[id(words)] = sum([word.is_word for word in words])
         counted = counts[id(words)]
         least = _KNOWN_SHARE_HINTED if reading.pack.language in hints else _KNOWN_SHARE
-        most = len(common) + sum([match.after - match.first for match in reading.matches])
-        if not counted or most / counted < least or most / counted <= best:
-            continue  # as for most languages: no need to count exactly
+        hits = sum([match.after - match.first for match in reading.matches])
+        most = (reading.covered.count(1) + hits) / counted if counted else 0.0
+        if most < least or most <= best:
+            continue  # as for most languages: no need to ask which words are common
+        common = reading.matcher.places(WordList.COMMON)
+        if not common:
+            continue
         share = _share(reading, common, counted)
         if share >= least and share > best:
             best, name = share, reading.pack.language
@@ -114,7 +115,7 @@ def failed_examples(rules: RuleSet) -> list[FailedExample]:
     failed: list[FailedExample] = []
     for pack in rules.packs:
         for rule in pack.rules:
-            alone = replace(pack, rules=(rule,), waking=waking((rule,)))
+            alone = replace(pack, rules=(rule,), waking=waking((rule,)), waking_across={})
             for examples, should_match in ((rule.hits, True), (rule.misses, False)):
                 failed += [
                     FailedExample(rule, example, should_match)

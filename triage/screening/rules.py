@@ -128,7 +128,8 @@ class Pack:
 
     ``step`` is how many of its words make one word as rules count: 3 where they are clusters.
     ``waking`` holds, for each concept, the numbers of the rules that may match where it stands;
-    a rule is woken by one of its parts only, the rarest.
+    a rule is woken by one of its parts only, the rarest. ``waking_across`` holds the same for the
+    rules that reach across sentences.
     ``reviewed_by`` names who, native, has read the rules; empty where nobody has.
     """
 
@@ -136,6 +137,7 @@ class Pack:
     lexicon: Lexicon
     rules: tuple[Rule, ...]
     waking: Mapping[str, tuple[int, ...]]
+    waking_across: Mapping[str, tuple[int, ...]]
     step: int = 1
     reviewed_by: str = ""
 
@@ -144,15 +146,18 @@ _NOT_KNOWN: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def waking(
-    rules: Sequence[Rule], often: Mapping[str, int] = _NOT_KNOWN
+    rules: Sequence[Rule], often: Mapping[str, int] = _NOT_KNOWN, *, across: bool = False
 ) -> Mapping[str, tuple[int, ...]]:
     """Return for each concept the numbers of the rules to look at where it stands.
 
     ``often`` says how many of a language's examples have a concept; what a rule finds does not
-    depend on it, only how many rules are looked at in vain.
+    depend on it, only how many rules are looked at in vain. ``across``: only of the rules that
+    reach across sentences.
     """
     found: dict[str, list[int]] = {}
     for number, rule in enumerate(rules):
+        if across and not rule.across:
+            continue
         rarest = min(rule.parts, key=lambda part: sum(often.get(one, 0) for one in part))
         for concept in rarest:
             found.setdefault(concept, []).append(number)

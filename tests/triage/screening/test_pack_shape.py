@@ -68,6 +68,14 @@ def test_only_words_that_stand_in_the_files_are_kept_and_their_forms(taxonomy):
     assert set(index.kept) == {"he", "took", "my", "passport", "taking", "passports"}
 
 
+def test_an_elided_word_is_kept_with_a_word_of_the_rules_and_with_no_other(taxonomy):
+    index = load_rules(taxonomy, {"en.toml": SMALL}).index
+    for text in ("l'passport", "d'Marisol", "qu'taking"):
+        for word in read_words(text):
+            index.known(word)
+    assert set(index.kept) == {"l'passport", "qu'taking"}
+
+
 def test_a_file_made_twice_is_the_same(taxonomy, english, shape):
     again = compile_rules(taxonomy, "en.toml", english)
     assert again is not None
