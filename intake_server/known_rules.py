@@ -17,6 +17,7 @@ import triage
 from intake_server.settings import Settings
 from triage.guided import QUESTIONS
 from triage.learning import KnownRules, RuleOf
+from triage.screening.weights import DANGER, DANGER_NOW, WEIGHED
 
 OWN_RULES: Final = "indicators"
 
@@ -37,9 +38,12 @@ def known_rules(settings: Settings) -> KnownRules:
     files = [file for file in shipped if not languages or file.stem in languages]
     files += sorted((settings.data.folder / OWN_RULES).glob("*.toml"))
     rules = {f"guided.{one.id}": RuleOf(one.category, "") for one in QUESTIONS}
+    categories = _categories()
+    rules |= {f"{WEIGHED}{category}": RuleOf(category, "") for category in categories}
+    rules[f"{WEIGHED}{DANGER_NOW}"] = RuleOf(DANGER, "")
     for file in files:
         rules.update(_rules_in(file))
-    return KnownRules(rules, _categories())
+    return KnownRules(rules, categories)
 
 
 def _rules_in(file: Path) -> Iterator[tuple[str, RuleOf]]:

@@ -121,6 +121,10 @@ class Matcher:
             self._places[which] = places
         return places
 
+    def standing(self) -> Iterator[tuple[Sequence[str], Hit]]:
+        """Return the concepts of each phrase found, and where it stands."""
+        return zip(self._concepts, self._stand, strict=True)
+
     def covered(self) -> frozenset[int]:
         """Return the words that belong to some phrase of the language's rules or lists."""
         return frozenset([p for hit in self._stand for p in range(*hit)])

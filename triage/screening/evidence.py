@@ -1,0 +1,241 @@
+"""Weighed evidence: what words together make likely where no rule names them all.
+
+Theory of operation
+-------------------
+1.  A rule needs all its parts. People's own words have some of them, beside others of the same
+    story. So what the rules' lists find anyway, the concepts, is added up: each has a weight for
+    each question, learnt from labelled messages (``weights.toml``, made by
+    ``benchmarks/screening_weights.py``). Words as such have no weight, only their meaning: the
+    weights are the same in all languages.
+2.  Three questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
+    as in a text of the press, and the urgency is 1: never 0, and never where somebody tells of
+    harming themselves. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
+    category?* Then a weak sign is added, which changes no urgency.
+    What speaks for an everyday matter stands beside the signs, not in their own words: "I am
+    locked in" is no less a sign because people lock themselves out.
+3.  Each answer names the words that carried it, and is not given where there are none.
+4.  Whole numbers only: thousandths of the natural logarithm of the odds. The same text always
+    gives the same answer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from triage.screening.findings import (
+    UNKNOWN_LANGUAGE,
+    Applies,
+    Finding,
+    Flag,
+    Route,
+    RouteFound,
+    Screening,
+    Strength,
+    Why,
+)
+from triage.screening.reading import Reading
+from triage.screening.rules import WordList
+from triage.screening.taxonomy import Category, Taxonomy
+from triage.screening.weights import DANGER, DANGER_NOW, EVERYDAY, WEIGHED, Weights
+from triage.screening.words import Word
+
+__all__ = ["named", "with_evidence"]
+
+_NEARLY_BEST: Final = 1.25
+_SHORT, _LONG = 8, 25
+_MOST_WORDS: Final = 3
+_HIGHEST: Final = 3
+_SELF_HARM: Final = "self_harm"
+_QUESTION_MARKS: Final = "?\u061f"
+_WIDEST: Final = 120
+EXPLAINED: Final = "Words that together often stand in messages about this:"
+
+
+def with_evidence(
+    screening: Screening,
+    read: str,
+    words: Sequence[Word],
+    readings: Sequence[Reading],
+    weights: Weights,
+    taxonomy: Taxonomy,
+) -> Screening:
+    """Return the screening with what weighing adds to it, or takes for an everyday matter."""
+    if not weights.start or screening.urgency == 0 or screening.language == UNKNOWN_LANGUAGE:
+        return screening
+    evidence = _Evidence(read, readings, weights)
+    concepts, beside = evidence.concepts(screening.findings)
+    sums = weights.sums(concepts | named(screening, read, words))
+    everyday = sums[EVERYDAY] - weights.sum(concepts - beside, EVERYDAY)
+    least = weights.least_for_highest if screening.urgency == _HIGHEST else weights.least[EVERYDAY]
+    if everyday >= least:
+        return _everyday(screening, evidence)
+    added: list[Finding] = []
+    if everyday < weights.least_for_doubt:
+        added = _added(screening, sums, evidence, taxonomy)
+    if sums[DANGER_NOW] >= weights.least[DANGER_NOW] and screening.urgency < _HIGHEST:
+        screening, added = _raised(screening, added, evidence, taxonomy)
+    if not added:
+        return screening
+    why = Why.ONE_SIGN if screening.why is Why.NO_SIGN else screening.why
+    every = sorted((*screening.findings, *added), key=lambda one: (one.start, one.end))
+    return replace(screening, findings=tuple(every), why=why)
+
+
+def named(screening: Screening, read: str, words: Sequence[Word]) -> set[str]:
+    """Return the names of what is weighed beside concepts: what the rules said, and the form."""
+    found = {one.category for one in screening.findings}
+    names = {f"found {category}" for category in found}
+    names.update(f"flag {flag}" for flag in screening.flags)
+    names.update(f"route {one.route}" for one in screening.routes)
+    names.add(f"urgency {screening.urgency}")
+    count = sum([word.is_word for word in words])
+    if count <= _SHORT:
+        names.add("short text")
+    elif count > _LONG:
+        names.add("long text")
+    if any(mark in read for mark in _QUESTION_MARKS):
+        names.add("question mark")
+    if not found:
+        names.add("found nothing")
+    elif len(found) > 1:
+        names.add("found several")
+    if found and all(one.strength is Strength.WEAK for one in screening.findings):
+        names.add("found weak")
+    if any(one.guess for one in screening.findings):
+        names.add("found by guess")
+    return names
+
+
+def _best(readings: Sequence[Reading]) -> list[tuple[Reading, frozenset[int]]]:
+    """Return the languages that know most of some sentence, or nearly, and which sentences."""
+    counts = [reading.by_sentence or reading.matcher.by_sentence() for reading in readings]
+    most: dict[int, int] = {}
+    for count in counts:
+        for sentence, known in count.items():
+            if known > most.get(sentence, 0):
+                most[sentence] = known
+    best: list[tuple[Reading, frozenset[int]]] = []
+    for reading, count in zip(readings, counts, strict=True):
+        well = [one for one, known in count.items() if known * _NEARLY_BEST >= most[one]]
+        if well:
+            best.append((reading, frozenset(well)))
+    return best
+
+
+class _Evidence:
+    """What a text has to say, by concept, and where."""
+
+    def __init__(self, read: str, readings: Sequence[Reading], weights: Weights) -> None:
+        self.read = read
+        self.weights = weights
+        self._best = _best(readings)
+
+    def concepts(self, findings: Sequence[Finding]) -> tuple[set[str], set[str]]:
+        """Return all concepts, and those that stand not only in the words of these signs."""
+        signs = [(one.start, one.end) for one in findings]
+        found: set[str] = set()
+        beside: set[str] = set()
+        for concepts, span in self._standing():
+            found.update(concepts)
+            if not _inside(span, signs):
+                beside.update(concepts)
+        found.discard(WordList.COMMON)
+        return found, beside
+
+    def words(self, question: str, signs: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+        """Return the places of the few words that said most for it, in order, beside signs."""
+        found: dict[tuple[int, int], int] = {}
+        for concepts, span in self._standing():
+            weight = max((self._weight(concept, question) for concept in concepts), default=0)
+            if weight > found.get(span, 0) and not _inside(span, signs):
+                found[span] = weight
+        kept: list[tuple[int, int]] = []
+        for start, end in sorted(found, key=lambda span: (-found[span], span)):
+            if all(end <= other[0] or other[1] <= start for other in kept):
+                kept.append((start, end))
+            if len(kept) == _MOST_WORDS:
+                break
+        return sorted(kept)
+
+    def _standing(self) -> Iterator[tuple[Sequence[str], tuple[int, int]]]:
+        for reading, sentences in self._best:
+            words = reading.words
+            for concepts, (first, after) in reading.matcher.standing():
+                if words[first].sentence in sentences:
+                    yield concepts, (words[first].start, words[after - 1].end)
+
+    def _weight(self, concept: str, question: str) -> int:
+        if concept.startswith("="):
+            return 0  # lists such as negators: too ordinary to be named as a reason
+        return next((w for q, w in self.weights.adds.get(concept, ()) if q == question), 0)
+
+
+def _inside(span: tuple[int, int], signs: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in signs)
+
+
+def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
+    """Take signs for ordinary words: the urgency is 1, and the words that say so are shown."""
+    if not screening.findings or any(one.category == _SELF_HARM for one in screening.findings):
+        return screening
+    words = evidence.words(EVERYDAY, [(one.start, one.end) for one in screening.findings])
+    if not words:
+        return screening
+    shown = [RouteFound(Route.EVERYDAY, *span, WEIGHED + EVERYDAY) for span in words]
+    return replace(
+        screening,
+        urgency=1,
+        why=Why.EVERYDAY,
+        findings=(),
+        flags=tuple(flag for flag in screening.flags if flag is not Flag.PAST),
+        routes=(*screening.routes, *shown),
+    )
+
+
+def _added(
+    screening: Screening, sums: Mapping[str, int], evidence: _Evidence, taxonomy: Taxonomy
+) -> list[Finding]:
+    there = {one.category for one in screening.findings}
+    found: list[Finding] = []
+    for question, least in evidence.weights.least.items():
+        if sums[question] < least or question in there or question not in taxonomy.categories:
+            continue
+        words = evidence.words(question)
+        if words:
+            found.append(_sign(WEIGHED + question, taxonomy.categories[question], words, evidence))
+    return found
+
+
+def _raised(
+    screening: Screening, added: list[Finding], evidence: _Evidence, taxonomy: Taxonomy
+) -> tuple[Screening, list[Finding]]:
+    """Raise the urgency to 3, with a sign that names the words."""
+    words = evidence.words(DANGER_NOW)
+    if not words or Flag.PAST in screening.flags:
+        return screening, added
+    there = {one.category for one in (*screening.findings, *added)}
+    if DANGER not in there:
+        danger = taxonomy.categories[DANGER]
+        added = [*added, _sign(WEIGHED + DANGER_NOW, danger, words, evidence)]
+    return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER), added
+
+
+def _sign(
+    rule: str, category: Category, words: Sequence[tuple[int, int]], evidence: _Evidence
+) -> Finding:
+    """Return a weak sign over the words that carried it, which its explanation names."""
+    start, end = words[0][0], words[-1][1]
+    if end - start > _WIDEST:
+        start, end = words[0]
+    quoted = ", ".join(f"\u201c{evidence.read[first:after]}\u201d" for first, after in words)
+    return Finding(
+        category=category.id,
+        start=start,
+        end=end,
+        rule=rule,
+        explanation=f"{EXPLAINED} {quoted}",
+        instrument=category.instrument,
+        item=category.item,
+        strength=Strength.WEAK,
+        applies=Applies.ANY,
+    )
