@@ -52,6 +52,11 @@ def add(
 ) -> None:
     """Draw a code with which somebody enrols. LABEL is your word for them, such as a letter."""
     settings = settings_of(folder, config)
+    if not settings.channels.is_any_on:
+        raise click.ClickException(
+            "No channel is switched on, so nobody could enrol. "
+            "Add one first: havenline channels add deltachat"
+        )
     try:
         DutyHours.read(hours, zoneinfo.ZoneInfo(settings.page.time_zone))
     except DutyError as why:

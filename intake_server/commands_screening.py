@@ -99,7 +99,7 @@ def _screen_file(file: Path, out: Path, rules: RuleSet) -> int:
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
     if wrong:
-        click.echo(f"{wrong} lines were left out.", err=True)
+        click.echo(f"Lines left out: {wrong}", err=True)
     return wrong
 
 

@@ -328,6 +328,17 @@ _FILES: Final = (
         retention="messages: moments; what was sent: two days, or until it is forgotten",
     ),
     _file(
+        "courier/*-canary/",
+        "a second account of the hotline at the same messenger, which writes to it now and then: "
+        "its keys or token, and the hotline's own address; nobody else's",
+        "deltachat-canary/state/ and identity.backup; matrix-canary/account.json, keys.db",
+        risk=Risk.LOW,
+        purpose="to learn that nothing arrives before anybody waits in vain",
+        readers="courier and the Delta Chat core, its child; encrypted backups hold "
+        "identity.backup alone",
+        retention="until somebody removes the folder",
+    ),
+    _file(
         "courier/*/identity.backup",
         "what brings a messenger account of the hotline back: its keys or tokens, nobody else's",
         "one file for each channel, sealed under the courier's seed",

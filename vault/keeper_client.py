@@ -421,6 +421,11 @@ class DeskKeeper(PeerClient):
         )
         return answer
 
+    async def ways(self, reference: Reference, staff_id: bytes, proof: Proof) -> bytes:
+        """The sealed answer with verify key and messengers of what this person opened before."""
+        (answer,) = await self._link.ask(Verb.TEAM_WAYS, reference.packed, staff_id, *proof.fields)
+        return answer
+
     async def replied(
         self,
         reference: Reference,

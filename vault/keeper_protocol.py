@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum, StrEnum, unique
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -86,6 +86,7 @@ class Status(IntEnum):
     FAILED = 8
 
 
+@unique
 class Verb(IntEnum):
     """What can be asked of the keeper."""
 
@@ -147,6 +148,7 @@ class Verb(IntEnum):
     CLIENT_JOIN_CODE = 0x62
     CLIENT_HOURS = 0x63
     CLIENT_PART = 0x64
+    TEAM_WAYS = 0x6D
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
     MIRROR_DONE = 0x72
@@ -337,6 +339,7 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.SIGN_IN_SALT: Rule(_DESK, (TAG,), (TAG,)),
         Verb.SIGN_IN: Rule(_DESK, (SEALED, items(_OUTER_STAFF.most, MAX_WRAPS)), (ID, U8, SEALED)),
         Verb.OPEN_TEAM_WRAP: Rule(_DESK, (REFERENCE, ID, U32, BLOB, *PROOF), (SEALED,)),
+        Verb.TEAM_WAYS: Rule(_DESK, (REFERENCE, ID, *PROOF), (SEALED,)),
         Verb.REPLIED: Rule(
             _DESK, (REFERENCE, ID, ID, at_most(SEALED.most), *PROOF), (U64, BLOB, SEALED)
         ),

@@ -382,6 +382,7 @@ _SIGNED: Final[Mapping[Verb, Callable[[_Arguments], tuple[bytes, ...]]]] = Mappi
         Verb.CLIENT_PART: lambda given: (given[0], given[1]),
         Verb.OPEN_TEAM_WRAP: lambda given: (given[0], given[1], given[2]),
         Verb.REPLIED: lambda given: (*given[:3], labelled_hash("outbox", given[3])),
+        Verb.TEAM_WAYS: lambda given: (given[0], given[1]),
         Verb.CLOSE: lambda given: (given[0], given[1]),
         Verb.REWRAP: lambda given: (*given[:3], labelled_hash("rewrap", given[3])),
         Verb.HOLD: lambda given: (given[0], given[1], given[2]),

@@ -26,7 +26,7 @@ class Line:
         self.arrived = asyncio.Event()
         self.removed = asyncio.Event()
         self.locks: dict[str, asyncio.Lock] = {}
-        self.sending = Sending(session, now, lambda: self.connected)
+        self.sending = Sending(session, now, lambda: self.connected, self.removed.set)
         self._moved = asyncio.Event()
         self._met = asyncio.Event()  # set once it was connected, or had its time for that
 

@@ -10,7 +10,10 @@ message id before the draft goes. Whoever is asked again looks there:
 | `draft N` | is a draft still | it is sent |
 | `draft N` | waits, or was taken | nobody sends again; it is waited for |
 | `draft N` | failed, or is not there | the note goes; a draft is made anew |
-| `sent …` | was removed after the network took it | its name on the network is told again |
+| `sent … N` | was removed after the network took it | its name on the network is told again |
+
+A kill between that note and the removal leaves our copy in the core: each new core removes what a
+`sent` note names and is still there under that name.
 
 What the server has not taken while somebody waits for it is taken back: removed from the core,
 which would otherwise send it by itself, hours later, when the client's safe hours are over. A new
@@ -26,7 +29,7 @@ again; what is not gone after as much time again is taken back.
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -67,17 +70,27 @@ class _Noted:
     kind: str  # draft, sent
     what: str  # the number in the core, or the name on the network
     at: int
+    copy: int | None = None  # of what was sent: its number in the core
 
 
 class Sending:
-    """Sends for one session. `is_connected` says whether waiting makes sense."""
+    """Sends for one session.
+
+    `is_connected` says whether waiting makes sense; `removed` is told of what left the core, where
+    nobody waits who would know of it.
+    """
 
     def __init__(
-        self, session: Session, now: Callable[[], int], is_connected: Callable[[], bool]
+        self,
+        session: Session,
+        now: Callable[[], int],
+        is_connected: Callable[[], bool],
+        removed: Callable[[], None],
     ) -> None:
         self._session = session
         self._now = now
         self._is_connected = is_connected
+        self._removed = removed
         self._changed = asyncio.Event()
         self._left: dict[str, float] = {}  # what an earlier courier was sending: key, seconds left
         self._taking_back = asyncio.Lock()  # held for the moment in which one of these is ended
@@ -106,8 +119,9 @@ class Sending:
     async def _went(self, number: int, key: str) -> str:
         """Note that the server has taken it, and remove our own copy; its name on the network."""
         name = await self._session.transport_id(number)
-        await self._note(key, "sent", name)
-        await self._session.do("delete_messages", [number])
+        await self._note(key, "sent", name, number)
+        with contextlib.suppress(CoreRefused):  # it is sent all the same; the next core removes it
+            await self._session.do("delete_messages", [number])
         return name
 
     async def tidy(self, *, is_first: bool) -> None:
@@ -116,12 +130,12 @@ class Sending:
         Nobody was told where the process is new (`is_first`): what it was sending goes on for now.
         To be called before the core speaks to the mail server.
         """
-        for key in await self._session.ask(list[str], "get_all_ui_config_keys"):
-            if not key.startswith(_NOTE):
-                continue
-            noted = await self._noted(key)
+        copies: dict[int, str] = {}  # of what was sent: number in the core, name on the network
+        for key, noted in (await self._all_noted()).items():
             if noted is None or noted.at < self._now() - NOTE_DAYS * DAY:
                 await self._session.do("set_config", key, None)
+            elif noted.copy is not None:
+                copies[noted.copy] = noted.what
             elif noted.kind == "draft":
                 message = await self._session.message(int(noted.what))
                 is_taken = message is not None and message.state >= DELIVERED
@@ -131,6 +145,16 @@ class Sending:
                     self._left[key] = seconds
                 elif not is_taken or noted.at < self._now() - DAY:
                     await self._remove(int(noted.what), key)
+                    self._removed()
+        await self._remove_copies(copies)
+
+    async def _remove_copies(self, copies: Mapping[int, str]) -> None:
+        """Remove what was sent and is still there, since somebody was killed in that moment."""
+        for number in await self._session.ask(list[int], "get_existing_msg_ids", list(copies)):
+            with contextlib.suppress(CoreRefused):  # the next core tries again
+                if await self._session.transport_id(number) == copies[number]:
+                    await self._session.do("delete_messages", [number])
+                    self._removed()
 
     async def take_back_left(self) -> None:
         """End what an earlier courier was sending and nobody has asked for again.
@@ -158,10 +182,12 @@ class Sending:
         message = await self._session.message(int(noted.what))
         if message is not None and message.state >= DELIVERED:
             await self._went(message.id, key)
+            self._removed()
             return
         if message is not None:
             await self._session.do("delete_messages", [message.id])
         await self._session.do("set_config", key, None)
+        self._removed()
 
     async def _draft(self, address: str, said: Said, key: str) -> Message:
         if len(said.text) > LONGEST:
@@ -240,14 +266,28 @@ class Sending:
 
     async def _noted(self, key: str) -> _Noted | None:
         note = await self._session.ask(str | None, "get_config", key)  # type: ignore[arg-type]  # a union is no type for mypy, but one for msgspec
-        match (note or "").split(" "):
-            case [("draft" | "sent") as kind, what, at] if at.isdigit():
-                return _Noted(kind, what, int(at))
-            case _:
-                return None
+        return _read(note)
 
-    async def _note(self, key: str, kind: str, what: str) -> None:
-        await self._session.do("set_config", key, f"{kind} {what} {self._now()}")
+    async def _all_noted(self) -> dict[str, _Noted | None]:
+        """Every note, in two questions: there is one for each reply of a month."""
+        keys = await self._session.ask(list[str], "get_all_ui_config_keys")
+        noted = [key for key in keys if key.startswith(_NOTE)]
+        notes = await self._session.ask(dict[str, str | None], "batch_get_config", noted)
+        return {key: _read(note) for key, note in notes.items()}
+
+    async def _note(self, key: str, kind: str, what: str, copy: int | None = None) -> None:
+        number = "" if copy is None else f" {copy}"
+        await self._session.do("set_config", key, f"{kind} {what} {self._now()}{number}")
+
+
+def _read(note: str | None) -> _Noted | None:
+    match (note or "").split(" "):
+        case [("draft" | "sent") as kind, what, at] if at.isdigit():
+            return _Noted(kind, what, int(at))
+        case ["sent", what, at, copy] if at.isdigit() and copy.isdigit():
+            return _Noted("sent", what, int(at), int(copy))
+        case _:
+            return None
 
 
 def _unfinished(message: Message | None) -> float:

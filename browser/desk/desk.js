@@ -9,7 +9,7 @@ import { NotGranted, openConversation } from "./conversation.js";
 import { newDrafts } from "./drafts.js";
 import { keyOf } from "./judgements.js";
 import { eventsOf } from "./channel_events.js";
-import { askClose, askOpen } from "./keeper.js";
+import { askClose, askOpen, askWays } from "./keeper.js";
 import { isWordOf } from "./mark.js";
 import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
@@ -152,13 +152,17 @@ export function newDesk(session, member, told) {
     if (!talk.waysPace.mayAsk(now())) {
       return;
     }
+    const row = rows.get(id) ?? talk.conversation.row;
     try {
-      const { wrap } = await askOpen(api, member, rows.get(id) ?? talk.conversation.row);
+      const wrap = await askWays(api, member, row).catch(() => wrapByOpening(row));
       talk.conversation.learn(wrap.ways);
     } catch {
       // what is known stays
     }
   }
+
+  /** A keeper that was started again knows of no opening. */
+  const wrapByOpening = async (row) => (await askOpen(api, member, row)).wrap;
 
   /** Further messages of an open conversation. */
   async function fetchMore(id) {

@@ -15,6 +15,7 @@ import { readWays } from "../envelope/ways.js";
 import { signProof } from "../envelope/wraps.js";
 
 const OPEN_TEAM_WRAP = 0x45;
+const TEAM_WAYS = 0x6d;
 const REPLIED = 0x46;
 const CLOSE = 0x47;
 export const RECOVER = 0x86;
@@ -90,6 +91,22 @@ export async function askOpen(api, member, row) {
   const { conversation, epoch } = row;
   const answer = await api.post("/api/open", { conversation, epoch, ...proof.fields });
   return { answer, wrap: readOpened(proof, answer.answer) };
+}
+
+/**
+ * What the keeper says now of a conversation that this member opened, but for its keys. It costs no
+ * opening; after a restart of the keeper it is refused until the conversation is opened again.
+ * @param {object} api @param {Member} member
+ * @param {{conversation: string, reference: string}} row
+ * @returns {Promise<Pick<OpenedWrap, "verifyKey" | "ways">>}
+ */
+export async function askWays(api, member, { conversation, reference }) {
+  const { nonce } = await freshNonce(api);
+  const signed = [fromBase64Url(reference), member.staffId];
+  const proof = prove(member.keys.sign, nonce, TEAM_WAYS, signed);
+  const { answer } = await api.post("/api/ways", { conversation, ...proof.fields });
+  const [verify, ways] = proof.read(answer, 2);
+  return { verifyKey: verify.length ? verify : null, ways: readWays(ways) };
 }
 
 /** @param {{read: Function}} proof @param {string} answer @returns {OpenedWrap} */

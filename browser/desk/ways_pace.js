@@ -1,6 +1,6 @@
-// When the desk asks the keeper again about the messengers of an open conversation. Each asking is
-// an opening, and a person has a number of those an hour: what anybody can bring about by writing in
-// a chat must not use them up.
+// When the desk asks the keeper again about the messengers of an open conversation. After a restart
+// of the keeper an asking is an opening, and a person has a number of those an hour: what anybody can
+// bring about by writing in a chat must not use them up, nor keep desk and keeper busy.
 
 const MOVED = ["event.joined", "event.left", "event.safe_hours", "event.safe_hours_off"];
 const PAUSES_MS = [10_000, 60_000, 300_000];

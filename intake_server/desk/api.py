@@ -171,6 +171,11 @@ class Api:
             "due": found.row.due,
         }
 
+    async def ways(self, member: Member, raw: bytes) -> Answer:
+        """The messengers of a conversation that was opened before."""
+        asked = read(raw, bodies.Ways)
+        return {"answer": to_text(await self._work.ways(member.staff_id, asked))}
+
     async def messages(self, member: Member, raw: bytes) -> Answer:
         """What is new in a conversation, and what became of its replies."""
         asked = read(raw, bodies.MessagesAfter)

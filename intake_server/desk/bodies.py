@@ -154,6 +154,12 @@ class Open(Proved, frozen=True):
     epoch: Epoch
 
 
+class Ways(Proved, frozen=True):
+    """Asking for the messengers of a conversation that was opened before."""
+
+    conversation: Id
+
+
 class MessagesAfter(Body, frozen=True):
     """Further messages of one conversation."""
 

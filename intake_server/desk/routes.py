@@ -134,6 +134,7 @@ class Routes:
             Route("claim", _COUNSELLOR, _known(api.claim)),
             Route("release", _COUNSELLOR, _known(api.release)),
             Route("open", _COUNSELLOR, _known(api.open)),
+            Route("ways", _COUNSELLOR, _known(api.ways)),
             Route("messages", _COUNSELLOR, _known(api.messages)),
             Route("reply", _COUNSELLOR, _known(api.reply)),
             Route("note", _COUNSELLOR, _known(api.note)),

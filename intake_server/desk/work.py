@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 
 from intake_server.clock import Clock
 from intake_server.desk import steps
-from intake_server.desk.bodies import Close, Note, Open, Reply
+from intake_server.desk.bodies import Close, Note, Open, Reply, Ways
 from intake_server.desk.refusals import (
     Gone,
     MalformedRequest,
@@ -151,6 +151,16 @@ class Work:
             if newest > found.row.read_up_to:
                 await self.database.write(lambda c: steps.mark_read(c, row.id, newest))
         return Opened(answer, found)
+
+    async def ways(self, member: bytes, asked: Ways) -> bytes:
+        """The keeper's sealed word on its messengers, for who opened it before.
+
+        Raises Gone, RefusedByKeeper, Unavailable.
+        """
+        with calm():
+            row = await self.database.read(lambda c: steps.get(c, asked.conversation))
+            reference = Reference(row.slot, row.tag)
+            return await self._of(reference, self.keeper.ways(reference, member, asked.proof))
 
     async def contents(self, member: bytes, conversation: bytes, after: int = 0) -> Contents:
         """What is stored after the message numbered `after`; raises Gone, Unavailable."""

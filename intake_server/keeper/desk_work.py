@@ -1,4 +1,4 @@
-"""What the desk asks about conversations for who has signed in (docs/keeper.md, 0x45-0x49)."""
+"""What the desk asks of conversations for who has signed in (docs/keeper.md, 0x45-0x49, 0x6D)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,19 @@ async def open_team_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fi
     )
     await keep_known(keeper, slot, conversation)
     keeper.join_codes.opened(Reference(slot, conversation.tag))
+    keeper.last_opened.note(arguments[1], conversation.conversation_id)
     return (answer,)
+
+
+async def ways(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:
+    """Tell the messengers of a conversation to a counsellor who opened it, outside the budget."""
+    slot, conversation, proof = await _asked(
+        keeper, peer, Verb.TEAM_WAYS, arguments, Role.COUNSELLOR
+    )
+    if not keeper.last_opened.has(arguments[1], conversation.conversation_id):
+        raise Refused("who has not opened it learns nothing of it")
+    told = verify_key_of(conversation), ways_of(keeper, slot, conversation)
+    return (sealed_answer(proof.reply_key, proof.nonce, *told),)
 
 
 async def replied(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fields:

@@ -14,7 +14,7 @@ from intake_server.keeper.join_codes import JoinCodes
 from intake_server.keeper.logs import KeeperLog
 from intake_server.keeper.mirror_state import MirrorState
 from intake_server.keeper.newcomers import Newcomers
-from intake_server.keeper.proofs import HourlyBudget, Nonces, Rewrappings
+from intake_server.keeper.proofs import HourlyBudget, LastOpened, Nonces, Rewrappings
 from intake_server.keeper.set_up_state import SetUpState
 from vault.keeper_protocol import NoRoot
 from vault.roster import Roster
@@ -98,6 +98,7 @@ class Keeper:
     log: KeeperLog
     nonces: Nonces
     openings: HourlyBudget
+    last_opened: LastOpened
     rewrappings: Rewrappings
     arrivals: ArrivalPace
     join_codes: JoinCodes
@@ -140,6 +141,7 @@ def join(
         log=log,
         nonces=Nonces(clock),
         openings=HourlyBudget(clock, OPENINGS_AN_HOUR),
+        last_opened=LastOpened(OPENINGS_AN_HOUR),
         rewrappings=Rewrappings(slots.records),
         arrivals=ArrivalPace(clock),
         join_codes=JoinCodes(clock),

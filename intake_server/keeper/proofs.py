@@ -67,6 +67,26 @@ class Rewrappings:
         return not was
 
 
+class LastOpened:
+    """Which conversations each person opened last; in memory, so a restart forgets them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by: dict[bytes, dict[bytes, None]] = {}
+
+    def note(self, who: bytes, conversation_id: bytes) -> None:
+        """They opened it now; of too many the longest ago goes."""
+        opened = self._by.setdefault(who, {})
+        opened.pop(conversation_id, None)
+        if len(opened) >= self._most:
+            del opened[next(iter(opened))]
+        opened[conversation_id] = None
+
+    def has(self, who: bytes, conversation_id: bytes) -> bool:
+        """Whether it is among the last they opened."""
+        return conversation_id in self._by.get(who, ())
+
+
 class HourlyBudget:
     """So many openings an hour for each person; in memory, so a restart gives it anew."""
 

@@ -83,6 +83,7 @@ HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
         Verb.SIGN_IN_SALT: sign_in_work.salt,
         Verb.SIGN_IN: sign_in_work.sign_in,
         Verb.OPEN_TEAM_WRAP: desk_work.open_team_wrap,
+        Verb.TEAM_WAYS: desk_work.ways,
         Verb.REPLIED: desk_work.replied,
         Verb.CLOSE: desk_work.close,
         Verb.REWRAP: desk_work.rewrap,

@@ -122,6 +122,7 @@ async def test_a_live_session_token_alone_opens_answers_and_closes_nothing(town,
         reference = to_bytes(row["reference"])
         for path, verb, signed, more in (
             ("/api/open", 0x45, [reference, town.ana.staff_id, u32(1)], {"epoch": 1}),
+            ("/api/ways", 0x6D, [reference, town.ana.staff_id], {}),
             ("/api/close", 0x47, [reference, town.ana.staff_id], {"seen": 2**30}),
         ):
             fields = proof_fields(

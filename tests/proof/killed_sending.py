@@ -48,7 +48,7 @@ STEPS = {
 """What sending one reply calls, in this order; `note` twice, around `send`; `failed` where nobody
 knows what became of it."""
 
-MATRIX = STEPS | {"send": (MatrixChannel, "send"), "say": (Client, "say")}
+MATRIX = STEPS | {"send": (MatrixChannel, "send"), "post": (Client, "post")}
 DELTACHAT = STEPS | {
     "send": (DeltaChat, "send"),
     "draft": (Sending, "_draft"),

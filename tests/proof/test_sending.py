@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -31,6 +32,7 @@ STEPS = ("waiting", "is_next", "unwrap", "address", "open", "note", "send", "sen
 PATIENCE = 200.0  # seconds; a reply that found no network is tried again in the next minute
 DRAINED = 40  # kills
 EVERY_MOMENT = 500  # kills after which each moment has come
+TWICE = {"note", "memo"}  # steps that each reply goes through before it is sent, and after
 LONGEST = 60  # milliseconds in which what waits is sent
 UNKNOWN = {("after", "note", 1), ("before", "send", 1), ("after", "send", 1), ("before", "note", 2)}
 """After these, with a single reply, nobody knows whether the network took it."""
@@ -118,12 +120,16 @@ async def everybody_met(stage):
     return rows
 
 
-def moment(drawn, replies: int, *, unknown: bool) -> tuple[str, str, int]:
+def moment(
+    drawn, replies: int, steps: Sequence[str] = STEPS, longest: int = LONGEST, *, unknown=False
+) -> tuple[str, str, int]:
     """One that comes for certain: each of `replies` goes through every step."""
     if drawn.random() < 0.2:
-        return "within", "sending", drawn.randint(0, LONGEST)
-    name = "failed" if unknown and drawn.random() < 0.5 else drawn.choice(STEPS)
-    most = {"note": 2 * replies, "failed": 1}.get(name, replies)
+        return "within", "sending", drawn.randint(0, longest)
+    if unknown and drawn.random() < 0.5:
+        return drawn.choice(("before", "after")), "failed", 1
+    name = drawn.choice(steps)
+    most = 2 * replies if name in TWICE else replies
     return drawn.choice(("before", "after")), name, drawn.randint(1, most)
 
 

@@ -79,6 +79,9 @@ class ScriptedCore:
     def get_all_ui_config_keys(self, _):
         return [key for key in self.config if key.startswith("ui.")]
 
+    def batch_get_config(self, _, keys):
+        return {key: self.config.get(key) for key in keys}
+
     def get_existing_msg_ids(self, _, numbers):
         return [number for number in numbers if number in self.messages]
 

@@ -43,7 +43,8 @@ class Bench:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.session = Session(core, 1, scripted_core.FINGERPRINT, "invite")
-        self.sending = Sending(self.session, lambda: NOW, lambda: True)
+        self.removed = asyncio.Event()
+        self.sending = Sending(self.session, lambda: NOW, lambda: True, self.removed.set)
 
     async def left(self, message_id: bytes, number: int, state: int, *, ago=0, file=None) -> None:
         await self.core.call("given", own_message(number, state, file))
@@ -114,6 +115,33 @@ async def test_one_that_is_refused_holds_up_no_other_and_is_tried_again(left, mo
     assert not await left.is_there(7)
     assert not await left.is_there(8)
     assert (await left.note(FIRST), await left.note(SECOND)) == (None, None)
+
+
+async def test_the_copy_of_what_was_sent_goes_where_a_kill_left_it(left):
+    """And nothing else that has its number, were the core to give one again."""
+    await left.core.call("given", own_message(7, DELIVERED))
+    await left.core.call("given", own_message(8, DELIVERED))
+    await left.session.do("set_config", key(FIRST), f"sent name-7 {NOW} 7")
+    await left.session.do("set_config", key(SECOND), f"sent name-of-another {NOW} 8")
+    await left.sending.tidy(is_first=True)
+    assert left.removed.is_set()
+    assert (await left.is_there(7), await left.is_there(8)) == (False, True)
+    assert await left.sending.send(PERSON, Said("here"), FIRST) == Sent("name-7")
+
+
+async def test_what_was_sent_is_sent_although_its_copy_stays_for_now(left):
+    await left.core.call("refuse", "delete_messages", 1)
+    assert await left.sending.send(PERSON, Said("here"), FIRST) == Sent("name-101")
+    assert await left.is_there(101)
+    await left.sending.tidy(is_first=False)
+    assert not await left.is_there(101)
+
+
+async def test_notes_of_what_was_sent_in_earlier_versions_are_read(left):
+    await left.session.do("set_config", key(FIRST), f"sent name-7 {NOW}")
+    await left.sending.tidy(is_first=True)
+    assert not left.removed.is_set()
+    assert await left.sending.send(PERSON, Said("here"), FIRST) == Sent("name-7")
 
 
 @pytest.mark.parametrize(

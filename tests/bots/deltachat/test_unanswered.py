@@ -1,13 +1,17 @@
-"""The mail server has taken a message, and the courier is gone before it hears of that."""
+"""The mail server has taken a message, and somebody is gone before all is done that follows."""
 
 import asyncio
 import contextlib
+import os
+import signal
 
 import pytest
 
+from bots.channel import ChannelUnavailable
+from bots.deltachat import channel as under_test
 from bots.deltachat import sending
 from tests.bots.deltachat.post import PATIENCE, DeltaBench, Line
-from tests.bots.deltachat.test_channel import Taker, sent
+from tests.bots.deltachat.test_channel import Taker, sent, until, written
 from tests.bots.deltachat.test_resets import Behind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,3 +104,38 @@ async def test_a_courier_that_ends_before_the_answer_sends_nothing_twice(
     finally:
         await bench.close()
         await outgoing.close()
+
+
+@pytest.mark.parametrize("with_courier", [False, True], ids=["the core", "core and courier"])
+async def test_no_copy_stays_where_one_is_killed_before_it_is_removed(
+    bench, monkeypatch, with_courier
+):
+    monkeypatch.setattr(under_test, "WIPE_AFTER", 0.3)
+    note = sending.Sending._note
+
+    async def noted(self, key, kind, *rest):
+        await note(self, key, kind, *rest)
+        if kind == "sent":
+            os.kill(self._session.core.pid, signal.SIGKILL)
+            await self._session.core.ended.wait()
+
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    with monkeypatch.context() as killing:
+        killing.setattr(sending.Sending, "_note", noted)
+        with pytest.raises(ChannelUnavailable):
+            await bench.channel.send(met.address, "CANARY-REPLY", b"n" * 16)
+        assert b"CANARY-REPLY" in written(bench.folder)
+        if with_courier:
+            await bench.channel.stop()
+    channel = bench.channel
+    if with_courier:
+        channel = await bench.restarted()
+        await channel.start(taker.take)
+    await until(lambda: b"CANARY-REPLY" not in written(bench.folder))
+    await sent(channel, met.address, "CANARY-REPLY", ord("n"))
+    await sent(channel, met.address, "and this", 2)
+    assert [await person.hear(), await person.hear()] == ["CANARY-REPLY", "and this"]

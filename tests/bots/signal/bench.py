@@ -117,10 +117,10 @@ class SignalBench:
 
     async def close(self) -> None:
         await self.channel.stop()
-        await self.server.stop()
         if self.listener is not None:
             self.listener.close()
         shutil.rmtree(self.folder)
+        await self.server.stop()
 
     async def attached(self) -> None:
         await until(lambda: self.channel.health().connected and self.server.readers > 0)

@@ -1,6 +1,8 @@
 """A stand-in for signal-cli-rest-api in json-rpc mode, over real sockets, with its failures.
 
-It follows the API's published description and, where that is silent, what the server's code does:
+It follows the API's published description and, where that is silent, what the server's code does;
+each request and each answer is compared with that (`published.py`), and `departures` holds what
+does not fit, which fails the test at `stop`:
 
 *   An event goes to every websocket that is attached at that moment, and is dropped where none is.
 *   Then it is posted to the webhook. The one receive loop waits for that answer without limit, and
@@ -22,28 +24,11 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from tests.bots.signal import published
+from tests.bots.signal.compared import Compared, Elsewhere
+
 ACCOUNT = "+15550001"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-FIELDS = {  # what a request's body may hold, by path
-    "/v2/send": {
-        "number": str,
-        "recipients": list,
-        "message": str,
-        "notify_self": bool,
-        "text_mode": str,
-        "base64_attachments": list,
-    },
-    "/v1/remote-delete": {"recipient": str, "timestamp": int},
-    "/v1/contacts": {"recipient": str, "name": str, "expiration_in_seconds": int},
-    "trust": {"trust_all_known_keys": bool, "verified_safety_number": str},
-    "username": {"username": str},
-    "settings": {"discoverable_by_number": bool, "share_number": bool},
-    "rate-limit-challenge": {"challenge_token": str, "captcha": str},
-    "register": {"captcha": str, "use_voice": bool},
-    "verify": {"pin": str},
-    "pin": {"pin": str},
-    "profiles": {"name": str, "base64_avatar": str},
-}
 INVITE = "https://signal.me/#eu/abc"
 CODE = "123456"  # what Signal tells in its text or call
 
@@ -79,8 +64,8 @@ class StandIn:
         self.identities: dict[str, str] = {}
         self.attachments: dict[str, bytes] = {}
         self.webhook: str | None = None
-        self.calls: list[tuple[str, str]] = []
-        self.bodies: defaultdict[str, list] = defaultdict(list)
+        self.compared = Compared()
+        self.bodies: defaultdict[str, list] = defaultdict(list)  # by path
         self.lost_for_webhook = 0
         self.accounts = [ACCOUNT]
         self.captchas: list[tuple[str, str]] = []
@@ -99,26 +84,25 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        app = web.Application(client_max_size=2**25)
+        app = web.Application(client_max_size=2**25, middlewares=[self.compared.middleware])
         number = "{number}"
         app.add_routes(
             [
-                web.get("/v1/health", self._health),
                 web.get("/v1/accounts", self._accounts),
                 web.get(f"/v1/receive/{number}", self._receive),
                 web.post("/v2/send", self._send),
                 web.delete(f"/v1/remote-delete/{number}", self._remote_delete),
                 web.put(f"/v1/contacts/{number}", self._contact),
                 web.get(f"/v1/identities/{number}", self._identities),
-                web.put(f"/v1/identities/{number}/trust/{{other}}", self._trust),
+                web.put(f"/v1/identities/{number}/trust/{{numberToTrust}}", self._trust),
                 web.get("/v1/attachments", self._list_attachments),
-                web.get("/v1/attachments/{name}", self._attachment),
-                web.delete("/v1/attachments/{name}", self._delete_attachment),
+                web.get("/v1/attachments/{attachment}", self._attachment),
+                web.delete("/v1/attachments/{attachment}", self._delete_attachment),
                 web.post(f"/v1/accounts/{number}/username", self._username),
                 web.put(f"/v1/accounts/{number}/settings", self._settings),
                 web.post(f"/v1/accounts/{number}/rate-limit-challenge", self._challenge),
                 web.post(f"/v1/register/{number}", self._register),
-                web.post(f"/v1/register/{number}/verify/{{code}}", self._verify),
+                web.post(f"/v1/register/{number}/verify/{{token}}", self._verify),
                 web.post(f"/v1/accounts/{number}/pin", self._pin),
                 web.put(f"/v1/profiles/{number}", self._profile),
                 web.get("/v1/qrcodelink/raw", self._link),
@@ -140,6 +124,7 @@ class StandIn:
             await stream.close(code=1001)
         await self._runner.cleanup()
         self._runner = None
+        assert self.compared.departures == []
 
     async def drop_readers(self) -> None:
         """Cut every websocket without a word."""
@@ -188,6 +173,7 @@ class StandIn:
         for attachment in parts.get("attachments", []):
             self.attachments[attachment["id"]] = attachment.pop("content", b"")
         event = {"envelope": envelope, "account": ACCOUNT}
+        self.compared.note("an event", published.departures(published.EVENT, event))
         self._signal.put_nowait(event)
         return event
 
@@ -233,9 +219,6 @@ class StandIn:
 
     # --- the API --------------------------------------------------------------------------
 
-    async def _health(self, _request) -> web.Response:
-        return web.Response(status=204)
-
     async def _accounts(self, _request) -> web.Response:
         return web.json_response(self.accounts)
 
@@ -254,22 +237,20 @@ class StandIn:
         return stream
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
-        wanted = await self._body(request, "/v2/send")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         return self._not_sent(wanted) or await self._sent(request, wanted)
 
     def _not_sent(self, wanted: dict) -> web.Response | None:
         """Why nothing is sent at all."""
         kind = self.behaviour.send
-        html = {"text": "<html>a proxy</html>", "content_type": "text/html"}
+        html = {"text": "<html>a proxy</html>", "content_type": "text/html"}  # before the server
         untrusted = any(self.identities.get(who) == "UNTRUSTED" for who in wanted["recipients"])
         error = {"error": "Failed to send message due to rate limiting", "account": ACCOUNT}
         limited = web.json_response(error | {"challenge_tokens": ["token-1"]}, status=429)
         refusals = {
             "limited": limited,
-            "busy": web.Response(status=503, **html),
-            "html": web.Response(status=400, **html),
+            "busy": Elsewhere(status=503, **html),
+            "html": Elsewhere(status=400, **html),
             "error": refused(kind.partition(":")[2]),
         }
         if wanted["number"] not in self.accounts:
@@ -300,7 +281,7 @@ class StandIn:
         if kind == "broken_off":
             request.transport.abort()
         if kind in {"half_way", "nonsense"}:
-            return web.Response(status=502 if kind == "half_way" else 201, text="not JSON")
+            return Elsewhere(status=502 if kind == "half_way" else 201, text="not JSON")
         answer = {"timestamp": str(stamp)}
         if failure is not None:
             answer["errors"] = {"recipients": [{"uuid": recipient, "reason": failure}]}
@@ -308,9 +289,7 @@ class StandIn:
         return web.json_response(shaped, status=201)
 
     async def _remote_delete(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "/v1/remote-delete")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         person = self.people.get(wanted["recipient"])
         if person is None:
             return refused("Failed to send message")
@@ -318,9 +297,7 @@ class StandIn:
         return web.json_response({"timestamp": str(next(self._stamps))}, status=201)
 
     async def _contact(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "/v1/contacts")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         person = self.people.get(wanted["recipient"])
         if person is None:
             return refused("User not registered")
@@ -331,25 +308,24 @@ class StandIn:
     async def _identities(self, request: web.Request) -> web.Response:
         self._account_of(request)
         listed = [
-            {"number": "", "uuid": uuid, "status": status, "fingerprint": "05", "added": "0"}
+            {"number": "", "uuid": uuid, "status": status, "safety_number": "1"}
+            | {"fingerprint": "05", "added": "0"}
             for uuid, status in self.identities.items()
         ]
         return web.json_response(listed)
 
     async def _trust(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "trust")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         if not wanted.get("trust_all_known_keys") and "verified_safety_number" not in wanted:
             return refused("Couldn't process request - please provide a safety number")
-        self.identities[request.match_info["other"]] = "TRUSTED_UNVERIFIED"
+        self.identities[request.match_info["numberToTrust"]] = "TRUSTED_UNVERIFIED"
         return web.Response(status=204)
 
     async def _list_attachments(self, _request) -> web.Response:
         return web.json_response(sorted(self.attachments))
 
     async def _delete_attachment(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
+        name = request.match_info["attachment"]
         if name not in self.attachments:
             error = {"error": "No attachment with that name found"}
             return web.json_response(error, status=404)
@@ -357,7 +333,7 @@ class StandIn:
         return web.Response(status=204)
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        name, kind = request.match_info["name"], self.behaviour.attachment
+        name, kind = request.match_info["attachment"], self.behaviour.attachment
         if "/" in name or ".." in name:
             return refused("Please provide a valid attachment name")
         if name not in self.attachments:
@@ -377,52 +353,42 @@ class StandIn:
         return answer
 
     async def _username(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "username")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         claimed = {"username": f"{wanted['username']}.42"}
         return web.json_response(
             claimed | {"username_link": "https://signal.me/#eu/abc"}, status=201
         )
 
     async def _settings(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "settings")
-        return wanted if isinstance(wanted, web.Response) else web.Response(status=204)
+        await self._body(request)
+        return web.Response(status=204)
 
     async def _challenge(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "rate-limit-challenge")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         if not wanted["captcha"].startswith("signalcaptcha://"):
             return refused("Invalid captcha given")
         self.captchas.append((wanted["challenge_token"], wanted["captcha"]))
         return web.Response(status=204)
 
     async def _register(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "register")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         if not wanted.get("captcha", "").startswith("signalcaptcha://"):
             return refused("Captcha required for verification")
         return web.Response(status=201)
 
     async def _verify(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "verify")
-        if isinstance(wanted, web.Response):
-            return wanted
-        if request.match_info["code"] != CODE:
+        await self._body(request)
+        if request.match_info["token"] != CODE:
             return refused("Verify error: StatusCode: 403")
         self.accounts.append(ACCOUNT)
         return web.Response(status=201)
 
     async def _pin(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "pin")
-        return wanted if isinstance(wanted, web.Response) else web.Response(status=201)
+        await self._body(request)
+        return web.Response(status=201)
 
     async def _profile(self, request: web.Request) -> web.Response:
-        wanted = await self._body(request, "profiles")
-        if isinstance(wanted, web.Response):
-            return wanted
+        wanted = await self._body(request)
         if not wanted.get("name"):
             return refused("Couldn't process request - profile name missing")
         return web.Response(status=204)
@@ -435,17 +401,16 @@ class StandIn:
 
     def _account_of(self, request: web.Request) -> None:
         if request.match_info["number"] != ACCOUNT:
-            raise web.HTTPBadRequest(text='{"error": "Specified account does not exist"}')
+            error = json.dumps({"error": "Specified account does not exist"})
+            raise web.HTTPBadRequest(text=error, content_type="application/json")
 
-    async def _body(self, request: web.Request, name: str) -> dict | web.Response:
-        """The body, if it is what the API describes."""
+    async def _body(self, request: web.Request) -> dict:
+        """The body, which was compared already."""
         if "number" in request.match_info:
             self._account_of(request)
         body = await request.json()
-        self.bodies[name].append(body)
-        known = FIELDS[name]
-        wrong = [key for key in body if not isinstance(body[key], known.get(key, ()))]
-        return refused(f"Couldn't process request - invalid {wrong}") if wrong else body
+        self.bodies[request.match_info.route.resource.canonical].append(body)
+        return body
 
 
 def _file(wanted: dict) -> bytes | None:

@@ -40,11 +40,11 @@ async def test_a_new_number_is_registered_hidden_and_invites_by_a_link(server, s
     code, said, wrong = await add(server, short_dir, "--captcha", CAPTCHA, typed=typed)
     assert code == 0, wrong
     assert "https://signal.me/#eu/abc" in said
-    assert server.bodies["register"] == [{"captcha": CAPTCHA, "use_voice": False}]
-    assert server.bodies["pin"] == [{"pin": "987654"}]
+    assert server.bodies["/v1/register/{number}"] == [{"captcha": CAPTCHA, "use_voice": False}]
+    assert server.bodies["/v1/accounts/{number}/pin"] == [{"pin": "987654"}]
     hidden = {"discoverable_by_number": False, "share_number": False}
-    assert server.bodies["settings"] == [hidden]
-    assert server.bodies["profiles"] == [{"name": "Info"}]
+    assert server.bodies["/v1/accounts/{number}/settings"] == [hidden]
+    assert server.bodies["/v1/profiles/{number}"] == [{"name": "Info"}]
     (hook,) = [line for line in said.splitlines() if "RECEIVE_WEBHOOK_URL" in line]
     settings = (short_dir / "havenline.toml").read_text()
     assert settings == (
@@ -69,7 +69,7 @@ async def test_a_phone_is_linked_by_a_picture_on_the_terminal(server, short_dir)
     code, said, wrong = await add(server, short_dir, typed="link\ny\n")
     assert code == 0, wrong
     assert "Linked devices" in said
-    assert server.bodies["register"] == []
+    assert server.bodies["/v1/register/{number}"] == []
 
 
 async def test_what_goes_wrong_is_said_in_a_sentence(server, short_dir):

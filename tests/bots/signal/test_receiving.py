@@ -204,7 +204,7 @@ async def test_events_of_another_account_are_not_ours(bench):
 
 async def test_groups_are_refused_and_counted_once(bench):
     desk, person, _ = await bench.in_contact()
-    group = {"groupId": "abc=", "type": "DELIVER"}
+    group = {"groupId": "abc=", "type": "DELIVER", "revision": 3}
     attachment = {"contentType": "image/jpeg", "id": "group.jpg"}
     bench.server.say(person.somebody, "to all", groupInfo=group, attachments=[attachment])
     await person.say("to you")

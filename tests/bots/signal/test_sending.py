@@ -203,7 +203,7 @@ async def test_setting_up_hides_the_number_and_keeps_the_link(bench: SignalBench
     assert await bench.channel.invite() is None
     desk, _person, _met = await bench.in_contact()
     link = await set_up(bench.channel._api, bench.folder, "example")
-    assert bench.server.bodies["settings"] == [
+    assert bench.server.bodies["/v1/accounts/{number}/settings"] == [
         {"discoverable_by_number": False, "share_number": False}
     ]
     assert await bench.channel.invite() == link

@@ -214,6 +214,7 @@ async def test_addresses_lie_sealed_and_go_when_somebody_leaves(room):
 async def test_the_whole_way_from_the_command_to_a_waiting_client(stage):
     courier = await stage.with_courier()
     loopback = courier.channels["loopback"]
+    (stage.folder / "havenline.toml").write_text("[channels.loopback]\nenabled = true\n")
     arguments = ["add", "B", "--alarms", "--data", str(stage.folder)]
     done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
     assert done.exit_code == 0, done.output
@@ -232,3 +233,10 @@ async def test_the_whole_way_from_the_command_to_a_waiting_client(stage):
     done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
     assert done.exit_code == 0
     assert json.dumps("staff-b") not in stage.lines.getvalue()
+
+
+def test_without_a_channel_no_code_is_drawn_that_nobody_could_send(tmp_path):
+    done = CliRunner().invoke(command, ["add", "B", "--data", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "havenline channels add" in done.output
+    assert "/duty" not in done.output

@@ -16,6 +16,9 @@ from vault import conversations, outbox, parting, wraps
 from vault.envelope import Direction, Envelope, Format, Origin, Text, encode_body, seal_envelope
 from vault.keeper_protocol import Reference
 from vault.sealing import Kind, labelled_hash, random_bytes
+from vault.ways import Ways, read_ways
+
+TEAM_WAYS = 0x6D
 
 
 async def refusal(awaitable):
@@ -83,6 +86,23 @@ async def test_some_rows_of_the_queue(place, ana, client):
     names.append(to_text(other.conversation))
     answer = await ana.ask("/api/queue", {"conversations": names})
     assert [row["conversation"] for row in answer["rows"]] == names[2:]
+
+
+async def test_messengers_are_told_to_who_opened_it_and_that_is_no_opening(ana, client):
+    row = await ana.row(client.conversation)
+
+    async def asked():
+        fields, read = await ana.prove(TEAM_WAYS, to_bytes(row["reference"]), ana.staff_id)
+        body = fields | {"conversation": row["conversation"]}
+        return read((await ana.ask("/api/ways", body))["answer"], 3)
+
+    assert await refusal(asked()) == (403, {"error": "refused"})
+    opened = await ana.open(client.conversation)
+    verify_key, ways = await asked()
+    assert verify_key == opened.wrap.verify_key
+    assert read_ways(ways) == Ways()
+    await client.erase()
+    assert await refusal(asked()) == (410, {"error": "gone"})
 
 
 async def test_the_head_of_the_queue_with_all_numbers_and_its_pages(place, ana):

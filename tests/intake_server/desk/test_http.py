@@ -37,6 +37,7 @@ BODIES = {
     "/api/claim": bodies.Of,
     "/api/release": bodies.Of,
     "/api/open": bodies.Open,
+    "/api/ways": bodies.Ways,
     "/api/messages": bodies.MessagesAfter,
     "/api/reply": bodies.Reply,
     "/api/note": bodies.Note,

@@ -3,10 +3,13 @@
 import pytest
 
 from intake_server.keeper import join_codes
+from intake_server.keeper.parts import OPENINGS_AN_HOUR
+from intake_server.keeper.proofs import LastOpened
 from tests.intake_server.keeper.world import Client
 from vault.keeper_joins import WaysKeeper
 from vault.keeper_protocol import BadRequest, Busy, NotYours, Peer, Refused, Verb, u8, u16
 from vault.keeper_requests import Proof, make_proof, sealed_inner
+from vault.roster import Role
 from vault.sealing import CannotOpen, new_box_keys, random_bytes, sign_keys
 from vault.ways import Way, Ways, read_ways
 from vault.wraps import Address, seal_address, sign_proof
@@ -232,6 +235,42 @@ async def test_nobody_but_web_asks_for_the_client(hotline):
         proof, _ = await hotline.client_proof(client, Verb.CLIENT_JOIN_CODE)
         with pytest.raises(NotYours):
             await WaysKeeper(hotline.links[peer]).code(client.lookup_tag, proof)
+
+
+async def test_a_counsellor_hears_of_messengers_of_what_they_opened_without_an_opening(
+    hotline, refused
+):
+    client, made = await hotline.write_in()
+    with refused:
+        await hotline.team_ways(hotline.first, made.reference)
+    for _ in range(OPENINGS_AN_HOUR):
+        await hotline.open_team_wrap(hotline.first, made)
+    there = await joined(hotline, client)
+    told = Ways(is_joined=True, each=(Way("matrix", 0, 0, there.until),))
+    for _ in range(3):
+        verify_key, ways = await hotline.team_ways(hotline.first, made.reference)
+        assert (verify_key, read_ways(ways)) == (client.sign.public, told)
+    other = await hotline.hire("Ben", Role.COUNSELLOR)
+    with refused:
+        await hotline.team_ways(other, made.reference)
+    await hotline.open_team_wrap(other, made)
+    assert await hotline.team_ways(other, made.reference)
+    await hotline.dismiss(other)
+    with refused:
+        await hotline.team_ways(other, made.reference)
+    await hotline.erase(client)
+    with refused:
+        await hotline.team_ways(hotline.first, made.reference)
+
+
+def test_of_what_somebody_opened_the_last_are_known():
+    opened, own, others = LastOpened(2), b"o" * 16, b"x" * 16
+    for one in (b"1", b"2", b"1", b"3"):
+        opened.note(own, one)
+    opened.note(others, b"2")
+    assert [opened.has(own, one) for one in (b"1", b"2", b"3")] == [True, False, True]
+    assert [opened.has(others, one) for one in (b"1", b"2", b"3")] == [False, True, False]
+    assert not opened.has(b"nobody", b"1")
 
 
 def test_ways_that_are_none_are_not_read():

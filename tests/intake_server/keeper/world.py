@@ -417,6 +417,13 @@ class Hotline:
         )
         return open_answer(reply, proof.nonce, answer)
 
+    async def team_ways(self, member: Member, reference: Reference) -> tuple[bytes, ...]:
+        proof, reply = await self.staff_proof(
+            member, Verb.TEAM_WAYS, reference.packed, member.staff_id
+        )
+        answer = await self.desk.ways(reference, member.staff_id, proof)
+        return open_answer(reply, proof.nonce, answer)
+
     async def reply(self, member: Member, reference: Reference, item: bytes | None = None):
         message_id = random_bytes(16)
         proof, reply = await self.staff_proof(
