@@ -42,6 +42,8 @@ LEAST = {"everyday": 0.5, "danger_now": 0.6}
 LEAST_OF_CATEGORY = 0.45
 LEAST_FOR_HIGHEST = 0.6
 LEAST_FOR_DOUBT = 0.3
+NEAR = 500
+"""Of ``evidence.py``: farther from a yes, it is not asked what stands beside the signs."""
 
 
 class Seen(NamedTuple):
@@ -179,11 +181,14 @@ def outcome(seen, weights):
     rules = {name[6:] for name in seen.all if name.startswith("found ") and name not in several}
     if urgency == 0:
         return rules, urgency
-    least = LEAST_FOR_HIGHEST if urgency == 3 else LEAST["everyday"]
-    if summed(weights["everyday"], seen.outside) >= log_odds(least):
-        return (set(), 1) if rules and "self_harm" not in rules else (rules, urgency)
+    everyday = summed(weights["everyday"], seen.all)
+    if rules and everyday >= log_odds(LEAST["everyday"]) - NEAR:
+        everyday = summed(weights["everyday"], seen.outside)
+        least = LEAST_FOR_HIGHEST if urgency == 3 else LEAST["everyday"]
+        if everyday >= log_odds(least):
+            return (rules, urgency) if "self_harm" in rules else (set(), 1)
     found = set(rules)
-    is_doubtful = summed(weights["everyday"], seen.outside) >= log_odds(LEAST_FOR_DOUBT)
+    is_doubtful = everyday >= log_odds(LEAST_FOR_DOUBT)
     for question, one in weights.items():
         if (
             question not in MOST

@@ -48,6 +48,8 @@ _HIGHEST: Final = 3
 _SELF_HARM: Final = "self_harm"
 _QUESTION_MARKS: Final = "?\u061f"
 _WIDEST: Final = 120
+_NEAR: Final = 500
+"""Farther from a yes, it is not asked what stands beside the signs."""
 EXPLAINED: Final = "Words that together often stand in messages about this:"
 
 
@@ -63,12 +65,14 @@ def with_evidence(
     if not weights.start or screening.urgency == 0 or screening.language == UNKNOWN_LANGUAGE:
         return screening
     evidence = _Evidence(read, readings, weights)
-    concepts, beside = evidence.concepts(screening.findings)
+    concepts = evidence.concepts()
     sums = weights.sums(concepts | named(screening, read, words))
-    everyday = sums[EVERYDAY] - weights.sum(concepts - beside, EVERYDAY)
-    least = weights.least_for_highest if screening.urgency == _HIGHEST else weights.least[EVERYDAY]
-    if everyday >= least:
-        return _everyday(screening, evidence)
+    everyday = sums[EVERYDAY]
+    if screening.findings and everyday >= weights.least[EVERYDAY] - _NEAR:
+        everyday -= weights.sum(evidence.only_in(screening.findings, EVERYDAY), EVERYDAY)
+        highest = screening.urgency == _HIGHEST
+        if everyday >= (weights.least_for_highest if highest else weights.least[EVERYDAY]):
+            return _everyday(screening, evidence)
     added: list[Finding] = []
     if everyday < weights.least_for_doubt:
         added = _added(screening, sums, evidence, taxonomy)
@@ -108,14 +112,17 @@ def named(screening: Screening, read: str, words: Sequence[Word]) -> set[str]:
 
 def _best(readings: Sequence[Reading]) -> list[tuple[Reading, frozenset[int]]]:
     """Return the languages that know most of some sentence, or nearly, and which sentences."""
-    counts = [reading.by_sentence or reading.matcher.by_sentence() for reading in readings]
+    for reading in readings:
+        if not reading.by_sentence:
+            reading.by_sentence = reading.matcher.by_sentence()
     most: dict[int, int] = {}
-    for count in counts:
-        for sentence, known in count.items():
+    for reading in readings:
+        for sentence, known in reading.by_sentence.items():
             if known > most.get(sentence, 0):
                 most[sentence] = known
     best: list[tuple[Reading, frozenset[int]]] = []
-    for reading, count in zip(readings, counts, strict=True):
+    for reading in readings:
+        count = reading.by_sentence
         well = [one for one, known in count.items() if known * _NEARLY_BEST >= most[one]]
         if well:
             best.append((reading, frozenset(well)))
@@ -130,23 +137,36 @@ class _Evidence:
         self.weights = weights
         self._best = _best(readings)
 
-    def concepts(self, findings: Sequence[Finding]) -> tuple[set[str], set[str]]:
-        """Return all concepts, and those that stand not only in the words of these signs."""
-        signs = [(one.start, one.end) for one in findings]
+    def concepts(self) -> set[str]:
+        """Return all concepts."""
         found: set[str] = set()
-        beside: set[str] = set()
-        for concepts, span in self._standing():
-            found.update(concepts)
-            if not _inside(span, signs):
-                beside.update(concepts)
+        for reading, sentences in self._best:
+            if len(sentences) == len(reading.by_sentence):
+                found.update(reading.matcher.there)
+                continue
+            words = reading.words
+            for concepts, (first, _) in reading.matcher.standing():
+                if words[first].sentence in sentences:
+                    found.update(concepts)
         found.discard(WordList.COMMON)
-        return found, beside
+        return found
+
+    def only_in(self, findings: Sequence[Finding], question: str) -> set[str]:
+        """Return the concepts asked about that stand nowhere but in the words of these signs."""
+        signs = [(one.start, one.end) for one in findings]
+        inside: set[str] = set()
+        beside: set[str] = set()
+        for concept, span in self._standing(self.weights.of[question]):
+            (inside if _inside(span, signs) else beside).add(concept)
+        return inside - beside
 
     def words(self, question: str, signs: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Return the places of the few words that said most for it, in order, beside signs."""
+        weights = self.weights.of[question]
         found: dict[tuple[int, int], int] = {}
-        for concepts, span in self._standing():
-            weight = max((self._weight(concept, question) for concept in concepts), default=0)
+        for concept, span in self._standing(weights):
+            # Lists such as negators are too ordinary to be named as a reason.
+            weight = 0 if concept[0] == "=" else weights[concept]
             if weight > found.get(span, 0) and not _inside(span, signs):
                 found[span] = weight
         kept: list[tuple[int, int]] = []
@@ -157,17 +177,14 @@ class _Evidence:
                 break
         return sorted(kept)
 
-    def _standing(self) -> Iterator[tuple[Sequence[str], tuple[int, int]]]:
+    def _standing(self, wanted: Mapping[str, int]) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Return these concepts, and where in the text they stand."""
         for reading, sentences in self._best:
-            words = reading.words
-            for concepts, (first, after) in reading.matcher.standing():
-                if words[first].sentence in sentences:
-                    yield concepts, (words[first].start, words[after - 1].end)
-
-    def _weight(self, concept: str, question: str) -> int:
-        if concept.startswith("="):
-            return 0  # lists such as negators: too ordinary to be named as a reason
-        return next((w for q, w in self.weights.adds.get(concept, ()) if q == question), 0)
+            words, where = reading.words, reading.matcher.where
+            for concept in reading.matcher.there.intersection(wanted):
+                for first, after in where(concept):
+                    if words[first].sentence in sentences:
+                        yield concept, (words[first].start, words[after - 1].end)
 
 
 def _inside(span: tuple[int, int], signs: Sequence[tuple[int, int]]) -> bool:

@@ -38,6 +38,9 @@ WEIGHED: Final = "xx.weighed."
 EVERYDAY: Final = "everyday"
 DANGER_NOW: Final = "danger_now"
 DANGER: Final = "immediate_danger"
+_BITS: Final = 32
+_LANE: Final = (1 << _BITS) - 1
+_HALF: Final = 1 << _BITS - 1
 _MEND: Final = "make it anew with benchmarks/weights/train.py"
 
 
@@ -48,32 +51,36 @@ class Weights:
     ``start`` is where each question starts and ``least`` what it must come to for a yes;
     ``least_for_highest`` the same for taking a message of urgency 3 for an everyday matter, and
     ``least_for_doubt`` for thinking enough of it to add no sign.
-    ``adds`` holds by name the questions and what it adds to each.
+    ``of`` holds by question what each name adds, and ``together`` by name the same in one whole
+    number, 32 bits for each question in their order: one addition adds to all.
     """
 
     start: Mapping[str, int]
     least: Mapping[str, int]
     least_for_highest: int
     least_for_doubt: int
-    adds: Mapping[str, tuple[tuple[str, int], ...]]
+    of: Mapping[str, Mapping[str, int]]
+    together: Mapping[str, int]
 
     def sums(self, names: set[str]) -> dict[str, int]:
         """Return what the names amount to, by question."""
-        sums = dict(self.start)
-        adds = self.adds
-        for name in names:
-            for question, weight in adds.get(name, ()):
-                sums[question] += weight
+        together = self.together
+        total = sum([together[name] for name in names if name in together])
+        sums: dict[str, int] = {}
+        for question, start in self.start.items():
+            lane = (total + _HALF & _LANE) - _HALF
+            total = total - lane >> _BITS
+            sums[question] = start + lane
         return sums
 
     def sum(self, names: set[str], question: str) -> int:
         """Return what the names add to one question."""
-        adds = (added for name in names for added in self.adds.get(name, ()))
-        return sum([weight for asked, weight in adds if asked == question])
+        adds = self.of[question]
+        return sum([adds[name] for name in names if name in adds])
 
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-NO_WEIGHTS: Final = Weights(_NOTHING, _NOTHING, 0, 0, MappingProxyType({}))
+NO_WEIGHTS: Final = Weights(_NOTHING, _NOTHING, 0, 0, MappingProxyType({}), _NOTHING)
 
 
 class WeightsRefusedError(Exception):
@@ -82,14 +89,14 @@ class WeightsRefusedError(Exception):
 
 def read_weights(text: str, taxonomy: Taxonomy) -> Weights:
     """Read the weights; raise ``WeightsRefusedError`` for a missing part or an unknown category."""
-    adds: dict[str, list[tuple[str, int]]] = {}
     try:
         asked = tomllib.loads(text)["question"]
         start = {question: int(entry["start"]) for question, entry in asked.items()}
         least = {question: int(entry["least"]) for question, entry in asked.items()}
-        for question, entry in asked.items():
-            for name, weight in entry["adds"].items():
-                adds.setdefault(name, []).append((question, int(weight)))
+        of = {
+            question: {name: int(weight) for name, weight in entry["adds"].items()}
+            for question, entry in asked.items()
+        }
         everyday = asked[EVERYDAY]
         more = int(everyday["least_for_highest"]), int(everyday["least_for_doubt"])
         unknown = {*asked} ^ {
@@ -103,4 +110,8 @@ def read_weights(text: str, taxonomy: Taxonomy) -> Weights:
         ) from None
     if unknown:
         raise WeightsRefusedError(f"weights.toml: {sorted(unknown)} missing or unknown; {_MEND}")
-    return Weights(start, least, *more, {name: tuple(one) for name, one in adds.items()})
+    together: dict[str, int] = {}
+    for number, adds in enumerate(of.values()):
+        for name, weight in adds.items():
+            together[name] = together.get(name, 0) + (weight << number * _BITS)
+    return Weights(start, least, *more, of, together)
