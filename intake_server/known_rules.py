@@ -17,9 +17,10 @@ import triage
 from intake_server.settings import Settings
 from triage.guided import QUESTIONS
 from triage.learning import KnownRules, RuleOf
-from triage.screening.weights import DANGER, DANGER_NOW, WEIGHED
 
 OWN_RULES: Final = "indicators"
+WEIGHED: Final = "xx.weighed."
+"""What weighing finds is called so (triage/screening/weights.py, which the desk does not load)."""
 
 _SHIPPED: Final = Path(triage.__path__[0]) / "screening"
 _LINE: Final = re.compile(
@@ -40,7 +41,7 @@ def known_rules(settings: Settings) -> KnownRules:
     rules = {f"guided.{one.id}": RuleOf(one.category, "") for one in QUESTIONS}
     categories = _categories()
     rules |= {f"{WEIGHED}{category}": RuleOf(category, "") for category in categories}
-    rules[f"{WEIGHED}{DANGER_NOW}"] = RuleOf(DANGER, "")
+    rules[f"{WEIGHED}danger_now"] = RuleOf("immediate_danger", "")
     for file in files:
         rules.update(_rules_in(file))
     return KnownRules(rules, categories)
