@@ -5,7 +5,9 @@ Rules:
 1. What a file is its first bytes say; neither its name nor what somebody calls it counts.
 2. JPEG (ITU T.81): everything goes but what draws it; of Exif only which way is up is written anew.
    PNG (ISO 15948): everything goes but the chunks that draw. WAV: all but the form and the sound.
-   MP3: the tags at both ends (ID3v1, ID3v2, APEv2).
+   MP3: the tags at both ends (ID3v1, ID3v2, APEv2). M4A and MP4 (ISO 14496-12): all boxes but those
+   that play become empty ones of the same size, since others are found by their place in the file;
+   times and names of programs in those that stay are zeros.
 3. Nothing is repaired: what is not of the form of its kind, or larger or in more parts than
    anybody's camera makes it, is refused.
 4. What is left is gathered once, whatever the number of parts: memory is a small multiple of the
@@ -24,7 +26,7 @@ from typing import Final
 
 DRAWABLE: Final = frozenset({"jpeg", "png", "gif", "webp"})
 """Kinds that can be drawn anew; the last two are kept in no other way."""
-KEPT_AS_THEY_ARE: Final = frozenset({"ogg", "m4a", "webm", "aac", "pdf", "mp4"})
+KEPT_AS_THEY_ARE: Final = frozenset({"ogg", "webm", "aac", "pdf"})
 """Kinds of which nothing is taken out: they may name a device, a program, a time, a person."""
 TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -273,6 +275,77 @@ def _tag_at_end(data: bytes, start: int, end: int) -> int:
     return int(size)
 
 
+# --- M4A, MP4 -----------------------------------------------------------------------------
+
+_BOXES: Final[Mapping[bytes, frozenset[bytes]]] = MappingProxyType(
+    {
+        b"": frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"mfra"}),
+        b"moov": frozenset({b"mvhd", b"trak", b"mvex"}),
+        b"trak": frozenset({b"tkhd", b"edts", b"tref", b"mdia"}),
+        b"mdia": frozenset({b"mdhd", b"hdlr", b"elng", b"minf"}),
+        b"moof": frozenset({b"mfhd", b"traf"}),
+    }
+)
+"""What stays in the file itself and in boxes of these names; those of no name here stay whole."""
+_TIMED: Final = frozenset({b"mvhd", b"tkhd", b"mdhd"})
+_HEAD: Final = 8  # bytes of a box: its size, which counts them, and its name
+
+
+def _clean_boxes(data: bytes) -> bytes:
+    left, parts, inside = bytearray(data), 0, [(b"", 0, len(data))]
+    while inside:
+        owner, at, end = inside.pop()
+        while at < end:
+            parts += 1
+            _must(parts <= MOST_PARTS)
+            name, start, after = _box(data, owner, at, end)
+            if name not in _BOXES[owner]:
+                if name:
+                    left[at + 4 : at + _HEAD] = b"free"
+                left[start:after] = bytes(after - start)
+            elif name in _BOXES:
+                inside.append((name, start, after))
+            else:
+                _blank(left, name, start, after)
+            at = after
+    return bytes(left)
+
+
+def _box(data: bytes, owner: bytes, at: int, end: int) -> tuple[bytes, int, int]:
+    """The name of the box at `at`, where what is in it begins, and where it ends."""
+    if not owner and end - at < _HEAD:
+        return b"", at, end  # a few bytes behind the last one, of which no player knows
+    size, name = struct.unpack_from(">I4s", data, at)
+    start = at + _HEAD
+    if size == 1:
+        (size,) = struct.unpack_from(">Q", data, start)
+        start += 8
+    elif size == 0 and not owner:
+        size = end - at  # to the end of the file
+    if not owner and name == b"mdat":
+        size = min(size, end - at)  # cut off: what came can be played
+    _must(start <= at + size <= end)
+    return name, start, at + size
+
+
+def _blank(left: bytearray, name: bytes, start: int, after: int) -> None:
+    """Times of making and changing; who made the program that wrote a track, and its name."""
+    if name in _TIMED:
+        _must(start + 20 <= after)
+        size = 16 if left[start] else 8
+        left[start + 4 : start + 4 + size] = bytes(size)
+    elif name == b"hdlr":
+        _must(start + 24 <= after)
+        left[start + 12 : after] = bytes(after - start - 12)
+
+
 _CLEANERS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
-    {"jpeg": _clean_jpeg, "png": _clean_png, "wav": _clean_wav, "mp3": _clean_mp3}
+    {
+        "jpeg": _clean_jpeg,
+        "png": _clean_png,
+        "wav": _clean_wav,
+        "mp3": _clean_mp3,
+        "m4a": _clean_boxes,
+        "mp4": _clean_boxes,
+    }
 )

@@ -3,8 +3,8 @@
 //
 // JPEG (ITU T.81): everything but what is needed to draw it goes, Exif with its place and its
 // thumbnail first of all; of Exif only which way is up is written anew. PNG: all but the chunks
-// that draw. WAV: all but the form and the sound. MP3: the tags at both ends. More parts than any
-// camera makes are refused.
+// that draw. WAV: all but the form and the sound. MP3: the tags at both ends. M4A and MP4: boxes that
+// do not play become empty ones of the same size. More parts than any camera makes are refused.
 
 import { kindOf } from "./kinds.js";
 
@@ -217,10 +217,86 @@ function tagAtEnd(bytes, from, to) {
   return size;
 }
 
-const CLEANERS = { jpeg: cleanJpeg, png: cleanPng, wav: cleanWav, mp3: cleanMp3 };
+// --- M4A, MP4 (ISO 14496-12) ----------------------------------------------------------------
+
+/** What stays in the file itself and in boxes of these names; those of no name here stay whole. */
+const BOXES = {
+  "": ["ftyp", "styp", "moov", "moof", "mdat", "sidx", "mfra"],
+  moov: ["mvhd", "trak", "mvex"],
+  trak: ["tkhd", "edts", "tref", "mdia"],
+  mdia: ["mdhd", "hdlr", "elng", "minf"],
+  moof: ["mfhd", "traf"],
+};
+const TIMED = ["mvhd", "tkhd", "mdhd"];
+const FREE = [0x66, 0x72, 0x65, 0x65];
+
+function cleanBoxes(bytes) {
+  const left = bytes.slice();
+  const inside = [["", 0, bytes.length]];
+  for (let parts = 0; inside.length; ) {
+    const [owner, from, end] = inside.pop();
+    for (let at = from; at < end; parts += 1) {
+      must(parts < MOST_PARTS);
+      const { name, start, after } = boxAt(bytes, owner, at, end);
+      if (!BOXES[owner].includes(name)) {
+        left.set(name ? FREE : [], at + 4);
+        left.fill(0, start, after);
+      } else if (Object.hasOwn(BOXES, name)) {
+        inside.push([name, start, after]);
+      } else {
+        blank(left, name, start, after);
+      }
+      at = after;
+    }
+  }
+  return left;
+}
+
+/** Its name, where what is in it begins, and where it ends. */
+function boxAt(bytes, owner, at, end) {
+  if (!owner && end - at < 8) {
+    return { name: "", start: at, after: end }; // of a few bytes behind the last one no player knows
+  }
+  must(at + 8 <= bytes.length);
+  const name = word(bytes, at + 4, 4);
+  let size = u32(bytes, at);
+  let start = at + 8;
+  if (size === 1) {
+    must(start + 8 <= bytes.length);
+    size = u32(bytes, start) * 2 ** 32 + u32(bytes, start + 4);
+    start += 8;
+  } else if (size === 0 && !owner) {
+    size = end - at; // to the end of the file
+  }
+  if (!owner && name === "mdat") {
+    size = Math.min(size, end - at); // cut off: what came can be played
+  }
+  must(start <= at + size && at + size <= end);
+  return { name, start, after: at + size };
+}
+
+/** Times of making and changing; who made the program that wrote a track, and its name. */
+function blank(left, name, start, after) {
+  if (TIMED.includes(name)) {
+    must(start + 20 <= after);
+    left.fill(0, start + 4, start + 4 + (left[start] ? 16 : 8));
+  } else if (name === "hdlr") {
+    must(start + 24 <= after);
+    left.fill(0, start + 12, after);
+  }
+}
+
+const CLEANERS = {
+  jpeg: cleanJpeg,
+  png: cleanPng,
+  wav: cleanWav,
+  mp3: cleanMp3,
+  m4a: cleanBoxes,
+  mp4: cleanBoxes,
+};
 
 /** Kinds of which nothing can be taken away here: they may name a device, a time, a person. */
-export const KEPT_AS_THEY_ARE = ["ogg", "m4a", "webm", "aac", "pdf", "mp4"];
+export const KEPT_AS_THEY_ARE = ["ogg", "webm", "aac", "pdf"];
 
 /**
  * @param {string} kind @param {Uint8Array} bytes

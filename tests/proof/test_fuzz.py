@@ -345,6 +345,7 @@ def more_readers() -> list[Reader]:
     details = b'{"schema": 1, "made": 7, "mode": "real", "organisation": "House", "country": "DE"}'
     sound = b"RIFF\x30\0\0\0WAVEfmt \x10\0\0\0" + bytes(16) + b"data\x04\0\0\0abcd"
     picture = b"\xff\xd8\xff\xe1\0\x08Exif\0\0\xff\xda\0\2\1\2\xff\xd9"
+    film = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x28moov\0\0\0\x20mvhd" + bytes(24)
     event = {
         "envelope": {
             "sourceUuid": "0b8a3c9e-11a2-4c7e-9f55-0123456789ab",
@@ -360,7 +361,7 @@ def more_readers() -> list[Reader]:
             (CannotOpen,),
         ),
         Reader("organisation's details", [details], read_details, (DetailsRefused,)),
-        Reader("file of a form", [sound, picture], of_a_form, (UnreadableFileError,)),
+        Reader("file of a form", [sound, picture, film], of_a_form, (UnreadableFileError,)),
         Reader("signal's event", [json.dumps(event).encode()], of_signal, ()),
     ]
 

@@ -163,12 +163,12 @@ async def waits(stage, row) -> bool:
     return any(one.state == "waiting" for one in standings)
 
 
-async def drain(stage, rows, each) -> None:
+async def drain(stage, rows, each, patience: float = 60) -> None:
     """A courier that is left alone until nothing waits: what kills left is not to pile up."""
     spared = await each.begin("never", "-", 0)
     try:
         for row in rows.values():
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(patience):
                 while await waits(stage, row):  # noqa: ASYNC110 - it is in a database
                     await asyncio.sleep(0.05)
     finally:

@@ -24,13 +24,14 @@ from tests.bots.matrix import test_whole as matrix
 from tests.bots.matrix.homeserver import Homeserver
 from tests.bots.matrix.phone import Phone as MatrixPhone
 from tests.intake_server.courier.stage import Stage
-from tests.proof.test_sending import STEPS, lives, moment
+from tests.proof.test_sending import PATIENCE, STEPS, drain, lives, moment
 
 KILLS = int(os.environ.get("HAVENLINE_REAL_SEND_KILLS", "2000"))
 SEED = int(os.environ.get("HAVENLINE_PROOF_SEED", "20"))
 PEOPLE = ("kim", "jo", "lou", "sam")
 MOST = 3  # replies to different people between two kills
 EVERY_MOMENT = 300  # kills after which each moment has come
+DRAINED = 50  # kills after which a courier is left alone: who waits for a minute falls behind
 LONGEST = 800  # milliseconds in which what waits is sent
 QUIET = 10.0  # seconds in which a second copy would have come
 
@@ -79,6 +80,8 @@ async def play(stage, each, rows, steps) -> tuple[dict, set]:
             raise AssertionError(f"kill {number} did not come: {at}") from None
         assert status == -signal.SIGKILL
         places.add(at[:2])
+        if number % DRAINED == DRAINED - 1:
+            await drain(stage, rows, each, PATIENCE)
     return written, places
 
 

@@ -105,7 +105,12 @@ def test_a_file_is_what_it_begins_like(data, kind):
 
 @given(
     st.binary(max_size=300),
-    st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF....WAVE", b"ID3"]),
+    st.sampled_from(
+        [
+            *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF....WAVE", b"ID3"),
+            b"\0\0\0\x10ftypM4A \0\0\0\0",
+        ]
+    ),
 )
 def test_damaged_files_are_refused_or_cleaned_and_nothing_else(rest, start):
     data = start + rest

@@ -1,8 +1,6 @@
 """A stand-in for signal-cli-rest-api in json-rpc mode, over real sockets, with its failures.
 
-It follows the API's published description and, where that is silent, what the server's code does;
-each request and each answer is compared with that (`published.py`), and `departures` holds what
-does not fit, which fails the test at `stop`:
+It follows the API's published description and, where that is silent, what the server's code does:
 
 *   An event goes to every websocket that is attached at that moment, and is dropped where none is.
 *   Then it is posted to the webhook. The one receive loop waits for that answer without limit, and
@@ -10,6 +8,9 @@ does not fit, which fails the test at `stop`:
     logged, and the event is lost for the webhook.
 *   Nothing is kept: what signal-cli has taken from Signal, Signal does not give again. While
     server and signal-cli are down, Signal keeps the messages.
+
+Each request and each answer is compared with what is described (`published.py`); what does not fit
+stands in `compared.departures` and fails the test at `stop`.
 """
 
 import asyncio
