@@ -24,6 +24,7 @@ from triage.screening.engine import failed_examples, screen
 from triage.screening.findings import Flag, Screening
 from triage.screening.rule_files import RulesRefusedError, inflected_words
 from triage.screening.rules import Rule, RuleSet
+from triage.screening.weights import WEIGHED
 
 _FLAG_WORDS = {
     Flag.MINOR: "May be under 18.",
@@ -188,11 +189,22 @@ def explain(*, rule_id: str, folder: Path | None, config: Path | None) -> None:
     """Say what a rule looks for, in words, and on which source it rests."""
     rules = _rules_in_force(folder, config)
     found = {rule.id: rule for pack in rules.packs for rule in pack.rules}
+    question = rule_id.removeprefix(WEIGHED)
+    if question != rule_id and question in rules.weights.of:
+        click.echo("\n".join(_weighed_lines(rule_id, rules.weights.of[question])))
+        return
     if rule_id not in found:
         near = [name for name in found if rule_id in name][:12]
         hint = f" Near it: {', '.join(near)}." if near else ""
         raise click.ClickException(f"There is no rule {rule_id}.{hint}")
     click.echo("\n".join(_rule_lines(found[rule_id])))
+
+
+def _weighed_lines(rule_id: str, adds: Mapping[str, int]) -> Iterator[str]:
+    yield f"{rule_id} is no rule: it adds up what a message has, each with its weight."
+    yield "Learnt from labelled messages: 700 doubles the odds, -700 halves them."
+    for name, weight in sorted(adds.items(), key=lambda item: (-item[1], item[0])):
+        yield f"  {weight:+6d}  {name}"
 
 
 def _rule_lines(rule: Rule) -> Iterator[str]:

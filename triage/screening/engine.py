@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from triage.screening.evidence import with_evidence
 from triage.screening.findings import UNKNOWN_LANGUAGE, Screening, Why
 from triage.screening.reading import Reading, read_all, read_by
 from triage.screening.rules import Rule, RuleSet, WordList, waking
@@ -42,10 +43,12 @@ def screen(text: str | None, rules: RuleSet, *, language_hints: Sequence[str] = 
     read = (text or "")[:LONGEST_SCREENED]
     if not _has_words(read):
         return Screening(screened=False, urgency=1, why=Why.NO_TEXT, version=rules.version)
-    readings = read_all(read_words(read), rules.packs, rules.index)
+    words = read_words(read)
+    readings = read_all(words, rules.packs, rules.index)
     language = _language(readings, language_hints)
     weighed = weigh(readings, rules.taxonomy)
     outcome = _outcome(weighed, language, rules.version)
+    outcome = with_evidence(outcome, read, words, readings, rules.weights, rules.taxonomy)
     if text is not None and len(text) > len(read) and outcome.urgency == 0:
         return replace(outcome, urgency=1, why=Why.TOO_LONG)
     return outcome

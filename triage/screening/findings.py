@@ -92,6 +92,7 @@ class Route(StrEnum):
     SPAM_OR_PRANK = "spam_or_prank"
     STAFF_SAFETY = "staff_safety"
     PARTNER_ABUSE = "partner_abuse"
+    EVERYDAY = "everyday"
 
 
 @unique
@@ -101,6 +102,7 @@ class Why(StrEnum):
     DANGER = "danger"
     SELF_HARM = "self_harm"
     CHILD_AT_RISK = "child_at_risk"
+    LIKELY_DANGER = "likely_danger"
     GUESSED = "guessed"
     STRONG_SIGN = "strong_sign"
     SEVERAL_SIGNS = "several_signs"
@@ -110,6 +112,7 @@ class Why(StrEnum):
     PLEA = "plea"
     PARTNER_ABUSE = "partner_abuse"
     NO_SIGN = "no_sign"
+    EVERYDAY = "everyday"
     INFORMATION = "information"
     PRESS_OR_STUDY = "press_or_study"
     SPAM_OR_PRANK = "spam_or_prank"
@@ -124,6 +127,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.DANGER: "Words that tell of danger now.",
         Why.SELF_HARM: "Words that tell of wanting to die or of hurting oneself.",
         Why.CHILD_AT_RISK: "May be under 18, with violence, confinement or sexual use now.",
+        Why.LIKELY_DANGER: "Words that together often stand in messages about danger now.",
         Why.GUESSED: "May tell of danger: a word is misspelt, so read it soon.",
         Why.STRONG_SIGN: "A strong sign in a present situation.",
         Why.SEVERAL_SIGNS: "Several signs in a present situation.",
@@ -133,6 +137,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.PLEA: "Asks for help, or says that contact may not be safe.",
         Why.PARTNER_ABUSE: "Signs of abuse by a partner.",
         Why.NO_SIGN: "No signs found. That does not mean there are none.",
+        Why.EVERYDAY: "Reads like an everyday matter. What could be signs is taken for that.",
         Why.INFORMATION: "Reads like a question for information.",
         Why.PRESS_OR_STUDY: "Reads like press, study or teaching.",
         Why.SPAM_OR_PRANK: "Reads like advertising, a test or a joke.",

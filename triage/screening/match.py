@@ -154,6 +154,21 @@ class Matcher:
             self._places[which] = places
         return places
 
+    @property
+    def there(self) -> frozenset[str] | set[str]:
+        """The concepts of all phrases found."""
+        return self._there
+
+    def where(self, concept: str) -> Sequence[Hit]:
+        """Return where a concept stands, in order."""
+        if not self._hits:
+            self._prepare()
+        return self._hits.get(concept, ())
+
+    def standing(self) -> Iterator[tuple[Sequence[str], Hit]]:
+        """Return the concepts of each phrase found, and where it stands."""
+        return zip(self._concepts, self._stand, strict=True)
+
     def covered(self) -> bytearray:
         """Return for each word 1 if it belongs to some phrase of the rules or lists, or else 0."""
         covered = bytearray(len(self._words))

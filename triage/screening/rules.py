@@ -15,6 +15,7 @@ from triage.screening.findings import Flag, Route, Strength
 from triage.screening.index import WordIndex
 from triage.screening.lexicon import Lexicon
 from triage.screening.taxonomy import Taxonomy
+from triage.screening.weights import NO_WEIGHTS, Weights
 
 __all__ = [
     "Negation",
@@ -166,12 +167,13 @@ def waking(
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """All languages, the taxonomy, and the version that findings name."""
+    """All languages, the taxonomy, the version that findings name, and what is weighed."""
 
     taxonomy: Taxonomy
     packs: tuple[Pack, ...]
     index: WordIndex
     version: str
+    weights: Weights = NO_WEIGHTS
 
     def explanations(self) -> Mapping[str, str]:
         """Return the explanation of each rule by its id, as the list to translate."""

@@ -117,6 +117,7 @@ def shipped(tmp_path, monkeypatch):
     """A folder like the shipped one, with one small language."""
     taxonomy = (screening_rules.SHIPPED / "taxonomy.json").read_text(encoding="utf-8")
     files = {"taxonomy.json": taxonomy, "rules/en.toml": SMALL, "word_forms/en.txt": ""}
+    files["weights.toml"] = (screening_rules.SHIPPED / "weights.toml").read_text(encoding="utf-8")
     for name, text in {**files, "words.py": ""}.items():
         copy = tmp_path / name
         copy.parent.mkdir(exist_ok=True)
