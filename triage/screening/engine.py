@@ -69,6 +69,7 @@ def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
         findings=weighed.findings,
         flags=weighed.flags,
         routes=weighed.routes,
+        set_aside=weighed.set_aside,
         language=language,
         version=version,
     )

@@ -8,8 +8,9 @@ Theory of operation
     ``benchmarks/screening_weights.py``). Words as such have no weight, only their meaning: the
     weights are the same in all languages.
 2.  Three questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
-    as in a text of the press, and the urgency is 1: never 0, and never where somebody tells of
-    harming themselves. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
+    as in a text of the press, and the urgency is 1: never 0, never where somebody tells of harming
+    themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
+    aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
     category?* Then a weak sign is added, which changes no urgency.
     What speaks for an everyday matter stands beside the signs, not in their own words: "I am
     locked in" is no less a sign because people lock themselves out.
@@ -81,8 +82,7 @@ def with_evidence(
     if not added:
         return screening
     why = Why.ONE_SIGN if screening.why is Why.NO_SIGN else screening.why
-    every = sorted((*screening.findings, *added), key=lambda one: (one.start, one.end))
-    return replace(screening, findings=tuple(every), why=why)
+    return replace(screening, findings=_in_order(screening.findings, added), why=why)
 
 
 def named(screening: Screening, read: str, words: Sequence[Word]) -> set[str]:
@@ -186,13 +186,19 @@ class _Evidence:
                         yield concept, (words[first].start, words[after - 1].end)
 
 
+def _in_order(some: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted((*some, *others), key=lambda one: (one.start, one.end)))
+
+
 def _inside(span: tuple[int, int], signs: Sequence[tuple[int, int]]) -> bool:
     return any(start <= span[0] and span[1] <= end for start, end in signs)
 
 
 def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
-    """Take signs for ordinary words: the urgency is 1, and the words that say so are shown."""
+    """Set signs aside as ordinary words: the urgency is 1; they and what says so are shown."""
     if not screening.findings or any(one.category == _SELF_HARM for one in screening.findings):
+        return screening
+    if Flag.MINOR in screening.flags and screening.urgency > 1:
         return screening
     words = evidence.words(EVERYDAY, [(one.start, one.end) for one in screening.findings])
     if not words:
@@ -203,6 +209,7 @@ def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
         urgency=1,
         why=Why.EVERYDAY,
         findings=(),
+        set_aside=_in_order(screening.set_aside, screening.findings),
         flags=tuple(flag for flag in screening.flags if flag is not Flag.PAST),
         routes=(*screening.routes, *shown),
     )

@@ -18,6 +18,7 @@ keys sorted, no spaces, no character escaped that need not be. Shape, version 1:
      "reason": "One strong sign in a present situation.",
      "routes": [{"end": 9, "route": "press_or_study", "rule": "...", "start": 0}],
      "screened": true,
+     "set_aside": [{...}],                    only where there are any: shaped like findings
      "urgency": 2,
      "v": 1,
      "version": "1+3f2a9c04",                 engine + the first bytes of a hash of the rules
@@ -25,6 +26,9 @@ keys sorted, no spaces, no character escaped that need not be. Shape, version 1:
 
 ``start`` and ``end`` count Unicode code points in the message as it was sealed, ``end`` excluded.
 JavaScript counts UTF-16 units, so the desk slices ``Array.from(text)``.
+
+What is set aside was found too, and is taken for the words of an everyday matter, of press or of
+advertising. It counts for nothing, and is shown all the same: a person decides.
 """
 
 import json
@@ -191,6 +195,8 @@ class Screening:
     routes: tuple[RouteFound, ...] = ()
     language: str = UNKNOWN_LANGUAGE
     version: str = ""
+    set_aside: tuple[Finding, ...] = ()
+    """Found and not counted: taken for an everyday matter, quoted or joking words. Shown."""
 
     @property
     def reason(self) -> str:
@@ -204,7 +210,9 @@ class FindingsDamagedError(Exception):
 
 def encode(screening: Screening) -> bytes:
     """Return the canonical bytes of a screening."""
+    aside = [_finding_shape(finding) for finding in screening.set_aside]
     shape = {
+        **({"set_aside": aside} if aside else {}),
         "v": _FORMAT,
         "version": screening.version,
         "screened": screening.screened,
@@ -270,6 +278,7 @@ def _from_shape(shape: Mapping[str, object]) -> Screening:
         routes=tuple(_route(one) for one in _entries(shape["routes"])),
         language=_string(shape["language"]),
         version=_string(shape["version"]),
+        set_aside=tuple(_finding(one) for one in _entries(shape.get("set_aside", []))),
     )
 
 

@@ -26,6 +26,13 @@ tale = "actor"
 harm_self = "wither"
 owe = "ledger"
 now = "hatchet"
+young = "kitten"
+[[rule]]
+id = "en.test.young"
+flag = "minor"
+find = ["young"]
+hits = ["a kitten"]
+misses = ["the pear"]
 [[rule]]
 id = "en.test.lock"
 category = "movement_restriction"
@@ -97,6 +104,23 @@ def test_a_sign_among_everyday_words_is_one_and_the_words_are_shown(weighed, bar
     (shown,) = found.routes
     assert (shown.route, text[shown.start : shown.end]) == (Route.EVERYDAY, "cinema")
     assert shown.rule == "xx.weighed.everyday"
+    (aside,) = found.set_aside
+    assert (aside.rule, text[aside.start : aside.end]) == ("en.test.lock", "bolt")
+    assert screen(text, bare).findings == found.set_aside
+    assert screen(text, bare).set_aside == ()
+
+
+def test_who_may_be_under_18_and_at_risk_is_never_taken_for_everyday(weighed):
+    found = screen("the bolt was near me a kitten in the cinema", weighed)
+    assert (found.urgency, found.why, found.set_aside) == (3, Why.CHILD_AT_RISK, ())
+    assert [one.category for one in found.findings] == ["movement_restriction"]
+
+
+def test_quoted_signs_are_set_aside_too(weighed):
+    text = "the actor has a bolt"
+    found = screen(text, weighed)
+    assert (found.urgency, found.why, found.findings) == (0, Why.PRESS_OR_STUDY, ())
+    assert [text[one.start : one.end] for one in found.set_aside] == ["bolt"]
 
 
 def test_what_stands_in_the_words_of_a_sign_does_not_speak_against_it(weighed):
