@@ -183,7 +183,8 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     count === 1 ? t("findings.sign_one") : t("findings.sign_count", { count });
 
   /** Who else should know, and by which words; the client is answered like everybody. */
-  function route(one, line) {
+  function route(one, line, all) {
+    const words = one.route === "everyday" ? all.filter((r) => r.route === one.route) : [one];
     const isStaff = one.route === "staff_safety";
     return el(
       "div",
@@ -192,9 +193,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
         "p",
         { class: isStaff ? "warning" : "" },
         t(`route.${one.route}`),
-        " “",
-        el("bdi", {}, quoteOf(line.text, one)),
-        "”",
+        words.map((place) => [" “", el("bdi", {}, quoteOf(line.text, place)), "”"]),
       ),
       isStaff && supervisor(),
       !isStaff && el("p", { class: "meta" }, t("route.alike")),
@@ -236,7 +235,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     const firsts = routes.filter((one, i) => routes.findIndex((r) => r.route === one.route) === i);
     return [
       el("p", { class: "finding-head" }, head(screening)),
-      ...firsts.map((one) => route(one, line)),
+      ...firsts.map((one) => route(one, line, routes)),
       findings.length > 0 &&
         el(
           "ol",
