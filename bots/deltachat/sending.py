@@ -104,16 +104,20 @@ class Sending:
         """Send once; raises `ChannelUnavailable`, `ChannelRefused`, `CoreGone`, `CoreRefused`."""
         key = _NOTE + message_id.hex()
         async with self._taking_back:
-            self._left.pop(key, None)  # somebody waits for it now
+            left = self._left.pop(key, None)  # somebody waits for it now
         noted = await self._noted(key)
         if noted is not None and noted.kind == "sent":
             return Sent(noted.what)
         message = await self._session.message(int(noted.what)) if noted else None
         if message is None or message.state == FAILED:
-            message = await self._draft(address, said, key)
+            message, left = await self._draft(address, said, key), None
         if message.state == DRAFT:
             await self._go(message)
-        await self._taken(message.id, key, _FILE_PATIENCE if said.file else _PATIENCE)
+        patience, away = _FILE_PATIENCE if said.file else _PATIENCE, _AWAY
+        if left is not None:
+            # The server may have taken it before the kill, and a new core needs time to connect.
+            patience = away = max(patience, left)
+        await self._taken(message.id, key, patience, away)
         return Sent(await self._went(message.id, key))
 
     async def _went(self, number: int, key: str) -> str:
@@ -218,11 +222,11 @@ class Sending:
             # The core has no key for this person, or the chat is not one that may be written to.
             raise ChannelRefused(RefusedBecause.NOT_ENCRYPTED) from None
 
-    async def _taken(self, number: int, key: str, patience: float) -> None:
+    async def _taken(self, number: int, key: str, patience: float, away: float) -> None:
         """Wait until the server has taken it; take it back where that lasts too long."""
         try:
             async with asyncio.timeout(patience):
-                await self._wait_until_taken(number, key)
+                await self._wait_until_taken(number, key, away)
         except TimeoutError:
             message = await self._session.message(number)
             if message is not None and message.state >= DELIVERED:
@@ -236,8 +240,8 @@ class Sending:
             await self._session.do("delete_messages", [number])
         await self._session.do("set_config", key, None)
 
-    async def _wait_until_taken(self, number: int, key: str) -> None:
-        """Return when the server has taken it; raises `TimeoutError` without a connection.
+    async def _wait_until_taken(self, number: int, key: str, away: float) -> None:
+        """Return when the server has taken it; raises `TimeoutError` `away` seconds without a line.
 
         After a failure the core tries again by itself, but only after half a minute and more, also
         when the mail server has long been back: what it tells of its connection is about arriving
@@ -256,7 +260,7 @@ class Sending:
                 raise ChannelRefused(RefusedBecause.REFUSED)
             if self._is_connected():
                 connected_at = loop.time()
-            elif loop.time() >= connected_at + _AWAY:
+            elif loop.time() >= connected_at + away:
                 raise TimeoutError
             if loop.time() >= nudge_at:
                 await self._session.core.call("maybe_network")

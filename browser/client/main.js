@@ -7,10 +7,10 @@ import { newDates } from "./dates.js";
 import { watchIdle } from "./idle.js";
 import { watchKeeping } from "./keeping.js";
 import { watchLeaving } from "./leaving.js";
+import { newMenu } from "./menu.js";
 import {
   byId,
   coverState,
-  newProblem,
   newWords,
   showNotice,
   showProblem,
@@ -144,27 +144,6 @@ function start(config, fingerprint) {
   return { page, first, later, forget, parts };
 }
 
-/** Another language: the same page in it, with all that was typed and all that is open. */
-function watchMenu() {
-  byId("to-language")?.addEventListener("click", async (event) => {
-    const button = event.target.closest("button");
-    if (button) {
-      event.preventDefault();
-      try {
-        const { turn } = await import("./later.js");
-        const { fingerprint } = running.page.keys().roster;
-        await turn(button.value, running, {
-          check: (config) => readKeys(config, fingerprint),
-          run: (config) => run(config, fingerprint),
-        });
-      } catch {
-        byId("menu-problem") ?? byId("main").prepend(newProblem("menu-problem"));
-        showProblem("menu-problem", running.page.t("c44.no_connection"));
-      }
-    }
-  });
-}
-
 /** Coming back needs the rest of the code; while it is on its way, nothing typed is lost. */
 function watchBack(page, later) {
   document.getElementById("return-form")?.addEventListener("submit", (event) => {
@@ -220,11 +199,12 @@ function onIdle(stage) {
 /** What runs now: the page in one language. */
 let running = null;
 let idle = null;
+const menu = newMenu(() => running, run, readKeys);
 
 function run(config, fingerprint) {
   running = start(config, fingerprint);
   idle ??= watchIdle(onIdle);
-  watchMenu();
+  menu.watch();
   return running;
 }
 

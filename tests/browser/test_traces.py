@@ -113,7 +113,9 @@ async def test_the_desk_keeps_only_what_is_no_secret(desk):
     assert [session, databases, caches, workers] == [0, 0, 0, 0]
     assert await desk.page.context.cookies() == []
     assert desk.page.url == f"{desk.stack.desk}/"
-    assert all(url.startswith(f"{desk.stack.desk}/") for url in desk.requests)
+    # A picture that a test before this one opened at the desk is shown out of its memory (blob:).
+    asked = {url.removeprefix("blob:") for url in desk.requests}
+    assert all(url.startswith(f"{desk.stack.desk}/") for url in asked)
     assert desk.complaints == []
 
 
