@@ -49,6 +49,8 @@ _HIGHEST: Final = 3
 _SELF_HARM: Final = "self_harm"
 _QUESTION_MARKS: Final = "?\u061f"
 _WIDEST: Final = 120
+_TELLING: Final = 6
+"""An ordinary word is named only if it says at least a sixth of what the first one does."""
 _NEAR: Final = 500
 """Farther from a yes, it is not asked what stands beside the signs."""
 EXPLAINED: Final = "Words that together often stand in messages about this:"
@@ -159,8 +161,24 @@ class _Evidence:
             (inside if _inside(span, signs) else beside).add(concept)
         return inside - beside
 
-    def words(self, question: str, signs: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-        """Return the places of the few words that said most for it, in order, beside signs."""
+    def common(self) -> frozenset[tuple[int, int]]:
+        """Return the places of words such as "the", which explain little."""
+        return frozenset(
+            (reading.words[place].start, reading.words[place].end)
+            for reading, _ in self._best
+            for place in reading.matcher.places(WordList.COMMON)
+        )
+
+    def words(
+        self,
+        question: str,
+        signs: Sequence[tuple[int, int]] = (),
+        common: frozenset[tuple[int, int]] = frozenset(),
+    ) -> list[tuple[int, int]]:
+        """Return the places of the few words that said most for it, in order, beside signs.
+
+        Those in ``common`` are named only where there are no others.
+        """
         weights = self.weights.of[question]
         found: dict[tuple[int, int], int] = {}
         for concept, span in self._standing(weights):
@@ -169,6 +187,11 @@ class _Evidence:
             if weight > found.get(span, 0) and not _inside(span, signs):
                 found[span] = weight
         kept: list[tuple[int, int]] = []
+        telling = {span: weight for span, weight in found.items() if span not in common}
+        if not telling and common:
+            most = max(found.values(), default=0)
+            telling = {span: said for span, said in found.items() if said * _TELLING >= most}
+        found = telling
         for start, end in sorted(found, key=lambda span: (-found[span], span)):
             if all(end <= other[0] or other[1] <= start for other in kept):
                 kept.append((start, end))
@@ -200,7 +223,8 @@ def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
         return screening
     if Flag.MINOR in screening.flags and screening.urgency > 1:
         return screening
-    words = evidence.words(EVERYDAY, [(one.start, one.end) for one in screening.findings])
+    signs = [(one.start, one.end) for one in screening.findings]
+    words = evidence.words(EVERYDAY, signs, common=evidence.common())
     if not words:
         return screening
     shown = [RouteFound(Route.EVERYDAY, *span, WEIGHED + EVERYDAY) for span in words]
