@@ -127,7 +127,7 @@ function start(config, fingerprint) {
       .then(({ watchLater }) => watchLater(page))
       .then(
         (watched) => {
-          parts.push(watched.comingBack, watched.talking);
+          parts.push(watched.comingBack, watched.talking, watched.asking);
           return watched;
         },
         (error) => {
@@ -160,6 +160,15 @@ function watchBack(page, later) {
       comingBack.submit(submitter);
     } catch {
       showProblem("back-problem", page.t("c44.no_connection"));
+    }
+  });
+  // Not in every installation: only where people write from messengers.
+  document.getElementById("ask-form")?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      (await later()).asking.ask();
+    } catch {
+      showProblem("ask-problem", page.t("c44.no_connection"));
     }
   });
   byId("back").addEventListener("toggle", (event) => {

@@ -126,6 +126,8 @@ class Page:
     ways_problem: str = ""
     zone: str = ""
     join_code: str = field(default="", repr=False)
+    ask_problem: str = ""
+    code: str = field(default="", repr=False)
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
