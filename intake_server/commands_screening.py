@@ -21,15 +21,20 @@ from intake_server.screening_rules import (
 )
 from triage.screening.dictionary import file_lines
 from triage.screening.engine import failed_examples, screen
-from triage.screening.findings import Flag, Screening
+from triage.screening.findings import Finding, Flag, Screening, Why
 from triage.screening.rule_files import RulesRefusedError, inflected_words
 from triage.screening.rules import Rule, RuleSet
+from triage.screening.weights import WEIGHED
 
 _FLAG_WORDS = {
     Flag.MINOR: "May be under 18.",
     Flag.THIRD_PARTY: "Written about somebody else.",
     Flag.PAST: "Seems to be over.",
 }
+
+
+_ASIDE_EVERYDAY = "Taken for an everyday matter, and not counted:"
+_ASIDE = "Set aside, and not counted:"
 
 
 class _WrongLine(Exception):
@@ -140,16 +145,24 @@ def _explained(text: str, found: Screening) -> Iterator[str]:
         yield "Not screened."
     names = {one.id: one.name for one in shipped_taxonomy().categories.values()}
     for one in found.findings:
-        yield f'\n  "{text[one.start : one.end]}"  (characters {one.start} to {one.end})'
-        yield f"    {names[one.category]}, {one.strength}: {one.explanation}"
-        yield f"    Source: {one.instrument}, {one.item}. Rule: {one.rule}"
+        yield from _finding_lines(text, one, names[one.category])
     for route in found.routes:
         yield f'\n  "{text[route.start : route.end]}"'
         yield f"    Route: {route.route}. Rule: {route.rule}"
+    if found.set_aside:
+        yield f"\n{_ASIDE_EVERYDAY if found.why is Why.EVERYDAY else _ASIDE}"
+    for one in found.set_aside:
+        yield from _finding_lines(text, one, names[one.category])
     for flag in found.flags:
         yield f"\n  {_FLAG_WORDS[flag]}"
     yield f"\nLanguage, as advice: {found.language}. Rules and engine: {found.version}"
     yield "This puts messages in order. It does not say what somebody is, and it may be wrong."
+
+
+def _finding_lines(text: str, one: Finding, name: str) -> Iterator[str]:
+    yield f'\n  "{text[one.start : one.end]}"  (characters {one.start} to {one.end})'
+    yield f"    {name}, {one.strength}: {one.explanation}"
+    yield f"    Source: {one.instrument}, {one.item}. Rule: {one.rule}"
 
 
 @click.group()
@@ -188,11 +201,22 @@ def explain(*, rule_id: str, folder: Path | None, config: Path | None) -> None:
     """Say what a rule looks for, in words, and on which source it rests."""
     rules = _rules_in_force(folder, config)
     found = {rule.id: rule for pack in rules.packs for rule in pack.rules}
+    question = rule_id.removeprefix(WEIGHED)
+    if question != rule_id and question in rules.weights.of:
+        click.echo("\n".join(_weighed_lines(rule_id, rules.weights.of[question])))
+        return
     if rule_id not in found:
         near = [name for name in found if rule_id in name][:12]
         hint = f" Near it: {', '.join(near)}." if near else ""
         raise click.ClickException(f"There is no rule {rule_id}.{hint}")
     click.echo("\n".join(_rule_lines(found[rule_id])))
+
+
+def _weighed_lines(rule_id: str, adds: Mapping[str, int]) -> Iterator[str]:
+    yield f"{rule_id} is no rule: it adds up what a message has, each with its weight."
+    yield "Learnt from labelled messages: 700 doubles the odds, -700 halves them."
+    for name, weight in sorted(adds.items(), key=lambda item: (-item[1], item[0])):
+        yield f"  {weight:+6d}  {name}"
 
 
 def _rule_lines(rule: Rule) -> Iterator[str]:

@@ -19,6 +19,8 @@ from triage.guided import QUESTIONS
 from triage.learning import KnownRules, RuleOf
 
 OWN_RULES: Final = "indicators"
+WEIGHED: Final = "xx.weighed."
+"""What weighing finds is called so (triage/screening/weights.py, which the desk does not load)."""
 
 _SHIPPED: Final = Path(triage.__path__[0]) / "screening"
 _LINE: Final = re.compile(
@@ -37,9 +39,12 @@ def known_rules(settings: Settings) -> KnownRules:
     files = [file for file in shipped if not languages or file.stem in languages]
     files += sorted((settings.data.folder / OWN_RULES).glob("*.toml"))
     rules = {f"guided.{one.id}": RuleOf(one.category, "") for one in QUESTIONS}
+    categories = _categories()
+    rules |= {f"{WEIGHED}{category}": RuleOf(category, "") for category in categories}
+    rules[f"{WEIGHED}danger_now"] = RuleOf("immediate_danger", "")
     for file in files:
         rules.update(_rules_in(file))
-    return KnownRules(rules, _categories())
+    return KnownRules(rules, categories)
 
 
 def _rules_in(file: Path) -> Iterator[tuple[str, RuleOf]]:

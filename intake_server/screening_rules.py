@@ -32,6 +32,7 @@ __all__ = [
     "read_texts",
     "rule_texts",
     "shipped_taxonomy",
+    "shipped_weights",
 ]
 
 SHIPPED: Final = Path(triage.screening.__path__[0])
@@ -58,7 +59,9 @@ def read_rules(own: Path | None = None, languages: Collection[str] | None = None
 def read_texts(texts: Mapping[str, str]) -> RuleSet:
     """Return the rules in files of these names and texts; raises ``RulesRefusedError``."""
     with _not_collecting():
-        return load_rules(shipped_taxonomy(), texts, word_forms(), compiled_rules(texts))
+        return load_rules(
+            shipped_taxonomy(), texts, word_forms(), compiled_rules(texts), shipped_weights()
+        )
 
 
 @contextlib.contextmanager
@@ -79,6 +82,11 @@ def shipped_taxonomy() -> Taxonomy:
         return read_taxonomy((SHIPPED / "taxonomy.json").read_text(encoding="utf-8"))
     except TaxonomyRefusedError as refused:
         raise RulesUnusable(str(refused)) from None
+
+
+def shipped_weights() -> str:
+    """Return the text of the file of weights."""
+    return (SHIPPED / "weights.toml").read_text(encoding="utf-8")
 
 
 def rule_texts(

@@ -19,6 +19,7 @@ const MOST = 64;
  * @property {string[]} flags minor, past, third_party
  * @property {string} version of engine and rules
  * @property {Finding[]} findings
+ * @property {Finding[]} set_aside found, and taken for something else: not counted, and shown
  * @property {{route: string, start: number, end: number}[]} routes
  */
 
@@ -43,8 +44,9 @@ export function readScreening(json) {
       [read.why, read.reason, read.version].every(isText) &&
       isList(read.flags, isText) &&
       isList(read.findings, isFinding) &&
+      isList(read.set_aside ?? [], isFinding) &&
       isList(read.routes, (one) => isSpan(one) && isText(one.route));
-    return isWhole ? read : null;
+    return isWhole ? { ...read, set_aside: read.set_aside ?? [] } : null;
   } catch {
     return null;
   }

@@ -76,10 +76,16 @@ test("findings of another shape are not read", () => {
     { flags: [1] },
     { findings: "x" },
     { findings: [{ ...good.findings[0], strength: "score 93" }] },
+    { set_aside: "x" },
+    { set_aside: [{ ...good.findings[0], end: 1 }] },
+    { set_aside: Array.from({ length: 65 }, () => good.findings[0]) },
   ]) {
     assert.equal(readScreening(JSON.stringify({ ...good, ...wrong })), null);
   }
   assert.equal(readScreening("not JSON"), null);
+  assert.deepEqual(readScreening(JSON.stringify(good)).set_aside, [], "none in older findings");
+  const aside = { ...good, findings: [], set_aside: good.findings };
+  assert.deepEqual(readScreening(JSON.stringify(aside)), aside);
   assert.equal(sourceOf({ instrument: "ILO11", item: "7 papers" }), "ILO 11, 7 papers");
 });
 

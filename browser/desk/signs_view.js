@@ -14,6 +14,9 @@ import { placeOf, quoteOf } from "./spans.js";
 const WEIGHTS = { weak: "low", medium: "medium", strong: "high" };
 const UNREAD = { no_text: "findings.not_screened", language: "findings.language_unknown" };
 const UNKNOWN = "und";
+/** Reasons that no list of signs tells by itself. */
+const WHY = { everyday: "why.everyday", likely_danger: "why.likely_danger" };
+const MOST_OPEN = 2;
 /** Signs as triage/screening/taxonomy.json names them. */
 const CATEGORIES = [
   "document_retention",
@@ -48,6 +51,9 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
   const problem = newProblem();
   const steps = newStepsView(session);
   const element = el("div", { class: "signs" }, found, problem.place, adding());
+
+  /** Messages whose signs that were set aside somebody unfolded. */
+  const unfolded = new Set();
 
   const languageOf = (screening) => screening?.language || UNKNOWN;
 
@@ -120,6 +126,34 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     );
   }
 
+  /** What was found and is not counted, such as in an everyday matter: few words, and folded. */
+  function aside(line, screening) {
+    const { set_aside: signs, why } = screening;
+    const title = t(why === "everyday" ? "findings.aside_everyday" : "findings.aside");
+    const items = signs.map((one) => {
+      const { rule, category, start, end } = one;
+      return el(
+        "li",
+        {},
+        el("p", {}, t.sign(category), " · “", el("bdi", {}, quoted(line, one)), "”"),
+        judging({ of: line.id, rule, category, start, end }, screening),
+      );
+    });
+    if (signs.length <= MOST_OPEN) {
+      return el("div", { class: "aside" }, el("p", { class: "meta" }, title), el("ul", {}, items));
+    }
+    return el(
+      "details",
+      {
+        class: "aside",
+        open: unfolded.has(line.id),
+        ontoggle: ({ target }) => unfolded[target.open ? "add" : "delete"](line.id),
+      },
+      el("summary", { class: "meta" }, title),
+      el("ul", {}, items),
+    );
+  }
+
   /** Signs that a counsellor added to a message. */
   function added(line, screening) {
     const signs = thread.judgements.addedTo(line.id);
@@ -149,7 +183,8 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     count === 1 ? t("findings.sign_one") : t("findings.sign_count", { count });
 
   /** Who else should know, and by which words; the client is answered like everybody. */
-  function route(one, line) {
+  function route(one, line, all) {
+    const words = one.route === "everyday" ? all.filter((r) => r.route === one.route) : [one];
     const isStaff = one.route === "staff_safety";
     return el(
       "div",
@@ -158,9 +193,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
         "p",
         { class: isStaff ? "warning" : "" },
         t(`route.${one.route}`),
-        " “",
-        el("bdi", {}, quoteOf(line.text, one)),
-        "”",
+        words.map((place) => [" “", el("bdi", {}, quoteOf(line.text, place)), "”"]),
       ),
       isStaff && supervisor(),
       !isStaff && el("p", { class: "meta" }, t("route.alike")),
@@ -176,8 +209,11 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       : el("p", {}, t("route.tell_supervisor"));
   }
 
-  function head({ findings, flags, urgency, reason }) {
+  function head({ findings, flags, urgency, why, reason }) {
     const isPast = flags.includes("past");
+    if (why in WHY) {
+      return `${urgencyWord(urgency, t)}: ${t(WHY[why])}`;
+    }
     return findings.length
       ? t(isPast ? "findings.urgency_past" : "findings.urgency", {
           urgency: urgencyWord(urgency, t),
@@ -192,24 +228,25 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       return [el("p", { class: "warning" }, t("findings.unverified"))];
     }
     const { screening } = finding;
-    const { screened, urgency, why, flags, findings, routes } = screening;
+    const { screened, urgency, why, flags, findings, routes, set_aside } = screening;
     if (!screened) {
       return [el("p", {}, t(UNREAD[why] ?? "findings.not_screened"))];
     }
     const firsts = routes.filter((one, i) => routes.findIndex((r) => r.route === one.route) === i);
     return [
       el("p", { class: "finding-head" }, head(screening)),
-      ...firsts.map((one) => route(one, line)),
+      ...firsts.map((one) => route(one, line, routes)),
       findings.length > 0 &&
         el(
           "ol",
           {},
           findings.map((one, i) => signItem(one, line, first + i, screening)),
         ),
+      set_aside.length > 0 && aside(line, screening),
       flags.includes("minor") && el("p", { class: "warning" }, t("findings.minor_plain")),
       flags.includes("minor") && steps.element(),
       flags.includes("third_party") && el("p", { class: "meta" }, t("findings.third_person")),
-      findings.length === 0 &&
+      findings.length + set_aside.length === 0 &&
         urgency < 2 &&
         why !== "no_sign" &&
         el("p", { class: "meta" }, t("findings.none")),
@@ -242,7 +279,9 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
   function section(line, one, isLatest) {
     const screening = one?.finding.verified ? one.finding.screening : null;
     const own = added(line, screening);
-    const isTelling = !screening || screening.findings.length > 0 || screening.routes.length > 0;
+    const isTelling =
+      !screening ||
+      [screening.findings, screening.set_aside, screening.routes].some((each) => each.length > 0);
     const says = one && (isLatest || isTelling);
     const isMissed = isLatest && !one && rows.screening() === "on";
     if (!says && !own && !isMissed) {

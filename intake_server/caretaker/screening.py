@@ -99,12 +99,17 @@ class Screener:
 
 
 def _body(found: Screening) -> bytes:
-    """The body; the last findings are left out until it fits. Its urgency counts them all."""
+    """The body; the last findings are left out until it fits, those set aside before others.
+
+    Its urgency counts all.
+    """
     while True:
         body = encode_body(Findings(encode(found).decode(), found.language))
         if len(body) <= MAX_BODY:
             return body
-        if found.findings:
+        if found.set_aside:
+            found = replace(found, set_aside=found.set_aside[: len(found.set_aside) * 3 // 4])
+        elif found.findings:
             found = replace(found, findings=found.findings[: len(found.findings) * 3 // 4])
         else:
             found = replace(found, routes=())

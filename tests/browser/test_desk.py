@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.conftest import a_client
 from tests.browser.phone import PATIENCE_MS
 from tests.browser.wording import desk as t
 from tests.browser.workplace import Workplace, mark_of
@@ -254,6 +255,21 @@ async def test_a_sign_is_agreed_with_another_added_and_both_stay(house, desk, mi
     await expect(sign).to_contain_text(t("findings.agreed"))
     await expect(side.locator(".found ul li")).to_contain_text("work until 12")
     assert len(await heard(mira)) == 1  # nothing of it reaches the client
+
+
+async def test_what_was_set_aside_is_shown_folded_and_can_be_agreed_with(house, desk, net):
+    text = "I write a newspaper article: they took their passports, locked them in and beat them"
+    async with a_client(house.stack, net, text) as reporter:
+        await desk.take(key(reporter))
+        aside = desk.page.locator(".side details.aside")
+        await expect(aside).to_contain_text(t("findings.aside"))
+        sign = aside.locator("li").first
+        await expect(sign).to_be_hidden()
+        await aside.locator("summary").click()
+        agree = sign.get_by_role("button", name=t("findings.agree"), exact=True)
+        await agree.click()
+        await expect(sign).to_contain_text(t("findings.agreed"))
+        await expect(agree).to_be_focused()
 
 
 def counted(house) -> list[tuple[str, str, str, int]]:

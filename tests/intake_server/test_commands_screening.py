@@ -128,6 +128,27 @@ def test_a_text_is_explained_for_a_person(run):
         assert said in result.output
 
 
+def test_what_is_set_aside_is_explained_and_predicted_of_nobody(tmp_path, run):
+    text = "I am writing a newspaper article: they took their passports and locked them in"
+    said = run("screen", "--explain", text).output
+    counted, aside = said.split("Set aside, and not counted:")
+    assert "Urgency 0" in counted
+    assert "en.movement.lock" not in counted
+    assert '"locked them"' in aside
+    assert "en.movement.lock" in aside
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": 1, "text": text}), encoding="utf-8")
+    run("screen", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl"))
+    (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert (json.loads(line)["categories"], json.loads(line)["evidence"]) == ([], [])
+
+
+def test_what_is_taken_for_everyday_says_so(run):
+    text = "my boss shouted at me cos i burned the toast at the cafe lol"
+    said = run("screen", "--explain", text).output
+    assert "Urgency 1: Reads like an everyday matter." in said
+    assert "Taken for an everyday matter, and not counted:" in said
+
+
 def test_check_says_who_has_read_the_rules(run):
     result = run("indicators", "check")
     assert result.exit_code == 0

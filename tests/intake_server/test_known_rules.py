@@ -6,6 +6,7 @@ from intake_server import known_rules as names
 from intake_server import screening_rules
 from intake_server.settings import DataSettings, ScreeningSettings, Settings
 from triage.learning import OTHER, RuleOf
+from triage.screening import weights
 
 OWN = """
 schema = 1
@@ -34,8 +35,13 @@ def test_the_shipped_names_are_those_that_screening_reads(tmp_path):
     known = names.known_rules(settings(tmp_path, ("en", "km")))
     rules = screening_rules.read_rules(None, ("en", "km"))
     found = {one.id: one.category for pack in rules.packs for one in pack.rules if one.category}
+    weighed = {f"{weights.WEIGHED}{question}" for question in rules.weights.start}
+    assert weighed - {f"{weights.WEIGHED}{weights.EVERYDAY}"} <= set(known.rules)
+    assert known.rules[f"{weights.WEIGHED}{weights.DANGER_NOW}"] == RuleOf(weights.DANGER, "")
+    assert names.WEIGHED == weights.WEIGHED
+    beside = ("guided.", weights.WEIGHED)
     shipped = {name: about.category for name, about in known.rules.items()}
-    assert {name: one for name, one in shipped.items() if not name.startswith("guided.")} == found
+    assert {name: one for name, one in shipped.items() if not name.startswith(beside)} == found
     assert known.rules["km.papers.taken"].language == "km"
     assert known.categories == set(screening_rules.shipped_taxonomy().categories)
     assert names.OWN_RULES == screening_rules.OWN_RULES

@@ -310,6 +310,22 @@ def test_a_hand_holds_for_what_was_read_and_a_later_message_only_raises(c):
     assert urgency_of(c, new.id) == (3, "screened")
 
 
+@pytest.mark.parametrize(
+    ("before", "by"), [(3, "danger"), (3, "screened"), (2, "screened"), (2, "hand"), (1, "hand")]
+)
+def test_a_message_that_reads_like_an_everyday_matter_lowers_nothing(c, before, by):
+    """Its urgency is 1 (triage/screening/evidence.py), whatever stood there before."""
+    new = made(c, danger=by == "danger")
+    first, later = from_client(new.id), from_client(new.id)
+    messages.add(c, first)
+    if by != "danger":
+        conversations.set_urgency(c, new.id, before, by, first.id)
+    assert not conversations.set_urgency(c, new.id, 1, "screened", first.id)
+    messages.add(c, later)
+    assert not conversations.set_urgency(c, new.id, 1, "screened", later.id)
+    assert urgency_of(c, new.id) == (before, by)
+
+
 def test_an_unread_picture_after_a_hand_stands_at_1(c):
     new = made(c)
     conversations.set_urgency(c, new.id, 0, "hand")

@@ -18,6 +18,8 @@ _SUFFIXES: Final = (
     *("ونه", "ونها", "ونني", "ات", "اتي", "اتنا", "اته", "اتها", "اتهم", "ان", "ا", "نه", "نها"),
     *("ش", "نيش", "وش", "هاش", "لي", "لنا", "لها", "لهم", "وناش", "ونيش", "ناش"),
 )
+_FEMININE: Final = ("ت", "ا", "ين")
+"""With these start a suffix of a feminine word and the endings of its plural."""
 _SHORTEST: Final = 2
 _LONGEST_SUFFIX: Final = max(map(len, _SUFFIXES))
 _OFF: Final = frozenset(_SUFFIXES)
@@ -46,5 +48,8 @@ class ArabicAffixes:
                 if last - first < _SHORTEST or word[last:] not in _OFF:
                     continue
                 bare = word[first:last]
-                found += [one for one in (bare, bare + "ه", bare + "ي") if one in self._words]
+                # Before a suffix the sign of the feminine is a ت: فضلك is not of فضلة.
+                stands = last == len(word) or word.startswith(_FEMININE, last)
+                feminine = bare + "ه" if stands else bare
+                found += [one for one in (bare, feminine, bare + "ي") if one in self._words]
         return tuple(dict.fromkeys(found))

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from triage.screening.evidence import with_evidence
 from triage.screening.findings import UNKNOWN_LANGUAGE, Screening, Why
 from triage.screening.reading import Reading, read_all, read_by
 from triage.screening.rules import Rule, RuleSet, WordList, waking
@@ -42,10 +43,12 @@ def screen(text: str | None, rules: RuleSet, *, language_hints: Sequence[str] = 
     read = (text or "")[:LONGEST_SCREENED]
     if not _has_words(read):
         return Screening(screened=False, urgency=1, why=Why.NO_TEXT, version=rules.version)
-    readings = read_all(read_words(read), rules.packs, rules.index)
+    words = read_words(read)
+    readings = read_all(words, rules.packs, rules.index)
     language = _language(readings, language_hints)
     weighed = weigh(readings, rules.taxonomy)
     outcome = _outcome(weighed, language, rules.version)
+    outcome = with_evidence(outcome, read, words, readings, rules.weights, rules.taxonomy)
     if text is not None and len(text) > len(read) and outcome.urgency == 0:
         return replace(outcome, urgency=1, why=Why.TOO_LONG)
     return outcome
@@ -66,6 +69,7 @@ def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
         findings=weighed.findings,
         flags=weighed.flags,
         routes=weighed.routes,
+        set_aside=weighed.set_aside,
         language=language,
         version=version,
     )
@@ -76,17 +80,18 @@ def _language(readings: Sequence[Reading], hints: Sequence[str]) -> str:
     best, name = 0.0, UNKNOWN_LANGUAGE
     counts: dict[int, int] = {}  # nearly all languages read the same list of words
     for reading in readings:
-        common = reading.matcher.places(WordList.COMMON)
-        if not common:
-            continue
         words = reading.words
         if id(words) not in counts:
             counts[id(words)] = sum([word.is_word for word in words])
         counted = counts[id(words)]
         least = _KNOWN_SHARE_HINTED if reading.pack.language in hints else _KNOWN_SHARE
-        most = len(common) + sum([match.after - match.first for match in reading.matches])
-        if not counted or most / counted < least or most / counted <= best:
-            continue  # as for most languages: no need to count exactly
+        hits = sum([match.after - match.first for match in reading.matches])
+        most = (reading.covered.count(1) + hits) / counted if counted else 0.0
+        if most < least or most <= best:
+            continue  # as for most languages: no need to ask which words are common
+        common = reading.matcher.places(WordList.COMMON)
+        if not common:
+            continue
         share = _share(reading, common, counted)
         if share >= least and share > best:
             best, name = share, reading.pack.language
@@ -114,7 +119,7 @@ def failed_examples(rules: RuleSet) -> list[FailedExample]:
     failed: list[FailedExample] = []
     for pack in rules.packs:
         for rule in pack.rules:
-            alone = replace(pack, rules=(rule,), waking=waking((rule,)))
+            alone = replace(pack, rules=(rule,), waking=waking((rule,)), waking_across={})
             for examples, should_match in ((rule.hits, True), (rule.misses, False)):
                 failed += [
                     FailedExample(rule, example, should_match)

@@ -18,6 +18,7 @@ keys sorted, no spaces, no character escaped that need not be. Shape, version 1:
      "reason": "One strong sign in a present situation.",
      "routes": [{"end": 9, "route": "press_or_study", "rule": "...", "start": 0}],
      "screened": true,
+     "set_aside": [{...}],                    only where there are any: shaped like findings
      "urgency": 2,
      "v": 1,
      "version": "1+3f2a9c04",                 engine + the first bytes of a hash of the rules
@@ -25,6 +26,9 @@ keys sorted, no spaces, no character escaped that need not be. Shape, version 1:
 
 ``start`` and ``end`` count Unicode code points in the message as it was sealed, ``end`` excluded.
 JavaScript counts UTF-16 units, so the desk slices ``Array.from(text)``.
+
+What is set aside was found too, and is taken for the words of an everyday matter, of press or of
+advertising. It counts for nothing, and is shown all the same: a person decides.
 """
 
 import json
@@ -92,6 +96,7 @@ class Route(StrEnum):
     SPAM_OR_PRANK = "spam_or_prank"
     STAFF_SAFETY = "staff_safety"
     PARTNER_ABUSE = "partner_abuse"
+    EVERYDAY = "everyday"
 
 
 @unique
@@ -101,6 +106,7 @@ class Why(StrEnum):
     DANGER = "danger"
     SELF_HARM = "self_harm"
     CHILD_AT_RISK = "child_at_risk"
+    LIKELY_DANGER = "likely_danger"
     GUESSED = "guessed"
     STRONG_SIGN = "strong_sign"
     SEVERAL_SIGNS = "several_signs"
@@ -110,6 +116,7 @@ class Why(StrEnum):
     PLEA = "plea"
     PARTNER_ABUSE = "partner_abuse"
     NO_SIGN = "no_sign"
+    EVERYDAY = "everyday"
     INFORMATION = "information"
     PRESS_OR_STUDY = "press_or_study"
     SPAM_OR_PRANK = "spam_or_prank"
@@ -124,6 +131,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.DANGER: "Words that tell of danger now.",
         Why.SELF_HARM: "Words that tell of wanting to die or of hurting oneself.",
         Why.CHILD_AT_RISK: "May be under 18, with violence, confinement or sexual use now.",
+        Why.LIKELY_DANGER: "Words that together often stand in messages about danger now.",
         Why.GUESSED: "May tell of danger: a word is misspelt, so read it soon.",
         Why.STRONG_SIGN: "A strong sign in a present situation.",
         Why.SEVERAL_SIGNS: "Several signs in a present situation.",
@@ -133,6 +141,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.PLEA: "Asks for help, or says that contact may not be safe.",
         Why.PARTNER_ABUSE: "Signs of abuse by a partner.",
         Why.NO_SIGN: "No signs found. That does not mean there are none.",
+        Why.EVERYDAY: "Reads like an everyday matter. What could be signs is taken for that.",
         Why.INFORMATION: "Reads like a question for information.",
         Why.PRESS_OR_STUDY: "Reads like press, study or teaching.",
         Why.SPAM_OR_PRANK: "Reads like advertising, a test or a joke.",
@@ -186,6 +195,8 @@ class Screening:
     routes: tuple[RouteFound, ...] = ()
     language: str = UNKNOWN_LANGUAGE
     version: str = ""
+    set_aside: tuple[Finding, ...] = ()
+    """Found and not counted: taken for an everyday matter, quoted or joking words. Shown."""
 
     @property
     def reason(self) -> str:
@@ -199,7 +210,9 @@ class FindingsDamagedError(Exception):
 
 def encode(screening: Screening) -> bytes:
     """Return the canonical bytes of a screening."""
+    aside = [_finding_shape(finding) for finding in screening.set_aside]
     shape = {
+        **({"set_aside": aside} if aside else {}),
         "v": _FORMAT,
         "version": screening.version,
         "screened": screening.screened,
@@ -265,6 +278,7 @@ def _from_shape(shape: Mapping[str, object]) -> Screening:
         routes=tuple(_route(one) for one in _entries(shape["routes"])),
         language=_string(shape["language"]),
         version=_string(shape["version"]),
+        set_aside=tuple(_finding(one) for one in _entries(shape.get("set_aside", []))),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from triage.screening.lexicon import HEAD, SHORT_HEAD, Lexicon
-from triage.screening.tones import TONED
+from triage.screening.tones import TONED, is_own
 from triage.screening.tree import Token, is_prefix_key
 from triage.screening.words import Word
 
@@ -19,7 +19,10 @@ __all__ = ["WordIndex", "name_of"]
 
 _MOST_KEPT: Final = 40_000
 _KEPT_NUMBERS: Final = 100
-_TYPED: Final = 2
+_TWO: Final = 2
+_LONGEST_ELIDED: Final = 3
+ELISION: Final = "'"
+"""Parts a word from a short one before it (*l'argent*); in no folded word."""
 
 
 _UNKEPT: Final = ("", TONED)
@@ -28,9 +31,21 @@ Known = tuple[tuple[int, Token], ...]
 
 
 def name_of(spellings: tuple[str, ...]) -> str:
-    """Return by what the word is kept that has these spellings; empty if it is not kept."""
+    """Return by what the word is kept that has these spellings; empty if it is not kept.
+
+    A word behind an elided one (*l'argent*) is kept with it: in French every third sentence has
+    some, and asking all languages anew for each took half of the time.
+    """
     last = spellings[-1]
-    return last if len(spellings) == 1 or (len(spellings) == _TYPED and last[0] == TONED) else ""
+    if len(spellings) == 1:
+        return last
+    if len(spellings) != _TWO:
+        return ""
+    if last[0] == TONED:
+        return last
+    first = spellings[0]
+    is_elided = first.endswith(last) and 0 < len(first) - len(last) <= _LONGEST_ELIDED
+    return f"{first[: -len(last)]}{ELISION}{last}" if is_elided else ""
 
 
 class WordIndex:
@@ -44,7 +59,7 @@ class WordIndex:
             (number, lexicon) for number, lexicon in enumerate(lexicons) if lexicon.is_respelt
         ]
         self._arabic = [number for number, lexicon in enumerate(lexicons) if lexicon.has_affixes]
-
+        self._toned = {number for number, lexicon in enumerate(lexicons) if lexicon.has_tones}
         self._lexicons = lexicons
         self._own = frozenset[str]().union(*(lexicon.own_words() for lexicon in lexicons))
         self.kept: dict[str, Known] = {}
@@ -57,7 +72,9 @@ class WordIndex:
         known = self.kept.get(written) if written else None
         if known is None:
             known = self._asked(word)
-            if written in self._own or (written[:1] not in _UNKEPT and self._are_forms(known)):
+            if written.rpartition(ELISION)[2] in self._own or (
+                written[:1] not in _UNKEPT and self._are_forms(known)
+            ):
                 self.kept[written] = known
         return known
 
@@ -98,6 +115,8 @@ class WordIndex:
             )
         if word.is_cluster:
             return found
+        if word.spellings[-1][0] == TONED and is_own(word.spellings[-1]):
+            return found & self._toned
         for number, lexicon in self._respelt:
             if number not in found and lexicon.knows_respelt(word):
                 found.add(number)

@@ -225,6 +225,11 @@ class Lexicon:
         return self._respelling is not unchanged
 
     @property
+    def has_tones(self) -> bool:
+        """Say whether words are compared with their marks where these were typed."""
+        return self._by_bare is not None
+
+    @property
     def has_affixes(self) -> bool:
         """Say whether words may have something before them."""
         return self._affixes

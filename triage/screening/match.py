@@ -17,6 +17,7 @@ Theory of operation
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise, permutations
 from typing import Final, NamedTuple
 
@@ -65,32 +66,64 @@ class Matcher:
         self._tokens = tokens
         self._pack = pack
         self._concepts, self._stand = phrases_in(words, tokens)
-        self._there: set[str] = set().union(*self._concepts)
+        self._found: set[str] | None = None
+        self._left: AbstractSet[int] = _NOWHERE
         self._hits: defaultdict[str, list[Hit]] = defaultdict(list)
         self._merged: dict[frozenset[str], list[Hit]] = {}
         self._places: dict[WordList, frozenset[int]] = {}
         self._persons = self._stops = self._negating = _NOWHERE
         self._guessed = _NOWHERE
 
-    def matches(self) -> list[Match]:
-        """Return where the rules match, by rule and then by place."""
-        there, waking, rules = self._there, self._pack.waking, self._pack.rules
-        numbers: set[int] = set()
-        for name in there:
-            if name in waking:
-                numbers.update(waking[name])
+    @property
+    def _there(self) -> set[str]:
+        """All concepts of which a phrase stands there; put together when first asked for."""
+        if self._found is None:
+            self._found = set().union(*self._concepts)
+        return self._found
+
+    def matches(self, left: AbstractSet[int] = _NOWHERE) -> list[Match]:
+        """Return where the rules match, by rule and then by place.
+
+        ``left``: sentences that are left to another language; only rules that reach across
+        sentences look there.
+        """
         found: list[Match] = []
+        self._left = left
+        for rule in self._woken(self._near(left) if left else self._there):
+            if not self._hits:
+                self._prepare()
+            if rule.longest_text is None or self._count() <= rule.longest_text:
+                found += self._of_rule(rule)
+        return found
+
+    def _near(self, left: AbstractSet[int]) -> set[str]:
+        """Return the concepts that stand in the other sentences."""
+        words = self._words
+        placed = zip(self._concepts, self._stand, strict=True)
+        return set().union(
+            *[concepts for concepts, (first, _) in placed if words[first].sentence not in left]
+        )
+
+    def _woken(self, near: AbstractSet[str]) -> Iterator[Rule]:
+        """Return the rules of which every part is there, in their order.
+
+        Of those that stay in one sentence, every part is among the concepts that are ``near``.
+        """
+        there, pack = self._there, self._pack
+        numbers: set[int] = set()
+        for name in pack.waking.keys() & near:
+            numbers.update(pack.waking[name])
+        if near is not there:
+            for name in pack.waking_across.keys() & there:
+                numbers.update(pack.waking_across[name])
         for number in sorted(numbers):
-            rule = rules[number]
+            rule = pack.rules[number]
+            within = there if rule.across else near
             for part in rule.parts:
-                if part.isdisjoint(there):
+                if part.isdisjoint(within):
                     break  # nothing of one part is there at all: most rules, for most messages
             else:
-                if not self._hits:
-                    self._prepare()
-                if rule.longest_text is None or self._count() <= rule.longest_text:
-                    found += self._of_rule(rule)
-        return found
+                yield rule
 
     def _prepare(self) -> None:
         """Put together what nearly every rule asks for, as soon as one may match."""
@@ -121,20 +154,30 @@ class Matcher:
             self._places[which] = places
         return places
 
-    def covered(self) -> frozenset[int]:
-        """Return the words that belong to some phrase of the language's rules or lists."""
-        return frozenset([p for hit in self._stand for p in range(*hit)])
+    @property
+    def there(self) -> frozenset[str] | set[str]:
+        """The concepts of all phrases found."""
+        return self._there
 
-    def by_sentence(self) -> dict[int, int]:
-        """Return how many words of each sentence are covered."""
-        counts: dict[int, int] = {}
-        words, last = self._words, 0
-        for first, after in self._stand:  # in order, and none crosses a sentence's end
-            if after > last:
-                sentence = words[first].sentence
-                counts[sentence] = counts.get(sentence, 0) + after - max(first, last)
-                last = after
-        return counts
+    def where(self, concept: str) -> Sequence[Hit]:
+        """Return where a concept stands, in order."""
+        if not self._hits:
+            self._prepare()
+        return self._hits.get(concept, ())
+
+    def standing(self) -> Iterator[tuple[Sequence[str], Hit]]:
+        """Return the concepts of each phrase found, and where it stands."""
+        return zip(self._concepts, self._stand, strict=True)
+
+    def covered(self) -> bytearray:
+        """Return for each word 1 if it belongs to some phrase of the rules or lists, or else 0."""
+        covered = bytearray(len(self._words))
+        for first, after in self._stand:
+            if after == first + 1:
+                covered[first] = 1
+            else:
+                covered[first:after] = b"\1" * (after - first)
+        return covered
 
     def _count(self) -> int:
         """Return how many words and numbers the message has."""
@@ -182,12 +225,19 @@ class Matcher:
             self._merged[concepts] = merged
         return merged
 
+    def _not_left(self, hits: list[Hit]) -> list[Hit]:
+        """Return the hits in sentences that are not left to another language."""
+        words, left = self._words, self._left
+        return [hit for hit in hits if words[hit[0]].sentence not in left] if left else hits
+
     def _chains(self, rule: Rule, parts: tuple[frozenset[str], ...]) -> Iterator[tuple[Hit, ...]]:
         """Return for each hit of the first part the nearest of the others after it."""
         if len(parts) == 1:
-            yield from [(start,) for start in self._merge(parts[0])]
+            yield from [(start,) for start in self._not_left(self._merge(parts[0]))]
             return
         starts, *others = [self._merge(part) for part in parts]
+        if not rule.across:
+            starts = self._not_left(starts)
         words, gap, across = self._words, rule.gap * self._pack.step, rule.across
         for start in starts:
             chain: tuple[Hit, ...] = (start,)
@@ -348,16 +398,18 @@ def phrases_in(words: Sequence[Word], tokens: Mapping[int, Token]) -> Phrases:
         after = token_at(place)
         if after is None or not (token.goes_on & after.marks or after.number is not None):
             continue
+        sentence = words[first].sentence
         nodes: Sequence[Node] = token.roots
-        while after is not None:
+        while nodes and after is not None:
             nodes = following(nodes, after.inner, after.number)
-            if not nodes or words[place].sentence != words[first].sentence:
+            if not nodes or words[place].sentence != sentence:
                 break
             place += 1
             concepts = nodes[0].concepts if len(nodes) == 1 else _all_of(nodes)
             if concepts:
                 found.append(concepts)
                 stand.append((first, place))
+            nodes = [node for node in nodes if node.goes_on]
             after = token_at(place)
     return found, stand
 

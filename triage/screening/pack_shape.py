@@ -184,6 +184,7 @@ def pack_of(shape: PackShape) -> Pack:
         ),
         rules=rules,
         waking=waking(rules, shape["often"]),
+        waking_across=waking(rules, shape["often"], across=True),
         step=shape["step"],
         reviewed_by=shape["reviewed_by"],
     )

@@ -36,29 +36,26 @@ _MOST_OF: Final = 0.6
 class Reading:
     """What the rules of one language found in one text.
 
-    ``by_sentence`` says how many words of each sentence belong to some phrase of the language's
-    rules or lists; it is counted only where there are matches to be judged.
+    ``places``: where its words stand among those that all languages read, if it has its own.
+    ``covered`` says of each of those words, by 1 or 0, whether some phrase of the language's rules
+    or lists stands there; ``by_sentence`` the same of the words of a sentence, as one number.
     """
 
     pack: Pack
     words: Sequence[Word]
     matcher: Matcher
-    matches: list[Match]
-    by_sentence: Mapping[int, int] = field(default_factory=dict)
-    _covered: frozenset[int] | None = None
-
-    def covered(self) -> frozenset[int]:
-        """Return the places in the text where such words start."""
-        if self._covered is None:
-            words = self.words
-            self._covered = frozenset([words[place].start for place in self.matcher.covered()])
-        return self._covered
+    places: Sequence[int] | None = None
+    covered: bytearray = field(default_factory=bytearray)
+    by_sentence: dict[int, int] = field(default_factory=dict)
+    matches: list[Match] = field(default_factory=list)
 
 
 def read_by(pack: Pack, words: Sequence[Word]) -> Reading:
     """Return what one language alone makes of a text."""
     own = pack.lexicon.merged(words)
-    return _reading(pack, own, pack.lexicon.tokens(own))
+    reading = _reading(pack, own, pack.lexicon.tokens(own))
+    reading.matches = reading.matcher.matches()
+    return reading
 
 
 def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> list[Reading]:
@@ -74,8 +71,7 @@ def read_all(words: Sequence[Word], packs: Sequence[Pack], index: WordIndex) -> 
             readings.append(_with_numbers(pack, words, tokens))
         else:
             readings.append(_reading(pack, words, tokens))
-    if any(reading.matches for reading in readings):
-        _judge(readings)
+    _judge(words, readings)
     return readings
 
 
@@ -92,7 +88,21 @@ def _with_numbers(pack: Pack, words: Sequence[Word], known: Tokens) -> Reading:
             tokens[place] = pack.lexicon.of_number(word.number)
         elif word.start in by_start:
             tokens[place] = by_start[word.start]
-    return _reading(pack, own, tokens)
+    reading = _reading(pack, own, tokens)
+    reading.places = _places(own, words)
+    return reading
+
+
+def _places(own: Sequence[Word], words: Sequence[Word]) -> list[int]:
+    """Return where each word of a language's own stands, or starts, among those of all."""
+    found: list[int] = []
+    place = 0
+    for word in own:
+        while words[place].start != word.start:
+            place += 1
+        found.append(place)
+        place += 1
+    return found
 
 
 def _known(words: Sequence[Word], index: WordIndex) -> tuple[dict[int, Tokens], list[int]]:
@@ -139,8 +149,7 @@ def _in_order(tokens: Tokens) -> Tokens:
 
 
 def _reading(pack: Pack, words: Sequence[Word], tokens: Tokens) -> Reading:
-    matcher = Matcher(words, tokens, pack)
-    return Reading(pack, words, matcher, matcher.matches())
+    return Reading(pack, words, Matcher(words, tokens, pack))
 
 
 def _guess(
@@ -173,39 +182,116 @@ def _guess(
                 known[number] = _in_order(known.get(number, {}) | guessed)
 
 
-def _judge(readings: Sequence[Reading]) -> None:
-    """Leave out the hits that are rather another language's (rule 3)."""
-    most: dict[int, int] = {}
-    for reading in readings:
-        reading.by_sentence = reading.matcher.by_sentence()
-        for sentence, count in reading.by_sentence.items():
-            if count > most.get(sentence, 0):
-                most[sentence] = count
-    for reading in readings:
-        if reading.matches:
-            reading.matches = [
-                match for match in reading.matches if not _judged(reading, match, readings, most)
-            ]
+@dataclass(slots=True)
+class _Sentence:
+    """Where a sentence begins and ends, and what each language that knows some of it knows."""
+
+    begin: int
+    end: int
+    words: int = 0
+    known: list[int] = field(default_factory=list)
+    most: int = 0
 
 
-def _judged(
-    reading: Reading, match: Match, readings: Sequence[Reading], most: Mapping[int, int]
-) -> bool:
-    """Say whether a hit is rather another language's; ``most``: who knows most of a sentence."""
-    first = reading.words[match.first]
-    sentence = first.sentence
-    own, best = reading.by_sentence[sentence], most[sentence]
-    if own == 1 and best >= _SEVERAL and not first.is_cluster:
-        length = sum([word.is_word and word.sentence == sentence for word in reading.words])
-        if best >= _MOST_OF * length:
-            return True
-    if best <= own * _CLEARLY_BETTER:
+def _judge(words: Sequence[Word], readings: Sequence[Reading]) -> None:
+    """Try the rules, and leave out the hits that are rather another language's (rule 3).
+
+    Most languages know little of most sentences, and nothing that another does not know better:
+    whatever their rules found there would be left out. So they are not tried there at all.
+    """
+    sentences = _sentences(words)
+    for reading in readings:
+        _cover(reading, words, sentences)
+    best = max(readings, key=lambda one: one.covered.count(1), default=None)
+    for reading in readings:
+        if best is not None and _is_read_better(reading, best):
+            continue
+        left = {
+            number
+            for number, known in reading.by_sentence.items()
+            if _is_chance(known, sentences[number], words)
+            or _is_known_better(known, sentences[number])
+        }
+        reading.matches = [
+            match
+            for match in reading.matcher.matches(left)
+            if not _is_judged(reading, match, readings, sentences)
+        ]
+
+
+def _sentences(words: Sequence[Word]) -> dict[int, _Sentence]:
+    found: dict[int, _Sentence] = {}
+    for place, word in enumerate(words):
+        sentence = found.get(word.sentence)
+        if sentence is None:
+            sentence = found[word.sentence] = _Sentence(place, place)
+        sentence.end = place + 1
+        sentence.words += word.is_word
+    return found
+
+
+def _cover(reading: Reading, words: Sequence[Word], sentences: Mapping[int, _Sentence]) -> None:
+    """Fill in which words a language knows, of the text and of each sentence."""
+    covered = reading.matcher.covered()
+    if reading.places is not None:
+        own, covered = covered, bytearray(len(words))
+        for place, known in zip(reading.places, own, strict=True):
+            covered[place] = known
+    reading.covered = covered
+    for number, sentence in sentences.items():
+        known = _bits(covered, sentence.begin, sentence.end)
+        if known:
+            reading.by_sentence[number] = known
+            sentence.known.append(known)
+            sentence.most = max(sentence.most, known.bit_count())
+
+
+def _bits(covered: bytearray, begin: int, end: int) -> int:
+    """Return some words as one number, so that what two languages know is compared in one step."""
+    return int.from_bytes(covered[begin:end], "little")
+
+
+def _is_known_better(known: int, sentence: _Sentence) -> bool:
+    """Say whether another language knows clearly more of a sentence, and all that this one does."""
+    own = known.bit_count() * _CLEARLY_BETTER
+    return sentence.most > own and any(
+        not known & ~other and other.bit_count() > own for other in sentence.known
+    )
+
+
+def _is_read_better(reading: Reading, best: Reading) -> bool:
+    """Say whether the language that knows most knows each sentence better, and all of this one."""
+    for number, known in reading.by_sentence.items():
+        other = best.by_sentence.get(number, 0)
+        if known & ~other or other.bit_count() <= known.bit_count() * _CLEARLY_BETTER:
+            return False
+    return True
+
+
+def _is_chance(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
+    """Say whether one word alone is known of a sentence that another language reads."""
+    if known.bit_count() > 1 or sentence.most < max(_SEVERAL, _MOST_OF * sentence.words):
         return False
-    spoken = {word.start for word in reading.words[match.first : match.after]}
-    spoken &= reading.covered()
+    return not words[sentence.begin + known.bit_length() // 8].is_cluster
+
+
+def _is_judged(
+    reading: Reading,
+    match: Match,
+    readings: Sequence[Reading],
+    sentences: Mapping[int, _Sentence],
+) -> bool:
+    """Say whether a hit is rather another language's."""
+    number = reading.words[match.first].sentence
+    own = reading.by_sentence[number].bit_count() * _CLEARLY_BETTER
+    if sentences[number].most <= own:
+        return False
+    begin, end = match.first, match.after
+    if reading.places is not None:
+        begin, end = reading.places[begin], reading.places[end - 1] + 1
+    spoken = _bits(reading.covered, begin, end)
     return any(
-        other is not reading
-        and other.by_sentence.get(sentence, 0) > own * _CLEARLY_BETTER
-        and spoken <= other.covered()
+        other.by_sentence.get(number, 0).bit_count() > own
+        and not spoken & ~_bits(other.covered, begin, end)
         for other in readings
     )

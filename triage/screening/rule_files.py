@@ -76,6 +76,7 @@ from triage.screening.rule_entry import (
 )
 from triage.screening.rules import Rule, RuleSet
 from triage.screening.taxonomy import Taxonomy
+from triage.screening.weights import NO_WEIGHTS, read_weights
 
 __all__ = [
     "ENGINE_VERSION",
@@ -86,7 +87,7 @@ __all__ = [
     "load_rules",
 ]
 
-ENGINE_VERSION: Final = "2"
+ENGINE_VERSION: Final = "4"
 
 _SCHEMA: Final = 1
 _LONGEST_FILE: Final = 1_000_000
@@ -127,6 +128,7 @@ def load_rules(
     files: Mapping[str, str],
     forms: Mapping[str, str] = _NO_FORMS,
     shapes: Mapping[str, PackShape] = _NO_SHAPES,
+    weights: str = "",
 ) -> RuleSet:
     """Return the rules in these files; raise ``RulesRefusedError`` with every problem found.
 
@@ -134,7 +136,8 @@ def load_rules(
     ``forms`` maps a language of simplemma to the text of its shipped file of forms; words that
     it lacks are looked up in simplemma's dictionary, which takes seconds. ``shapes`` maps names
     of files to what ``compile_rules`` made of just these; they are then not read again, unless
-    another file adds to their language.
+    another file adds to their language. ``weights`` is the text of the file of weights; without
+    it nothing is weighed. Raises ``WeightsRefusedError`` where that cannot be used.
     """
     loader = _Loader(taxonomy, forms)
     others = [text for name, text in files.items() if name not in shapes]
@@ -148,7 +151,9 @@ def load_rules(
     if loader.problems:
         raise RulesRefusedError(loader.problems)
     index = WordIndex([pack.lexicon for pack in packs])
-    return RuleSet(taxonomy, packs, index, f"{ENGINE_VERSION}+{_digest(taxonomy, files)}")
+    weighed = read_weights(weights, taxonomy) if weights else NO_WEIGHTS
+    digest = _digest(taxonomy, {**files, "weights.toml": weights} if weights else files)
+    return RuleSet(taxonomy, packs, index, f"{ENGINE_VERSION}+{digest}", weighed)
 
 
 def compile_rules(

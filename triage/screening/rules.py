@@ -15,6 +15,7 @@ from triage.screening.findings import Flag, Route, Strength
 from triage.screening.index import WordIndex
 from triage.screening.lexicon import Lexicon
 from triage.screening.taxonomy import Taxonomy
+from triage.screening.weights import NO_WEIGHTS, Weights
 
 __all__ = [
     "Negation",
@@ -128,7 +129,8 @@ class Pack:
 
     ``step`` is how many of its words make one word as rules count: 3 where they are clusters.
     ``waking`` holds, for each concept, the numbers of the rules that may match where it stands;
-    a rule is woken by one of its parts only, the rarest.
+    a rule is woken by one of its parts only, the rarest. ``waking_across`` holds the same for the
+    rules that reach across sentences.
     ``reviewed_by`` names who, native, has read the rules; empty where nobody has.
     """
 
@@ -136,6 +138,7 @@ class Pack:
     lexicon: Lexicon
     rules: tuple[Rule, ...]
     waking: Mapping[str, tuple[int, ...]]
+    waking_across: Mapping[str, tuple[int, ...]]
     step: int = 1
     reviewed_by: str = ""
 
@@ -144,15 +147,18 @@ _NOT_KNOWN: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def waking(
-    rules: Sequence[Rule], often: Mapping[str, int] = _NOT_KNOWN
+    rules: Sequence[Rule], often: Mapping[str, int] = _NOT_KNOWN, *, across: bool = False
 ) -> Mapping[str, tuple[int, ...]]:
     """Return for each concept the numbers of the rules to look at where it stands.
 
     ``often`` says how many of a language's examples have a concept; what a rule finds does not
-    depend on it, only how many rules are looked at in vain.
+    depend on it, only how many rules are looked at in vain. ``across``: only of the rules that
+    reach across sentences.
     """
     found: dict[str, list[int]] = {}
     for number, rule in enumerate(rules):
+        if across and not rule.across:
+            continue
         rarest = min(rule.parts, key=lambda part: sum(often.get(one, 0) for one in part))
         for concept in rarest:
             found.setdefault(concept, []).append(number)
@@ -161,12 +167,13 @@ def waking(
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """All languages, the taxonomy, and the version that findings name."""
+    """All languages, the taxonomy, the version that findings name, and what is weighed."""
 
     taxonomy: Taxonomy
     packs: tuple[Pack, ...]
     index: WordIndex
     version: str
+    weights: Weights = NO_WEIGHTS
 
     def explanations(self) -> Mapping[str, str]:
         """Return the explanation of each rule by its id, as the list to translate."""

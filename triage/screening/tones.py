@@ -12,16 +12,25 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["LANGUAGES", "TONED", "are_typed", "toned"]
+__all__ = ["LANGUAGES", "TONED", "are_typed", "is_own", "toned"]
 
 LANGUAGES: Final = frozenset({"vi"})
 TONED: Final = "^"
 """Stands before a word as it was typed, so that it is never taken for a bare one."""
 
 _OWN_LETTERS: Final = re.compile("[\u1ea0-\u1ef9\u01a0\u01a1\u01af\u01b0\u031b\u0309]")
+_ONLY_HERE: Final = re.compile(
+    "[\u01a1\u01b0\u0309\u0323]|[\u0103\u00e2\u00ea\u00f4].*[\u0300\u0301]$"
+)
+"""Behind a word's letters stands its tone: ơ, ư, two of the tones, a tone on ă, â, ê or ô."""
 _HOOK: Final = "\u0309"
 _TONES: Final = {"\u0300", "\u0301", "\u0303", _HOOK, "\u0323"}
 _MOSTLY: Final = 0.5
+
+
+def is_own(spelt: str) -> bool:
+    """Say of a word as ``toned`` gives it whether no other language writes such letters."""
+    return _ONLY_HERE.search(spelt) is not None
 
 
 def toned(word: str) -> str:

@@ -18,6 +18,7 @@ Theory of operation
     and urgency 2 only beside a sign of another kind that is not loose; it lifts no urgency 0.
 9.  Joking words lower only what is no danger, no violence and no sexual exploitation, and only
     together with laughter.
+10. Signs that are left out by 5, 8 or 9 are set aside: they count for nothing and are shown.
 """
 
 from collections.abc import Sequence
@@ -69,6 +70,7 @@ class Weighed:
     findings: tuple[Finding, ...]
     flags: tuple[Flag, ...]
     routes: tuple[RouteFound, ...]
+    set_aside: tuple[Finding, ...] = ()
 
 
 @dataclass(slots=True)
@@ -93,7 +95,8 @@ def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
     flags = {hit.match.rule.flag for hit in hits if hit.match.rule.flag is not None}
     routes = _routes(hits)
     named = {found.route for found in routes}
-    signs = _without_quoted(_signs(hits), named)
+    every = _signs(hits)
+    signs = _without_quoted(every, named)
     if Signal.JOKE in signals and Signal.LAUGHTER in signals:
         signs = [hit for hit in signs if hit.match.rule.category in _NEVER_JOKED_AWAY]
         if not signs:
@@ -104,15 +107,18 @@ def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
     loose = {hit.match.rule.id for hit in signs if hit.match.rule.is_loose}
     firm = tuple([finding for finding in findings if finding.rule not in loose])
     urgency, why = _urgency(firm, kept, signals, named, taxonomy)
+    aside = _left_out(every, signs)
     if urgency == 0:
         findings = firm
+        aside += [hit for hit in signs if hit.match.rule.is_loose]
     elif len(firm) < len(findings) and urgency < _GUESSED:
         urgency, why = _calmer(findings, kept, signals, named, taxonomy)
         if urgency > 1 and not _has_indicator(firm, taxonomy):
             urgency, why = 1, Why.ONE_SIGN
+    set_aside = _findings(aside, taxonomy, minor=Flag.MINOR in kept) if aside else ()
     if urgency == 0:
         kept.clear()
-    return Weighed(urgency, why, findings, tuple(sorted(kept)), routes)
+    return Weighed(urgency, why, findings, tuple(sorted(kept)), routes, set_aside)
 
 
 def _has_indicator(findings: Sequence[Finding], taxonomy: Taxonomy) -> bool:
@@ -209,6 +215,13 @@ def _without_quoted(signs: list[_Hit], routes: set[Route]) -> list[_Hit]:
     ):
         return signs
     return [hit for hit in signs if hit.match.rule.category in {_DANGER, _SELF_HARM}]
+
+
+def _left_out(every: Sequence[_Hit], kept: Sequence[_Hit]) -> list[_Hit]:
+    if len(kept) == len(every):
+        return []
+    counted = {id(hit) for hit in kept}
+    return [hit for hit in every if id(hit) not in counted]
 
 
 def _flags(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -283,15 +284,20 @@ async def test_a_full_backlog_refuses_at_once_and_goes_on_afterwards(stage, link
     assert health.report()["not_screened"] == 1
 
 
-async def test_more_findings_than_an_envelope_holds_are_shortened_not_lost(stage, link, serve):
+@pytest.mark.parametrize("is_counted", [True, False])
+async def test_more_findings_than_an_envelope_holds_are_shortened_not_lost(
+    stage, link, serve, is_counted
+):
     finding = Finding(
         "debt_bondage", 0, 4, "en.rule", "why " * 100, "ILO11", "9", Strength.STRONG, Applies.ANY
     )
 
     def many(_text: str, _hint: str) -> Screening:
-        return Screening(
-            screened=True, urgency=2, why=Why.SEVERAL_SIGNS, findings=(finding,) * 64, language="en"
-        )
+        one = Screening(screened=True, urgency=2, why=Why.SEVERAL_SIGNS, language="en")
+        many = (finding,) * 64
+        if is_counted:
+            return replace(one, findings=many, set_aside=many)
+        return replace(one, findings=(finding,), set_aside=many)
 
     await serve(many)
     client, made = await stage.write_in()
@@ -299,7 +305,9 @@ async def test_more_findings_than_an_envelope_holds_are_shortened_not_lost(stage
     screened = await link.screen_text(made.reference.packed, copy, stage.caretaker_keys.public)
     document = json.loads(decode_findings(opened(client, screened).envelope).document)
     assert screened.urgency == document["urgency"] == 2
-    assert 10 < len(document["findings"]) < 64
+    kept = len(document["findings"]), len(document.get("set_aside", []))
+    assert 10 < sum(kept) < 64
+    assert (kept[1] == 0) if is_counted else (kept[0] == 1)
 
 
 # --- the sockets themselves ---------------------------------------------------------------

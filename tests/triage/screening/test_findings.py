@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,7 @@ SCREENINGS = st.builds(
     routes=st.lists(ROUTES, max_size=3).map(tuple),
     language=WORDS,
     version=WORDS,
+    set_aside=st.lists(FINDINGS, max_size=3).map(tuple),
 )
 PLAIN = Screening(
     screened=True,
@@ -106,6 +108,15 @@ def test_the_shape_that_the_desk_reads():
     }
 
 
+def test_what_is_set_aside_has_the_shape_of_findings_and_a_place_only_where_there_is_any():
+    aside = replace(PLAIN, findings=(), set_aside=PLAIN.findings)
+    shape = json.loads(encode(aside))
+    assert shape["set_aside"] == json.loads(encode(PLAIN))["findings"]
+    assert shape["findings"] == []
+    assert b"set_aside" not in encode(PLAIN)
+    assert decode(encode(PLAIN)).set_aside == ()
+
+
 def changed(**more):
     shape = {**json.loads(encode(PLAIN)), **more}
     return json.dumps(shape, sort_keys=True, separators=(",", ":")).encode()
@@ -136,6 +147,9 @@ def changed(**more):
         changed(findings=[{**json.loads(encode(PLAIN))["findings"][0], "end": 3}]),
         changed(findings=[{**json.loads(encode(PLAIN))["findings"][0], "start": -1}]),
         changed(findings=json.loads(encode(PLAIN))["findings"] * 65),
+        changed(set_aside=[]),
+        changed(set_aside=[{}]),
+        changed(set_aside=json.loads(encode(PLAIN))["findings"] * 65),
         changed(language="x" * 70_000),
     ],
 )

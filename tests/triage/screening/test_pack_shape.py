@@ -68,6 +68,14 @@ def test_only_words_that_stand_in_the_files_are_kept_and_their_forms(taxonomy):
     assert set(index.kept) == {"he", "took", "my", "passport", "taking", "passports"}
 
 
+def test_an_elided_word_is_kept_with_a_word_of_the_rules_and_with_no_other(taxonomy):
+    index = load_rules(taxonomy, {"en.toml": SMALL}).index
+    for text in ("l'passport", "d'Marisol", "qu'taking"):
+        for word in read_words(text):
+            index.known(word)
+    assert set(index.kept) == {"l'passport", "qu'taking"}
+
+
 def test_a_file_made_twice_is_the_same(taxonomy, english, shape):
     again = compile_rules(taxonomy, "en.toml", english)
     assert again is not None
@@ -109,6 +117,7 @@ def shipped(tmp_path, monkeypatch):
     """A folder like the shipped one, with one small language."""
     taxonomy = (screening_rules.SHIPPED / "taxonomy.json").read_text(encoding="utf-8")
     files = {"taxonomy.json": taxonomy, "rules/en.toml": SMALL, "word_forms/en.txt": ""}
+    files["weights.toml"] = (screening_rules.SHIPPED / "weights.toml").read_text(encoding="utf-8")
     for name, text in {**files, "words.py": ""}.items():
         copy = tmp_path / name
         copy.parent.mkdir(exist_ok=True)

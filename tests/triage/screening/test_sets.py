@@ -137,6 +137,24 @@ def test_most_signs_of_later_authors_are_found_and_few_invented(read_later):
     assert hits >= 0.85 * (hits + missed)
 
 
+def test_the_set_that_nobody_has_read_gets_no_worse(all_rules):
+    """Totals alone: a failure must not show its messages, by which no rule may be made."""
+    hits = invented = missed = urgent = hidden = 0
+    for message in messages([SETS.parent / "ninth_set.jsonl"]):
+        found = screen(message["text"], all_rules)
+        gold, seen = set(message["categories"]), categories(found)
+        fine = gold | set(message["acceptable_categories"]) | ({PLEA} if gold else set())
+        hits += len(gold & seen)
+        invented += len(seen - fine)
+        missed += len(gold - seen)
+        urgent += message["urgency"] == found.urgency == 3
+        hidden += message["urgency"] > 1 and found.urgency == 0
+    assert hits >= 0.78 * (hits + invented)
+    assert hits >= 0.73 * (hits + missed)
+    assert urgent >= 30
+    assert hidden <= 1
+
+
 @pytest.mark.parametrize("name", HARDEST_SETS)
 def test_the_sets_that_are_read_worst_get_no_worse(all_rules, name):
     """The honest figures are low (docs/screening.md); this keeps them from getting lower."""

@@ -45,3 +45,11 @@ def test_marks_here_and_there_leave_the_bare_words_open(rules):
 def test_words_of_other_languages_have_no_typed_form():
     for text in ("la présence d'un père", "cão não está", "đaci i šećer", "passport"):
         assert all(not one.startswith("^") for word in read_words(text) for one in word.spellings)
+
+
+def test_letters_that_only_vietnamese_has_are_no_word_of_another_language():
+    """*Bắt* (begin, seize) is no Romanian *bat* (hit), nor *bị gỡ* something Bulgarian."""
+    every = read_rules(languages={"vi", "ro", "bg"})
+    found = screen("Bắt đầu một cuộc trò chuyện riêng. Tin nhắn ở đây có thể bị gỡ.", every)
+    assert all(one.rule.startswith("vi.") for one in found.findings)
+    assert screen("mă bate în fiecare zi, mă bat", every).findings

@@ -1,0 +1,264 @@
+"""Weights of weighed evidence: learns them, and says how well they do on sets left out.
+
+pip install scikit-learn
+python benchmarks/weights/train.py                # writes triage/screening/weights.toml
+python benchmarks/weights/train.py --leave-out    # each set by what the others teach
+
+What was seen in each labelled message stands in ``seen.jsonl`` (``collect.py``), the labels in
+``tests/triage/screening``. A regularised logistic regression answers each question: everyday
+matter (urgency 0), danger now (urgency 3), and each category. Of all names those that say most are
+kept, and learnt once more. Sets weigh alike by message; nothing depends on chance.
+"""
+
+import argparse
+import json
+import math
+import sys
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+from sklearn.feature_extraction import DictVectorizer  # noqa: E402 -- after the filter
+from sklearn.linear_model import LogisticRegression  # noqa: E402 -- the same
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SETS = ROOT / "tests" / "triage" / "screening"
+WEIGHTS = ROOT / "triage" / "screening" / "weights.toml"
+PLEA = "plea_or_constrained_contact"
+DANGERS = {"immediate_danger", "self_harm"}
+OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
+"""Sets by which rules were made: they teach with others, by half, and measure nothing."""
+OWN_WEIGHT = 0.5
+RAREST = 4
+"""A name that is seen in fewer messages says nothing."""
+STRENGTH = 0.3
+MOST = {"everyday": 150, "danger_now": 150}
+MOST_OF_CATEGORY = 60
+LEAST = {"everyday": 0.5, "danger_now": 0.6}
+LEAST_OF_CATEGORY = 0.45
+LEAST_FOR_HIGHEST = 0.6
+LEAST_FOR_DOUBT = 0.3
+NEAR = 500
+"""Of ``evidence.py``: farther from a yes, it is not asked what stands beside the signs."""
+
+
+class Seen(NamedTuple):
+    """Names seen in a message, and those of them that stand not only in the words of signs."""
+
+    all: frozenset
+    outside: frozenset
+    blind: bool
+
+    def by(self, question):
+        """What speaks for an everyday matter must stand beside the signs, not in them."""
+        return self.outside if question == "everyday" else self.all
+
+
+def log_odds(chance):
+    return round(1000 * math.log(chance / (1 - chance)))
+
+
+def fine(gold):
+    true = set(gold["categories"])
+    return true | set(gold["acceptable_categories"]) | ({PLEA} if true else set())
+
+
+def read():
+    labels = {}
+    messages = []
+    for line in (HERE / "seen.jsonl").read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        if one["set"] not in labels:
+            file = next(SETS.rglob(f"{one['set']}.jsonl"))
+            lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+            labels[one["set"]] = {gold["id"]: gold for gold in lines}
+        gold = labels[one["set"]][one["id"]]
+        blind = one["set"] not in OWN
+        seen = frozenset(one["seen"].split(" | "))
+        messages.append(
+            (one["set"], gold, Seen(seen, seen - set(one["inside"].split(" | ")), blind))
+        )
+    return messages
+
+
+def answers(question, gold):
+    """Return 1 or 0, or None where either answer would be right."""
+    if question == "everyday":
+        return int(gold["urgency"] == 0)
+    if question == "danger_now":
+        return int(gold["urgency"] == 3)
+    if question in gold["categories"]:
+        return 1
+    return None if question in fine(gold) else 0
+
+
+def questions(messages):
+    categories = {one for _, gold, _ in messages for one in gold["categories"]}
+    return ["everyday", "danger_now", *sorted(categories - {PLEA})]
+
+
+def learnt(question, messages):
+    """Return where the question starts and what each name adds, in thousandths."""
+    asked = [
+        (seen.by(question), answer, 1.0 if seen.blind else OWN_WEIGHT)
+        for _, gold, seen in messages
+        if (answer := answers(question, gold)) is not None
+    ]
+    often = Counter(name for seen, _, _ in asked for name in seen)
+    kept = {name for name, count in often.items() if count >= RAREST}
+    model = names = None
+    for _ in range(2):
+        vectors = DictVectorizer()
+        table = vectors.fit_transform(
+            [dict.fromkeys(sorted(seen & kept), 1) for seen, _, _ in asked]
+        )
+        table.indices, table.indptr = table.indices.astype("i4"), table.indptr.astype("i4")
+        model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=1e-4)
+        _, answered, weights = zip(*asked, strict=True)
+        model.fit(table, answered, sample_weight=weights)
+        names = vectors.get_feature_names_out()
+        says = {
+            name: abs(weight) * math.sqrt(often[name])
+            for name, weight in zip(names, model.coef_[0], strict=True)
+        }
+        most = MOST.get(question, MOST_OF_CATEGORY)
+        kept = set(sorted(says, key=lambda name: (-says[name], name))[:most])
+    adds = dict(zip(names, (round(1000 * float(w)) for w in model.coef_[0]), strict=True))
+    return round(1000 * float(model.intercept_[0])), {
+        n: w for n, w in adds.items() if w and n in kept
+    }
+
+
+def summed(weights, seen):
+    start, adds = weights
+    return start + sum(adds.get(name, 0) for name in seen)
+
+
+class Outcome:
+    def __init__(self):
+        self.hits = self.invented = self.missed = 0
+        self.highest, self.harmless, self.lowered = [0, 0], [0, 0], [0, 0]
+        self.lowered_highest = self.invented_highest = 0
+
+    def add(self, gold, found, urgency, before):
+        true = set(gold["categories"])
+        self.hits += len(found & true)
+        self.invented += len(found - fine(gold))
+        self.missed += len(true - found)
+        label = gold["urgency"]
+        if label == 3:
+            self.highest[1] += 1
+            self.highest[0] += urgency == 3
+            self.lowered_highest += urgency < 3 <= before
+        elif urgency == 3:
+            self.invented_highest += 1
+        if label == 0:
+            self.harmless[1] += 1
+            self.harmless[0] += urgency >= 2
+        if label >= 2 and before >= 2:
+            self.lowered[1] += 1
+            self.lowered[0] += urgency < 2
+
+    def __str__(self):
+        precision = self.hits / (self.hits + self.invented)
+        recall = self.hits / (self.hits + self.missed)
+        return (
+            f"P {precision:.3f} R {recall:.3f}  3 found {self.highest[0]}/{self.highest[1]}"
+            f" (too many {self.invented_highest}, lost {self.lowered_highest})"
+            f"  harmless at 2-3 {self.harmless[0]}/{self.harmless[1]}"
+            f"  2-3 lowered to 1 {self.lowered[0]}/{self.lowered[1]}"
+        )
+
+
+def outcome(seen, weights):
+    """Return categories and urgency, as ``triage/screening/evidence.py`` would make them."""
+    urgency = next(int(name[-1]) for name in seen.all if name.startswith("urgency "))
+    several = {"found nothing", "found several", "found weak", "found by guess"}
+    rules = {name[6:] for name in seen.all if name.startswith("found ") and name not in several}
+    if urgency == 0:
+        return rules, urgency
+    everyday = summed(weights["everyday"], seen.all)
+    if rules and everyday >= log_odds(LEAST["everyday"]) - NEAR:
+        everyday = summed(weights["everyday"], seen.outside)
+        least = LEAST_FOR_HIGHEST if urgency == 3 else LEAST["everyday"]
+        if everyday >= log_odds(least):
+            return (rules, urgency) if "self_harm" in rules else (set(), 1)
+    found = set(rules)
+    is_doubtful = everyday >= log_odds(LEAST_FOR_DOUBT)
+    for question, one in weights.items():
+        if (
+            question not in MOST
+            and not is_doubtful
+            and summed(one, seen.all) >= log_odds(LEAST_OF_CATEGORY)
+        ):
+            found.add(question)
+    if (
+        summed(weights["danger_now"], seen.all) >= log_odds(LEAST["danger_now"])
+        and "flag past" not in seen.all
+    ):
+        if urgency < 3:
+            found.add("immediate_danger")
+        urgency = 3
+    return found, urgency
+
+
+def leave_out(messages):
+    """Print each set, by rules alone and by what all other sets teach."""
+    totals = defaultdict(Outcome)
+    for name in dict.fromkeys(one for one, _, seen in messages if seen.blind):
+        others = [one for one in messages if one[0] != name]
+        weights = {question: learnt(question, others) for question in questions(messages)}
+        both = {"rules": Outcome(), "weighed": Outcome()}
+        for set_, gold, seen in messages:
+            if set_ != name:
+                continue
+            before = outcome(seen, {"everyday": (-99999, {}), "danger_now": (-99999, {})})
+            after = outcome(seen, weights)
+            for way, (found, urgency) in zip(both, (before, after), strict=True):
+                both[way].add(gold, found, urgency, before[1])
+                for group in (
+                    "all",
+                    "sixth to eighth" if name[:3] in {"six", "sev", "eig"} else "",
+                ):
+                    totals[group, way].add(gold, found, urgency, before[1])
+        for way, one in both.items():
+            print(f"{name:14s} {way:8s} {one}", flush=True)
+    for (group, way), one in sorted(totals.items()):
+        if group:
+            print(f"{group:16s} {way:8s} {one}")
+
+
+def written(weights):
+    yield "# What is weighed, in thousandths of the natural logarithm of the odds. Made by"
+    yield "# benchmarks/weights/train.py from labelled messages: do not edit, make it anew."
+    yield "# What the questions are for: triage/screening/evidence.py."
+    for question, (start, adds) in weights.items():
+        yield f"\n[question.{question}]"
+        yield f"start = {start}"
+        yield f"least = {log_odds(LEAST.get(question, LEAST_OF_CATEGORY))}"
+        if question == "everyday":
+            yield f"least_for_highest = {log_odds(LEAST_FOR_HIGHEST)}"
+            yield f"least_for_doubt = {log_odds(LEAST_FOR_DOUBT)}"
+        yield f"[question.{question}.adds]"
+        for name, weight in sorted(adds.items(), key=lambda item: (-item[1], item[0])):
+            yield f'"{name}" = {weight}'
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--leave-out", action="store_true")
+    messages = read()
+    if parser.parse_args().leave_out:
+        leave_out(messages)
+        return 0
+    weights = {question: learnt(question, messages) for question in questions(messages)}
+    WEIGHTS.write_text("\n".join(written(weights)) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Weighed evidence: what the concepts of a message amount to, beside the rules.
+
+The small weights here stand for themselves; how well the shipped ones do on messages that nobody
+had made rules from is in docs/screening.md.
+"""
+
+import pytest
+
+from intake_server.screening_rules import read_rules, shipped_weights
+from triage.screening.engine import screen
+from triage.screening.findings import Flag, Route, Strength, Why
+from triage.screening.rule_files import load_rules
+from triage.screening.weights import NO_WEIGHTS, WeightsRefusedError, read_weights
+
+SMALL = """
+schema = 1
+language = "en"
+[words]
+morphology = "english"
+common = "the, is, was, a, in, and, near, me, i, my, it, we, who, has, long"
+[concepts]
+fruit = "pear"
+lock = "bolt"
+film = "cinema"
+tale = "actor"
+harm_self = "wither"
+owe = "ledger"
+now = "hatchet"
+young = "kitten"
+[[rule]]
+id = "en.test.young"
+flag = "minor"
+find = ["young"]
+hits = ["a kitten"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.lock"
+category = "movement_restriction"
+find = ["lock"]
+explain = "A bolt."
+hits = ["the bolt"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.self"
+category = "self_harm"
+find = ["harm_self"]
+explain = "Withering."
+hits = ["i wither"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.news"
+route = "press_or_study"
+find = ["tale"]
+hits = ["the actor"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.names_the_rest"
+signal = "laughter"
+find = ["fruit", "film", "owe", "now"]
+hits = ["pear cinema ledger hatchet"]
+misses = ["the pear"]
+"""
+WEIGHTS = """
+[question.everyday]
+start = -1000
+least = 0
+least_for_highest = 400
+least_for_doubt = -800
+[question.everyday.adds]
+"film" = 1500
+"lock" = 3000
+"urgency 3" = 700
+[question.danger_now]
+start = -1000
+least = 0
+[question.danger_now.adds]
+"now" = 900
+"owe" = 200
+[question.debt_bondage]
+start = -1000
+least = 100
+[question.debt_bondage.adds]
+"owe" = 700
+"fruit" = 400
+"film" = -300
+"""
+
+
+@pytest.fixture(scope="module")
+def weighed(taxonomy):
+    return load_rules(taxonomy, {"en.toml": SMALL}, weights=WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def bare(taxonomy):
+    return load_rules(taxonomy, {"en.toml": SMALL})
+
+
+def test_a_sign_among_everyday_words_is_one_and_the_words_are_shown(weighed, bare):
+    text = "the bolt was near me in the cinema"
+    assert screen(text, bare).urgency == 2
+    found = screen(text, weighed)
+    assert (found.urgency, found.why, found.findings) == (1, Why.EVERYDAY, ())
+    (shown,) = found.routes
+    assert (shown.route, text[shown.start : shown.end]) == (Route.EVERYDAY, "cinema")
+    assert shown.rule == "xx.weighed.everyday"
+    (aside,) = found.set_aside
+    assert (aside.rule, text[aside.start : aside.end]) == ("en.test.lock", "bolt")
+    assert screen(text, bare).findings == found.set_aside
+    assert screen(text, bare).set_aside == ()
+
+
+def test_who_may_be_under_18_and_at_risk_is_never_taken_for_everyday(weighed):
+    found = screen("the bolt was near me a kitten in the cinema", weighed)
+    assert (found.urgency, found.why, found.set_aside) == (3, Why.CHILD_AT_RISK, ())
+    assert [one.category for one in found.findings] == ["movement_restriction"]
+
+
+def test_quoted_signs_are_set_aside_too(weighed):
+    text = "the actor has a bolt"
+    found = screen(text, weighed)
+    assert (found.urgency, found.why, found.findings) == (0, Why.PRESS_OR_STUDY, ())
+    assert [text[one.start : one.end] for one in found.set_aside] == ["bolt"]
+
+
+def test_what_stands_in_the_words_of_a_sign_does_not_speak_against_it(weighed):
+    found = screen("the bolt was near me", weighed)  # weighs 3000, and is the sign itself
+    assert (found.urgency, found.why) == (2, Why.STRONG_SIGN)
+    assert [one.rule for one in found.findings] == ["en.test.lock"]
+
+
+def test_who_tells_of_harming_themselves_is_never_taken_for_everyday(weighed):
+    found = screen("i wither in the cinema", weighed)
+    assert (found.urgency, found.why) == (3, Why.SELF_HARM)
+    assert [one.category for one in found.findings] == ["self_harm"]
+
+
+def test_a_weak_sign_is_added_names_its_words_and_changes_no_urgency(weighed, taxonomy):
+    text = "a pear is near the ledger"
+    found = screen(text, weighed)
+    (sign,) = found.findings
+    assert (sign.category, sign.rule) == ("debt_bondage", "xx.weighed.debt_bondage")
+    assert (sign.strength, found.urgency, found.why) == (Strength.WEAK, 1, Why.ONE_SIGN)
+    assert text[sign.start : sign.end] == "pear is near the ledger"
+    assert "“pear”, “ledger”" in sign.explanation
+    assert sign.instrument == taxonomy.categories["debt_bondage"].instrument
+
+
+def test_one_of_the_words_or_doubt_adds_nothing(weighed):
+    assert screen("the ledger is near me", weighed).findings == ()
+    assert screen("a pear is near the ledger in the cinema", weighed).findings == ()
+
+
+def test_words_of_danger_raise_to_three_and_are_named(weighed):
+    text = "the hatchet is near the ledger"
+    found = screen(text, weighed)
+    assert (found.urgency, found.why) == (3, Why.LIKELY_DANGER)
+    assert [one.rule for one in found.findings] == ["xx.weighed.danger_now"]
+    assert "“hatchet”, “ledger”" in found.findings[0].explanation
+    assert Flag.MINOR not in found.flags
+
+
+def test_what_stands_at_0_is_not_weighed(weighed, bare):
+    text = "the actor has a hatchet near the ledger"
+    assert screen(text, weighed).urgency == screen(text, bare).urgency == 0
+
+
+def test_without_weights_nothing_is_weighed(bare):
+    assert bare.weights is NO_WEIGHTS
+    assert screen("a pear is near the ledger", bare).findings == ()
+
+
+def test_the_version_changes_with_the_weights(weighed, bare, taxonomy):
+    other = load_rules(taxonomy, {"en.toml": SMALL}, weights=WEIGHTS.replace("700", "701"))
+    assert len({weighed.version, bare.version, other.version}) == 3
+
+
+def test_sums_hold_below_zero_and_beside_each_other(taxonomy):
+    weights = read_weights(WEIGHTS, taxonomy)
+    every = set(weights.together)
+    for names in (set(), {"film"}, {"film", "now"}, {"owe"}, every):
+        each = {one: start + weights.sum(names, one) for one, start in weights.start.items()}
+        assert weights.sums(names) == each
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "no toml [",
+        WEIGHTS.replace("[question.debt_bondage", "[question.no_such_sign"),
+        WEIGHTS.replace("start = -1000", 'start = "much"'),
+        WEIGHTS.replace("least_for_doubt = -800", ""),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_so(taxonomy, wrong):
+    with pytest.raises(WeightsRefusedError, match="make it anew"):
+        read_weights(wrong, taxonomy)
+
+
+def test_the_shipped_weights_ask_of_everyday_danger_and_every_sign_but_a_plea(taxonomy):
+    weights = read_weights(shipped_weights(), taxonomy)
+    asked = {"everyday", "danger_now", *taxonomy.categories} - {"plea_or_constrained_contact"}
+    assert set(weights.start) == asked
+    assert all(abs(one) < 10_000 for adds in weights.of.values() for one in adds.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["my boss took my papers", "me quitaron el pasaporte", "I am locked in", "er schlägt mich"],
+)
+def test_a_plain_strong_sign_stays_one(text, shipped_rules):
+    assert screen(text, shipped_rules).urgency == 2
+
+
+@pytest.fixture(scope="module")
+def shipped_rules():
+    return read_rules()

@@ -1,0 +1,288 @@
+"""Weighed evidence: what words together make likely where no rule names them all.
+
+Theory of operation
+-------------------
+1.  A rule needs all its parts. People's own words have some of them, beside others of the same
+    story. So what the rules' lists find anyway, the concepts, is added up: each has a weight for
+    each question, learnt from labelled messages (``weights.toml``, made by
+    ``benchmarks/screening_weights.py``). Words as such have no weight, only their meaning: the
+    weights are the same in all languages.
+2.  Three questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
+    as in a text of the press, and the urgency is 1: never 0, never where somebody tells of harming
+    themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
+    aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
+    category?* Then a weak sign is added, which changes no urgency.
+    What speaks for an everyday matter stands beside the signs, not in their own words: "I am
+    locked in" is no less a sign because people lock themselves out.
+3.  Each answer names the words that carried it, and is not given where there are none.
+4.  Whole numbers only: thousandths of the natural logarithm of the odds. The same text always
+    gives the same answer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from triage.screening.findings import (
+    UNKNOWN_LANGUAGE,
+    Applies,
+    Finding,
+    Flag,
+    Route,
+    RouteFound,
+    Screening,
+    Strength,
+    Why,
+)
+from triage.screening.reading import Reading
+from triage.screening.rules import WordList
+from triage.screening.taxonomy import Category, Taxonomy
+from triage.screening.weights import DANGER, DANGER_NOW, EVERYDAY, WEIGHED, Weights
+from triage.screening.words import Word
+
+__all__ = ["named", "with_evidence"]
+
+_NEARLY_BEST: Final = 1.25
+_SHORT, _LONG = 8, 25
+_MOST_WORDS: Final = 3
+_HIGHEST: Final = 3
+_SELF_HARM: Final = "self_harm"
+_QUESTION_MARKS: Final = "?\u061f"
+_WIDEST: Final = 120
+_TELLING: Final = 6
+"""An ordinary word is named only if it says at least a sixth of what the first one does."""
+_NEAR: Final = 500
+"""Farther from a yes, it is not asked what stands beside the signs."""
+EXPLAINED: Final = "Words that together often stand in messages about this:"
+
+
+def with_evidence(
+    screening: Screening,
+    read: str,
+    words: Sequence[Word],
+    readings: Sequence[Reading],
+    weights: Weights,
+    taxonomy: Taxonomy,
+) -> Screening:
+    """Return the screening with what weighing adds to it, or takes for an everyday matter."""
+    if not weights.start or screening.urgency == 0 or screening.language == UNKNOWN_LANGUAGE:
+        return screening
+    evidence = _Evidence(read, readings, weights)
+    concepts = evidence.concepts()
+    sums = weights.sums(concepts | named(screening, read, words))
+    everyday = sums[EVERYDAY]
+    if screening.findings and everyday >= weights.least[EVERYDAY] - _NEAR:
+        everyday -= weights.sum(evidence.only_in(screening.findings, EVERYDAY), EVERYDAY)
+        highest = screening.urgency == _HIGHEST
+        if everyday >= (weights.least_for_highest if highest else weights.least[EVERYDAY]):
+            return _everyday(screening, evidence)
+    added: list[Finding] = []
+    if everyday < weights.least_for_doubt:
+        added = _added(screening, sums, evidence, taxonomy)
+    if sums[DANGER_NOW] >= weights.least[DANGER_NOW] and screening.urgency < _HIGHEST:
+        screening, added = _raised(screening, added, evidence, taxonomy)
+    if not added:
+        return screening
+    why = Why.ONE_SIGN if screening.why is Why.NO_SIGN else screening.why
+    return replace(screening, findings=_in_order(screening.findings, added), why=why)
+
+
+def named(screening: Screening, read: str, words: Sequence[Word]) -> set[str]:
+    """Return the names of what is weighed beside concepts: what the rules said, and the form."""
+    found = {one.category for one in screening.findings}
+    names = {f"found {category}" for category in found}
+    names.update(f"flag {flag}" for flag in screening.flags)
+    names.update(f"route {one.route}" for one in screening.routes)
+    names.add(f"urgency {screening.urgency}")
+    count = sum([word.is_word for word in words])
+    if count <= _SHORT:
+        names.add("short text")
+    elif count > _LONG:
+        names.add("long text")
+    if any(mark in read for mark in _QUESTION_MARKS):
+        names.add("question mark")
+    if not found:
+        names.add("found nothing")
+    elif len(found) > 1:
+        names.add("found several")
+    if found and all(one.strength is Strength.WEAK for one in screening.findings):
+        names.add("found weak")
+    if any(one.guess for one in screening.findings):
+        names.add("found by guess")
+    return names
+
+
+def _best(readings: Sequence[Reading]) -> list[tuple[Reading, frozenset[int]]]:
+    """Return the languages that know most of some sentence, or nearly, and which sentences."""
+    most: dict[int, int] = {}
+    for reading in readings:
+        for sentence, known in reading.by_sentence.items():
+            most[sentence] = max(most.get(sentence, 0), known.bit_count())
+    best: list[tuple[Reading, frozenset[int]]] = []
+    for reading in readings:
+        well = [
+            sentence
+            for sentence, known in reading.by_sentence.items()
+            if known.bit_count() * _NEARLY_BEST >= most[sentence]
+        ]
+        if well:
+            best.append((reading, frozenset(well)))
+    return best
+
+
+class _Evidence:
+    """What a text has to say, by concept, and where."""
+
+    def __init__(self, read: str, readings: Sequence[Reading], weights: Weights) -> None:
+        self.read = read
+        self.weights = weights
+        self._best = _best(readings)
+
+    def concepts(self) -> set[str]:
+        """Return all concepts."""
+        found: set[str] = set()
+        for reading, sentences in self._best:
+            if len(sentences) == len(reading.by_sentence):
+                found.update(reading.matcher.there)
+                continue
+            words = reading.words
+            for concepts, (first, _) in reading.matcher.standing():
+                if words[first].sentence in sentences:
+                    found.update(concepts)
+        found.discard(WordList.COMMON)
+        return found
+
+    def only_in(self, findings: Sequence[Finding], question: str) -> set[str]:
+        """Return the concepts asked about that stand nowhere but in the words of these signs."""
+        signs = [(one.start, one.end) for one in findings]
+        inside: set[str] = set()
+        beside: set[str] = set()
+        for concept, span in self._standing(self.weights.of[question]):
+            (inside if _inside(span, signs) else beside).add(concept)
+        return inside - beside
+
+    def common(self) -> frozenset[tuple[int, int]]:
+        """Return the places of words such as "the", which explain little."""
+        return frozenset(
+            (reading.words[place].start, reading.words[place].end)
+            for reading, _ in self._best
+            for place in reading.matcher.places(WordList.COMMON)
+        )
+
+    def words(
+        self,
+        question: str,
+        signs: Sequence[tuple[int, int]] = (),
+        common: frozenset[tuple[int, int]] = frozenset(),
+    ) -> list[tuple[int, int]]:
+        """Return the places of the few words that said most for it, in order, beside signs.
+
+        Those in ``common`` are named only where there are no others.
+        """
+        weights = self.weights.of[question]
+        found: dict[tuple[int, int], int] = {}
+        for concept, span in self._standing(weights):
+            # Lists such as negators are too ordinary to be named as a reason.
+            weight = 0 if concept[0] == "=" else weights[concept]
+            if weight > found.get(span, 0) and not _inside(span, signs):
+                found[span] = weight
+        kept: list[tuple[int, int]] = []
+        telling = {span: weight for span, weight in found.items() if span not in common}
+        if not telling and common:
+            most = max(found.values(), default=0)
+            telling = {span: said for span, said in found.items() if said * _TELLING >= most}
+        found = telling
+        for start, end in sorted(found, key=lambda span: (-found[span], span)):
+            if all(end <= other[0] or other[1] <= start for other in kept):
+                kept.append((start, end))
+            if len(kept) == _MOST_WORDS:
+                break
+        return sorted(kept)
+
+    def _standing(self, wanted: Mapping[str, int]) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Return these concepts, and where in the text they stand."""
+        for reading, sentences in self._best:
+            words, where = reading.words, reading.matcher.where
+            for concept in reading.matcher.there.intersection(wanted):
+                for first, after in where(concept):
+                    if words[first].sentence in sentences:
+                        yield concept, (words[first].start, words[after - 1].end)
+
+
+def _in_order(some: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted((*some, *others), key=lambda one: (one.start, one.end)))
+
+
+def _inside(span: tuple[int, int], signs: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in signs)
+
+
+def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
+    """Set signs aside as ordinary words: the urgency is 1; they and what says so are shown."""
+    if not screening.findings or any(one.category == _SELF_HARM for one in screening.findings):
+        return screening
+    if Flag.MINOR in screening.flags and screening.urgency > 1:
+        return screening
+    signs = [(one.start, one.end) for one in screening.findings]
+    words = evidence.words(EVERYDAY, signs, common=evidence.common())
+    if not words:
+        return screening
+    shown = [RouteFound(Route.EVERYDAY, *span, WEIGHED + EVERYDAY) for span in words]
+    return replace(
+        screening,
+        urgency=1,
+        why=Why.EVERYDAY,
+        findings=(),
+        set_aside=_in_order(screening.set_aside, screening.findings),
+        flags=tuple(flag for flag in screening.flags if flag is not Flag.PAST),
+        routes=(*screening.routes, *shown),
+    )
+
+
+def _added(
+    screening: Screening, sums: Mapping[str, int], evidence: _Evidence, taxonomy: Taxonomy
+) -> list[Finding]:
+    there = {one.category for one in screening.findings}
+    found: list[Finding] = []
+    for question, least in evidence.weights.least.items():
+        if sums[question] < least or question in there or question not in taxonomy.categories:
+            continue
+        words = evidence.words(question)
+        if words:
+            found.append(_sign(WEIGHED + question, taxonomy.categories[question], words, evidence))
+    return found
+
+
+def _raised(
+    screening: Screening, added: list[Finding], evidence: _Evidence, taxonomy: Taxonomy
+) -> tuple[Screening, list[Finding]]:
+    """Raise the urgency to 3, with a sign that names the words."""
+    words = evidence.words(DANGER_NOW)
+    if not words or Flag.PAST in screening.flags:
+        return screening, added
+    there = {one.category for one in (*screening.findings, *added)}
+    if DANGER not in there:
+        danger = taxonomy.categories[DANGER]
+        added = [*added, _sign(WEIGHED + DANGER_NOW, danger, words, evidence)]
+    return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER), added
+
+
+def _sign(
+    rule: str, category: Category, words: Sequence[tuple[int, int]], evidence: _Evidence
+) -> Finding:
+    """Return a weak sign over the words that carried it, which its explanation names."""
+    start, end = words[0][0], words[-1][1]
+    if end - start > _WIDEST:
+        start, end = words[0]
+    quoted = ", ".join(f"\u201c{evidence.read[first:after]}\u201d" for first, after in words)
+    return Finding(
+        category=category.id,
+        start=start,
+        end=end,
+        rule=rule,
+        explanation=f"{EXPLAINED} {quoted}",
+        instrument=category.instrument,
+        item=category.item,
+        strength=Strength.WEAK,
+        applies=Applies.ANY,
+    )
