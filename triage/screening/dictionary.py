@@ -72,8 +72,8 @@ def _entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _near_words(language: str, forms: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Return the words that may be guessed at, each with the real words near one of its forms."""
     guessed: dict[str, list[str]] = {}
-    for word, own in forms.items():
-        for form in own if len(own) <= MOST_FORMS_GUESSED else {word}:
+    for word, own in sorted(forms.items()):  # in order, or the same rules gave other files
+        for form in sorted(own) if len(own) <= MOST_FORMS_GUESSED else [word]:
             if len(form) >= SHORTEST_GUESSED:
                 guessed.setdefault(form, []).append(word)
     guesses = Guesses(guessed, ())
