@@ -270,7 +270,7 @@ _MARK_READ: Final = (
 )
 _REWRAP: Final = (
     update(tables.conversations)
-    .where(_this, _t.epoch <= bindparam("head"))
+    .where(_this, _t.epoch < bindparam("head"))
     .values(epoch=bindparam("head"), outer_team=bindparam("wrap"))
 )
 _REFERENCES: Final = (
@@ -475,7 +475,10 @@ def mark_read(c: Connection, conversation: bytes, number: int) -> bool:
 
 
 def rewrap(c: Connection, conversation: bytes, epoch: int, outer_team: bytes) -> bool:
-    """Replace the team wrap by one of the same or a later epoch; whether it was."""
+    """Replace the team wrap by one of a later epoch; whether it was.
+
+    One of the same epoch stays: it may name the phrase of a page that was let in meanwhile.
+    """
     values = {"this": conversation, "head": epoch, "wrap": outer_team}
     return _done(c.execute(_REWRAP, values).rowcount)
 

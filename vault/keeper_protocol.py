@@ -148,6 +148,14 @@ class Verb(IntEnum):
     CLIENT_JOIN_CODE = 0x62
     CLIENT_HOURS = 0x63
     CLIENT_PART = 0x64
+    PAGE_CODE = 0x65
+    PAGE_PROPOSE = 0x66
+    PAGE_ASKED = 0x67
+    PAGE_CONFIRM = 0x68
+    PAGE_ASKING = 0x69
+    PAGE_WRAP = 0x6A
+    PAGE_LET_IN = 0x6B
+    PAGE_REFUSE = 0x6C
     TEAM_WAYS = 0x6D
     MIRROR_KEY = 0x70
     MIRROR_PART = 0x71
@@ -320,6 +328,18 @@ RULES: Final[Mapping[Verb, Rule]] = MappingProxyType(
         Verb.CLIENT_JOIN_CODE: Rule(_WEB, (TAG, *PROOF), (SEALED,)),
         Verb.CLIENT_HOURS: Rule(_WEB, (TAG, U8, U16, U16, *PROOF), (SEALED,)),
         Verb.CLIENT_PART: Rule(_WEB, (TAG, U8, *PROOF), (SEALED,)),
+        Verb.PAGE_CODE: Rule(_COURIER, (REFERENCE,), (exactly(JOIN_CODE_DIGITS),)),
+        Verb.PAGE_PROPOSE: Rule(_WEB, (SEALED,), ()),
+        Verb.PAGE_ASKED: Rule(
+            _COURIER, (REFERENCE,), (optional(JOIN_CODE_DIGITS), optional(HASH_SIZE), U8)
+        ),
+        Verb.PAGE_CONFIRM: Rule(_COURIER, (REFERENCE, optional(HASH_SIZE)), ()),
+        Verb.PAGE_ASKING: Rule(_DESK, (REFERENCE, ID, *PROOF), (SEALED,)),
+        Verb.PAGE_WRAP: Rule(
+            _DESK, (REFERENCE, ID, U32, SEALED, *PROOF), (_OUTER_TEAM, _OUTER_CLIENT, SEALED)
+        ),
+        Verb.PAGE_LET_IN: Rule(_DESK, (REFERENCE, ID, HASH, *PROOF), (SEALED,)),
+        Verb.PAGE_REFUSE: Rule(_DESK, (REFERENCE, ID, HASH, *PROOF), (SEALED,)),
         Verb.COURIER_ANNOUNCE: Rule(_COURIER, (KEY, KEY), ()),
         Verb.CARETAKER_ANNOUNCE: Rule(_CARETAKER, (KEY,), ()),
         Verb.FORGET_DUE: Rule(_CARETAKER, (U32,), (items(FREED_SIZE, MAX_FREED), U8)),

@@ -64,7 +64,7 @@ _CARRY_AND_CLEAR: Final = MappingProxyType(
     {name: (*verbs, "DELETE") for name, verbs in _CARRY.items()}
 )
 _STANDING: Final = "state, urgency, urgency_by, waiting_minute, answered, due_hour, language"
-_BY_STAFF: Final = "holder, claimed_hour, read_up_to, epoch, outer_team"
+_BY_STAFF: Final = "holder, claimed_hour, read_up_to, epoch, outer_team, outer_client, channel"
 
 GRANTS: Final[Mapping[Process, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
     {

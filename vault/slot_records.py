@@ -36,13 +36,14 @@ _HEADER_CHECK_AT: Final = 480
 _SLOT: Final = struct.Struct(">I")
 _PREFIX: Final = struct.Struct(">BQ")
 _HEADER: Final = struct.Struct(">8sIQ32s16sQQ32s32sB32sI32sI32s")
-_CONVERSATION: Final = struct.Struct(">16s16s32s32s32s16s32sIIIIHHBB")
+_CONVERSATION: Final = struct.Struct(">16s16s32s32s32s16s32sIIIIHHBB32s")
 _ADDRESS: Final = struct.Struct(">16s16s32s32sI16sIIHBHH")
 _STAFF: Final = struct.Struct(">16s16s32s16s16s32s20sIBIB")
 _IN_DOUBT: Final = 1
 _CLOSED: Final = 1
 _KNOWN: Final = 2
 _JOINED: Final = 4
+_ASKED: Final = 8
 _ACTIVE: Final = 1
 _MINUTE: Final = 60
 _LAST_MINUTE: Final = 2**32 - 1
@@ -103,7 +104,9 @@ class Header:
 class Conversation:
     """A living conversation; times in minutes, periods in hours.
 
-    `is_joined`: its client has a phrase and has let a messenger in too.
+    `is_joined`: its client has a phrase and has let a messenger in too. `is_asked`: a page asks to
+    go on here (docs/keeper.md, 0x65): lookup tag and verify key are what it proposes and open
+    nothing. `box_key`: of a page that asks or was let in.
     """
 
     tag: bytes = field(repr=False)
@@ -123,11 +126,13 @@ class Conversation:
     is_closed: bool = False
     is_known: bool = False
     is_joined: bool = False
+    is_asked: bool = False
+    box_key: bytes = field(default=NO_KEY, repr=False)
 
     @property
     def has_phrase(self) -> bool:
         """Whether a return phrase finds it."""
-        return self.lookup_tag != NO_TAG
+        return self.lookup_tag != NO_TAG and not self.is_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,13 +374,17 @@ def _conversation_fields(record: Conversation) -> bytes:
         record.inactivity,
         record.closed_after,
         record.channel,
-        _CLOSED * record.is_closed | _KNOWN * record.is_known | _JOINED * record.is_joined,
+        _CLOSED * record.is_closed
+        | _KNOWN * record.is_known
+        | _JOINED * record.is_joined
+        | _ASKED * record.is_asked,
+        record.box_key,
     )
 
 
 def _read_conversation(image: bytes) -> Conversation:
     tag, owner, s, cpk, npk, lookup, verify, *rest = _CONVERSATION.unpack_from(image, _FIELDS_AT)
-    created, due, latest, hold, inactivity, closed, channel, flags = rest
+    created, due, latest, hold, inactivity, closed, channel, flags, box_key = rest
     return Conversation(
         tag=tag,
         conversation_id=owner,
@@ -394,6 +403,8 @@ def _read_conversation(image: bytes) -> Conversation:
         is_closed=bool(flags & _CLOSED),
         is_known=bool(flags & _KNOWN),
         is_joined=bool(flags & _JOINED),
+        is_asked=bool(flags & _ASKED),
+        box_key=box_key,
     )
 
 

@@ -11,6 +11,7 @@ import { fromField, toField } from "./dates.js";
 import { deliver } from "./delivery.js";
 import { CLEAR_MS, COVER_MS, stageAt, WARN_MS } from "./idle.js";
 import { newShiftCount } from "./leaving.js";
+import { newTaps } from "./menu.js";
 import { clean, cleanName, isEmpty, splitText, tooLongBy } from "./text.js";
 
 const LONGEST = { characters: 4000, bytes: 15000, name: 40 };
@@ -159,4 +160,21 @@ test("a chosen day ends at its last minute, never past the latest, never before 
   assert.equal(fromField("2026-12-06", soonest, latest), null);
   assert.equal(fromField("soon", soonest, latest), null);
   assert.equal(toField(latest), "2026-12-05");
+});
+
+test("a tap on a language counts until the next one, and while the page is as it was", () => {
+  let state = "opening";
+  const page = { first: {}, other: {} };
+  let running = page.first;
+  const tap = newTaps(() => [running, state]);
+  const first = tap();
+  assert.ok(first());
+  const second = tap();
+  assert.deepEqual([first(), second()], [false, true]);
+  state = "phrase";
+  assert.ok(!second());
+  state = "opening";
+  assert.ok(second(), "the cover came and went");
+  running = page.other;
+  assert.deepEqual([first(), second(), tap()()], [false, false, true]);
 });

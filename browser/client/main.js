@@ -7,10 +7,10 @@ import { newDates } from "./dates.js";
 import { watchIdle } from "./idle.js";
 import { watchKeeping } from "./keeping.js";
 import { watchLeaving } from "./leaving.js";
+import { newMenu } from "./menu.js";
 import {
   byId,
   coverState,
-  newProblem,
   newWords,
   showNotice,
   showProblem,
@@ -127,7 +127,7 @@ function start(config, fingerprint) {
       .then(({ watchLater }) => watchLater(page))
       .then(
         (watched) => {
-          parts.push(watched.comingBack, watched.talking);
+          parts.push(watched.comingBack, watched.talking, watched.asking);
           return watched;
         },
         (error) => {
@@ -142,27 +142,6 @@ function start(config, fingerprint) {
     element.hidden = element.dataset.code === "off";
   }
   return { page, first, later, forget, parts };
-}
-
-/** Another language: the same page in it, with all that was typed and all that is open. */
-function watchMenu() {
-  byId("to-language")?.addEventListener("click", async (event) => {
-    const button = event.target.closest("button");
-    if (button) {
-      event.preventDefault();
-      try {
-        const { turn } = await import("./later.js");
-        const { fingerprint } = running.page.keys().roster;
-        await turn(button.value, running, {
-          check: (config) => readKeys(config, fingerprint),
-          run: (config) => run(config, fingerprint),
-        });
-      } catch {
-        byId("menu-problem") ?? byId("main").prepend(newProblem("menu-problem"));
-        showProblem("menu-problem", running.page.t("c44.no_connection"));
-      }
-    }
-  });
 }
 
 /** Coming back needs the rest of the code; while it is on its way, nothing typed is lost. */
@@ -181,6 +160,15 @@ function watchBack(page, later) {
       comingBack.submit(submitter);
     } catch {
       showProblem("back-problem", page.t("c44.no_connection"));
+    }
+  });
+  // Not in every installation: only where people write from messengers.
+  document.getElementById("ask-form")?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      (await later()).asking.ask();
+    } catch {
+      showProblem("ask-problem", page.t("c44.no_connection"));
     }
   });
   byId("back").addEventListener("toggle", (event) => {
@@ -220,11 +208,12 @@ function onIdle(stage) {
 /** What runs now: the page in one language. */
 let running = null;
 let idle = null;
+const menu = newMenu(() => running, run, readKeys);
 
 function run(config, fingerprint) {
   running = start(config, fingerprint);
   idle ??= watchIdle(onIdle);
-  watchMenu();
+  menu.watch();
   return running;
 }
 

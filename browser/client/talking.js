@@ -447,9 +447,12 @@ export function watchTalking(page) {
           fetching = null;
         });
     },
-    /** Gives what is open to the same page in another language. */
+    /** Gives what is open to the same page in another language; null where nothing is. */
     hand() {
       const handed = open;
+      if (!handed) {
+        return null;
+      }
       if (sealed) {
         handed.conversation.unwrite(); // it was refused, and is written anew
       }

@@ -10,6 +10,7 @@ export async function laterWords(language) {
     cache: "no-store",
     credentials: "omit",
     referrerPolicy: "no-referrer",
+    signal: AbortSignal.timeout?.(PATIENCE_MS),
   });
   if (!response.ok) {
     throw new Error("the words for the conversation are not there");
@@ -70,39 +71,64 @@ function swap(next) {
   document.body.replaceChildren(...next.body.childNodes);
 }
 
+/** Where somebody is writing just now, to go on there. */
+function cursorHere() {
+  const field = document.activeElement;
+  return field?.matches(FIELDS) ? { id: field.id, at: field.selectionStart } : null;
+}
+
+function goOn(cursor) {
+  const place = cursor && placeOf(document, cursor.id);
+  (place ?? document.querySelector("#to-language > summary"))?.focus();
+  if (place && cursor.at !== null && place.id === cursor.id) {
+    place.setSelectionRange(cursor.at, cursor.at);
+  }
+}
+
 /**
+ * The other page may come long after the tap. Where the person went on meanwhile (a phrase stands
+ * on the screen, the cover, another language was tapped), the page is left as it is.
  * @param {string} language code of the wanted one
- * @param {{later: () => Promise<{talking: object}>}} running what runs now
- * @param {object} begin `check(config)` throws where the keys do not hold together; `run(config)`
- *   starts the page that stands in the document
+ * @param {object} ways `isWanted()` says whether the tap still counts; `later()` gives the rest of
+ *   what runs now; `check(config)` throws where the keys do not hold together; `run(config)` starts
+ *   the page that stands in the document
  */
-export async function turn(language, running, { check, run }) {
+export async function turn(language, { isWanted, later, check, run }) {
   const [next, strings] = await Promise.all([fetchPage(language), laterWords(language)]);
   const raw = next?.getElementById("config")?.textContent;
-  const typed = typedHere();
-  const isText = ({ tagName }) => tagName === "TEXTAREA";
-  if (!raw || typed.some((one) => isText(one) && !placeOf(next, one.id))) {
+  if (!raw) {
     throw new Error("that page takes nothing now");
-  }
-  if (isBusy()) {
-    return;
   }
   const config = JSON.parse(raw);
   check(config);
   Object.assign(config.strings, strings);
-  const { state } = document.body.dataset;
-  const opened = state === "conversation" ? (await running.later()).talking.hand() : null;
+  const isOpen = document.body?.dataset.state === "conversation";
+  const talking = isOpen ? (await later()).talking : null;
+  // From here to the swap nothing is waited for: what was looked at still holds.
+  if (!isWanted() || isBusy()) {
+    return;
+  }
+  const typed = typedHere();
+  const isText = ({ tagName }) => tagName === "TEXTAREA";
+  if (typed.some((one) => isText(one) && !placeOf(next, one.id))) {
+    throw new Error("that page has no place for what was typed");
+  }
+  const cursor = cursorHere();
   const unfolded = [...document.querySelectorAll("main details[open][id]")].map(({ id }) => id);
+  const opened = talking?.hand();
+  if (talking && !opened) {
+    return; // it is being closed
+  }
   swap(next);
-  const { later } = run(config);
+  const started = run(config);
+  if (opened) {
+    const rest = await started.later();
+    rest.talking.start(opened);
+    rest.talking.enter();
+  }
   for (const id of unfolded) {
     document.getElementById(id)?.setAttribute("open", "");
   }
-  if (opened) {
-    const { talking } = await later();
-    talking.start(opened);
-    talking.enter();
-  }
   fill(typed);
-  document.querySelector("#to-language > summary").focus();
+  goOn(cursor);
 }

@@ -25,9 +25,11 @@ const SIGNS = {
   "[gone]": "j11.was_gone",
   "[no room]": "j11.had_no_room",
   "[not encrypted]": "j11.was_not_encrypted",
+  "[page off]": "j14.page_taken_back",
 };
 const HOURS = /^\[safe hours (off|\d\d:\d\d-\d\d:\d\d)\]$/;
 const MOVED = /^\[(joined|left) ([a-z]+)\]$/;
+const PAGE = /^\[page asks ([a-z]+) [A-Za-z0-9_-]{43}\]$/;
 const ALONE = /^\[[a-z ]+\]( \[[a-z ]+\])*$/;
 
 const u16 = (number) => u32(number).slice(2);
@@ -68,6 +70,10 @@ export function signWords(text, t, names) {
   const [, what, messenger] = MOVED.exec(text) ?? [];
   if (messenger in names) {
     return t(`j10.chat_${what}`, { messenger: names[messenger] });
+  }
+  const [, by] = PAGE.exec(text) ?? [];
+  if (by in names) {
+    return t("j14.page_asked", { messenger: names[by] });
   }
   const signs = ALONE.test(text) ? text.match(/\[[a-z ]+\]/g) : [];
   const isAllKnown = signs.length > 0 && signs.every((sign) => sign in SIGNS);

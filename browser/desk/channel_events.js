@@ -15,9 +15,11 @@ const SIGNS = {
   "[gone]": "event.gone",
   "[no room]": "event.no_room",
   "[not encrypted]": "event.not_encrypted",
+  "[page off]": "event.page_off",
 };
 const HOURS = /^\[safe hours (?:off|(\d\d:\d\d)-(\d\d:\d\d))\]$/;
 const MOVED = /^\[(joined|left) ([a-z]+)\]$/;
+const PAGE_ASKS = /^\[page asks ([a-z]+) [A-Za-z0-9_-]{43}\]$/;
 const ALONE = /^(\[[a-z ]+\])( \[[a-z ]+\])*$/;
 
 const word = (id) => ({ id, values: {} });
@@ -41,6 +43,10 @@ export function eventsOf(line) {
   const moved = MOVED.exec(line.text);
   if (moved) {
     return [{ id: `event.${moved[1]}`, values: { channel: moved[2] } }];
+  }
+  const asks = PAGE_ASKS.exec(line.text);
+  if (asks) {
+    return [{ id: "event.page_asks", values: { channel: asks[1] } }];
   }
   const signs = ALONE.test(line.text) ? line.text.match(/\[[a-z ]+\]/g) : [];
   return signs.every((sign) => sign in SIGNS) ? signs.map((sign) => word(SIGNS[sign])) : [];

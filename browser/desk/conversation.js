@@ -26,7 +26,10 @@ import { currentEpoch } from "../roster/roster.js";
 import { writeJudgement } from "./judgements.js";
 import { askOpen } from "./keeper.js";
 import { markOf } from "./mark.js";
+import { letPageIn, pageThatAsks } from "./pages.js";
 import { newThread } from "./thread.js";
+
+const PAGE = "web";
 
 /** Row, wrap and keeper name different conversations or keys: nothing of it is shown. */
 export class DoesNotBelong extends Error {}
@@ -80,14 +83,15 @@ export async function openConversation(api, member, writer, row) {
   const id = fromBase64Url(row.conversation);
   holds(equal(wrap.conversationId, id), DoesNotBelong);
   const inner = openTeamWrap(team.box, wrap.inner, id, row.epoch);
-  const isClientSame =
-    wrap.verifyKey === null
-      ? inner.verifyKey === null
-      : inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey);
+  // A page that is not let in yet, or whose wrap a restored database has lost: one of the two names
+  // no key. Then nobody signs as that page.
+  const isOneNone = wrap.verifyKey === null || inner.verifyKey === null;
+  const isClientSame = isOneNone || equal(inner.verifyKey, wrap.verifyKey);
   const isSame =
     equal(inner.messages.public, wrap.cpk) && equal(inner.notes.public, wrap.npk) && isClientSame;
   holds(isSame, DoesNotBelong);
-  const conversation = newConversation(member, writer, row, inner);
+  const keys = { ...inner, verifyKey: isOneNone ? null : wrap.verifyKey };
+  const conversation = newConversation(member, writer, row, keys);
   conversation.learn(wrap.ways);
   conversation.thread.take(answer.messages);
   const draft = answer.draft ? conversation.readDraft(answer.draft) : "";
@@ -101,11 +105,13 @@ export async function openConversation(api, member, writer, row) {
 export function newConversation(
   member,
   writer,
-  row,
+  firstRow,
   { conversationId: id, messages, notes, verifyKey },
 ) {
   const key = toBase64Url(id);
-  holds(key === row.conversation, DoesNotBelong);
+  holds(key === firstRow.conversation, DoesNotBelong);
+  // What wrap and keeper both call a page's is one, whatever the row says.
+  let row = verifyKey === null ? firstRow : { ...firstRow, channel: PAGE };
   // Asked for each time: a new epoch may begin while the conversation is open.
   const epochNow = () => currentEpoch(member.roster).number;
   let ways = NO_WAYS;
@@ -148,9 +154,14 @@ export function newConversation(
     holds(isThis && envelope.text === text && sealed.conversation === key, WrongConversation);
   }
 
+  function becomePage(verifyKey) {
+    keys.verifyKey = verifyKey;
+    row = { ...row, channel: PAGE };
+  }
+
   /** For the courier; nothing where the client reads on the page alone. */
   function outboxItem(messageId, text, channel, attachments = []) {
-    if (channel === "web") {
+    if (channel === PAGE) {
       return null;
     }
     const epoch = epochNow();
@@ -162,10 +173,35 @@ export function newConversation(
   return {
     id,
     key,
-    row,
+    get row() {
+      return row;
+    },
     mark: markOf(id),
     thread,
-    isPage: verifyKey !== null,
+    get isPage() {
+      return keys.verifyKey !== null;
+    },
+    /** The page that asks to go on here, as a verified line names it; null: none. */
+    pageThatAsks: () => (keys.verifyKey === null ? pageThatAsks(thread.lines) : null),
+
+    /** @param {object} api @param {Uint8Array} hash of the keys that the client confirmed */
+    async letPageIn(api, hash) {
+      holds(!isForgotten, CannotOpen);
+      becomePage(await letPageIn(api, member, row, hash, thread.last(), keys));
+    },
+
+    /**
+     * A page may have been let in at another desk: believed where wrap and keeper both say so.
+     * @param {import("./keeper.js").OpenedWrap} wrap @param {import("./order.js").Row} now
+     */
+    readPage(wrap, now) {
+      if (keys.verifyKey === null && wrap.verifyKey !== null) {
+        const inner = openTeamWrap(member.team.get(now.epoch).box, wrap.inner, id, now.epoch);
+        if (inner.verifyKey !== null && equal(inner.verifyKey, wrap.verifyKey)) {
+          becomePage(inner.verifyKey);
+        }
+      }
+    },
     ways: () => ways,
     /** @param {import("../envelope/ways.js").Ways} told by the keeper */
     learn(told) {

@@ -32,6 +32,7 @@ import {
   sealGrant,
   teamKeys,
   sealEarlierSeed,
+  sealTeamWrap,
 } from "../envelope/wraps.js";
 import { EPOCH, epochPayload, extend, signEntry } from "../roster/roster.js";
 import { Refusal } from "./api.js";
@@ -125,7 +126,19 @@ test("keys that are not the keeper's are not believed", async () => {
   await assert.rejects(openWith(made, { changed: { cpk: strange } }), DoesNotBelong);
   await assert.rejects(openWith(made, { changed: { npk: strange } }), DoesNotBelong);
   await assert.rejects(openWith(made, { changed: { verify: strange } }), DoesNotBelong);
-  await assert.rejects(openWith(made, { changed: { verify: new Uint8Array() } }), DoesNotBelong);
+});
+
+test("while a page is not let in, what it signs counts for nothing, whatever the wrap says", async () => {
+  const made = makeConversation(team, { channel: "signal" });
+  const messages = [made.wrote(1024, "I am the client")];
+  const { conversation } = await openWith(made, { messages, changed: { verify: new Uint8Array() } });
+  assert.equal(conversation.isPage, false);
+  assert.equal(conversation.thread.lines[0].verified, false);
+  const chat = makeConversation(team);
+  const none = { ...chat, inner: sealTeamWrap(team.team.box.public, { ...chat.wrap, verifyKey: null }) };
+  const said = [chat.wrote(1024, "I am the client")];
+  const restored = (await openWith(none, { messages: said })).conversation;
+  assert.equal(restored.thread.lines[0].verified, false, "nor by the keeper's word alone");
 });
 
 test("an epoch without a grant opens nothing", async () => {

@@ -11,6 +11,7 @@ import { keyOf } from "./judgements.js";
 import { eventsOf } from "./channel_events.js";
 import { askClose, askOpen, askWays } from "./keeper.js";
 import { isWordOf } from "./mark.js";
+import { newPageAnswers } from "./page_answers.js";
 import { goesBy, isOpen, wayTo } from "./reach.js";
 import { similarTo } from "./similar.js";
 import { reasonOf, sendReply } from "./send.js";
@@ -21,6 +22,8 @@ import { isAboutMessengers, newWaysPace } from "./ways_pace.js";
 
 // Why an answer waits: the client's safe hours.
 const LATER = "later";
+
+const isRefused = (error) => error instanceof Refusal && error.code === "refused";
 
 /**
  * @typedef {object} Talk a conversation that is open here
@@ -71,8 +74,8 @@ export function newDesk(session, member, told) {
 
   /** By which messenger the client is reached now; the composer closes with the last way. */
   function tellReach(talk, reaches) {
-    const { row } = talk.conversation;
-    talk.way = () => wayTo(row, reaches, talk.due, talk.conversation.ways());
+    talk.reaches = reaches;
+    talk.way = () => wayTo(talk.conversation, reaches, talk.due, talk.conversation.ways());
     talk.composer.reachedWhile((ms) => isOpen(talk.way(), ms / 1000));
   }
 
@@ -86,7 +89,7 @@ export function newDesk(session, member, told) {
       return await openConversation(api, member, writer, rows.get(id));
     } catch (error) {
       const isNew = error instanceof NotGranted && epoch > currentEpoch(member.roster).number;
-      if (!isNew && !(error instanceof Refusal && error.code === "refused")) {
+      if (!isNew && !isRefused(error)) {
         throw error;
       }
       await Promise.all([rows.look(id), isNew && readTeam()]);
@@ -147,6 +150,10 @@ export function newDesk(session, member, told) {
     );
   }
 
+  /** Whether a page was let in at another desk. */
+  const isPageElsewhere = (id, { conversation }) =>
+    rows.get(id)?.channel === "web" && !conversation.isPage;
+
   /** Asks the keeper again; what cannot be learned now, the next sign asks for. */
   async function learnWays(id, talk) {
     if (!talk.waysPace.mayAsk(now())) {
@@ -154,22 +161,35 @@ export function newDesk(session, member, told) {
     }
     const row = rows.get(id) ?? talk.conversation.row;
     try {
-      const wrap = await askWays(api, member, row).catch(() => wrapByOpening(row));
+      const isPage = isPageElsewhere(id, talk); // its key stands in the wrap
+      const wrap = isPage
+        ? await wrapByOpening(row)
+        : await askWays(api, member, row).catch((error) => openIfRefused(row, error));
+      if (isPage) {
+        talk.conversation.readPage(wrap, row);
+      }
       talk.conversation.learn(wrap.ways);
     } catch {
       // what is known stays
     }
   }
 
-  /** A keeper that was started again knows of no opening. */
   const wrapByOpening = async (row) => (await askOpen(api, member, row)).wrap;
+
+  /** A keeper that was started again knows of no opening; anything else is worth none. */
+  function openIfRefused(row, error) {
+    if (!isRefused(error)) {
+      throw error;
+    }
+    return wrapByOpening(row);
+  }
 
   /** Further messages of an open conversation. */
   async function fetchMore(id) {
     const talk = talks.get(id);
     const { thread } = talk.conversation;
     const answer = await api.post("/api/messages", { conversation: id, after: thread.last() });
-    if (isAboutWays(talk, answer)) {
+    if (isAboutWays(talk, answer) || isPageElsewhere(id, talk)) {
       await learnWays(id, talk);
     }
     if (talks.get(id) !== talk) {
@@ -257,6 +277,16 @@ export function newDesk(session, member, told) {
     }
   }
 
+  const pages = newPageAnswers({
+    api,
+    member,
+    rows,
+    of: (id) => talks.get(id),
+    changed: (id) => told.changed(id),
+    fetchMore,
+    tellReach: (talk) => tellReach(talk, talk.reaches),
+  });
+
   rows.lookFirst(() => [...talks.keys()]);
   const stopRows = rows.watch((ids) => {
     follow(ids);
@@ -330,6 +360,9 @@ export function newDesk(session, member, told) {
       told.changed(id);
       await fetchMore(id).catch(() => undefined); // the next change fetches it
     },
+
+    /** What is decided about a page that asks to go on. */
+    pages,
 
     async setUrgency(id, urgency) {
       const seen = talks.get(id).conversation.thread.last();

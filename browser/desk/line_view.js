@@ -6,6 +6,7 @@ import { answersView } from "./answers_view.js";
 import { newAttachmentsView } from "./attachments_view.js";
 import { eventsOf } from "./channel_events.js";
 import { el } from "./dom.js";
+import { newPageView } from "./page_view.js";
 import { piecesOf } from "./spans.js";
 
 const OUTBOX = { waiting: "state.pending", sent: "state.sent" };
@@ -85,6 +86,7 @@ const reasonOf = (outbox) => (outbox.state === "returned" ? "earlier_epoch" : ou
 /** @param {object} session @param {object} desk @param {object} given @returns a maker of lines */
 export function newLineView({ t, now }, desk, { onCopy }) {
   const attachmentsView = newAttachmentsView({ t });
+  const pageView = newPageView({ t }, desk);
 
   /** What became of one's answer. */
   function stateOf(talk, line) {
@@ -185,6 +187,7 @@ export function newLineView({ t, now }, desk, { onCopy }) {
       line.danger && el("p", { class: "danger-tick" }, t("talk.danger_tick")),
       warning && el("p", { class: "warning" }, warning),
       ...events.map(({ id, values }) => el("p", { class: "warning" }, t(id, inWords(values)))),
+      ...(events.some(({ id }) => id === "event.page_asks") ? pageView(talk, line) : []),
       isShown &&
         !line.isAnswers &&
         !line.isAttachments &&

@@ -54,7 +54,8 @@ export function makeConversation(team, { channel = "web", now = 1_700_000_000 } 
   const client = signKeys(randomBytes(32));
   const writerId = randomBytes(16);
   const key = toBase64Url(id);
-  const wrap = { conversationId: id, epoch: 1, messages, notes, verifyKey: client.public };
+  const verifyKey = channel === "web" ? client.public : null; // a chat has no phrase
+  const wrap = { conversationId: id, epoch: 1, messages, notes, verifyKey };
   const row = {
     conversation: key,
     reference: toBase64Url(randomBytes(20)),

@@ -6,7 +6,8 @@ import test from "node:test";
 import { eventsOf } from "./channel_events.js";
 import { CannotOpen } from "../envelope/sealing.js";
 import { hoursOf, readWays } from "../envelope/ways.js";
-import { waysBytes } from "./made_for_tests.mjs";
+import { newConversation, newWriter } from "./conversation.js";
+import { makeConversation, makeTeam, waysBytes } from "./made_for_tests.mjs";
 import { endsSoon, goesBy, isOpen, wayTo } from "./reach.js";
 import { newComposer, SETTLE_MS } from "./sending.js";
 
@@ -29,21 +30,21 @@ test("a chat that ended is told with its channel", () => {
 });
 
 test("an answer on the page goes to a messenger too, where the keeper says that one joined", () => {
-  const row = { channel: "web" };
+  const page = { isPage: true };
   const ways = readWays(waysBytes(true, [2, 0, 0, 10 * DAY]));
   const reaches = [
     { channel: "matrix", until: 20 * DAY }, // a row alone: the keeper does not say so
     { channel: "signal", until: 10 * DAY },
   ];
-  const way = wayTo(row, reaches, DUE, ways);
+  const way = wayTo(page, reaches, DUE, ways);
   assert.deepEqual(way, { channel: "signal", until: 10 * DAY, isAlso: true });
   assert.equal(goesBy(way, 10 * DAY - 1), "signal");
   assert.equal(goesBy(way, 10 * DAY), undefined, "then on the page alone");
   assert.ok(isOpen(way, 10 * DAY), "who reads on the page can always be answered");
   assert.ok(endsSoon(way, 10 * DAY - 1) && !endsSoon(way, 10 * DAY));
-  assert.equal(wayTo(row, [reaches[0]], DUE, ways), undefined);
-  assert.equal(wayTo(row, reaches, DUE), undefined);
-  assert.equal(wayTo(row, [], DUE, ways), undefined, "it has ended");
+  assert.equal(wayTo(page, [reaches[0]], DUE, ways), undefined);
+  assert.equal(wayTo(page, reaches, DUE), undefined);
+  assert.equal(wayTo(page, [], DUE, ways), undefined, "it has ended");
 });
 
 test("what the keeper tells of messengers is read, and nothing of another form", () => {
@@ -81,23 +82,32 @@ test("only the courier's own, verified word is an event", () => {
 });
 
 test("an answer on the web needs no way, and an older desk tells none", () => {
-  assert.equal(wayTo({ channel: "web" }, [], DUE), undefined);
-  assert.equal(wayTo({ channel: "signal" }, undefined, DUE), undefined);
+  assert.equal(wayTo({ isPage: true }, [], DUE), undefined);
+  assert.equal(wayTo({ isPage: false }, undefined, DUE), undefined);
   assert.ok(isOpen(undefined, DUE * 2));
 });
 
 test("the way that is left ends with the address, and never after the conversation", () => {
-  const row = { channel: "signal" };
-  const way = wayTo(row, [{ channel: "signal", until: 10 * DAY }], DUE);
+  const chat = { isPage: false };
+  const way = wayTo(chat, [{ channel: "signal", until: 10 * DAY }], DUE);
   assert.deepEqual(way, { channel: "signal", until: 10 * DAY });
   assert.ok(isOpen(way, 10 * DAY - 1) && !isOpen(way, 10 * DAY));
   assert.ok(!endsSoon(way, 9 * DAY) && endsSoon(way, 9 * DAY + 1));
-  assert.equal(wayTo(row, [{ channel: "signal", until: 2 * DUE }], DUE).until, DUE);
-  assert.equal(wayTo(row, [{ channel: "signal", until: null }], DUE).until, DUE);
+  assert.equal(wayTo(chat, [{ channel: "signal", until: 2 * DUE }], DUE).until, DUE);
+  assert.equal(wayTo(chat, [{ channel: "signal", until: null }], DUE).until, DUE);
+});
+
+test("a row alone makes no page of a chat: with its last address the composer closes", () => {
+  const team = makeTeam();
+  const made = makeConversation(team, { channel: "signal" });
+  const row = { ...made.row, channel: "web" };
+  const conversation = newConversation(team.member, newWriter(), row, made.wrap);
+  assert.equal(conversation.isPage, false);
+  assert.ok(!isOpen(wayTo(conversation, [], DUE), 0));
 });
 
 test("without an address nothing can be answered", () => {
-  const way = wayTo({ channel: "matrix" }, [], DUE);
+  const way = wayTo({ isPage: false }, [], DUE);
   assert.equal(way, null);
   assert.ok(!isOpen(way, 0) && !endsSoon(way, 0));
 });

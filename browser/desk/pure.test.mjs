@@ -221,6 +221,18 @@ test("lines of a stream come whole however they are cut", () => {
   );
 });
 
+test("no day ends with a dot, or a sentence that ends with it would have two", () => {
+  for (const language of ["ar", "de", "en", "fr", "pt", "ro", "ru", "sr-Latn", "th", "uk"]) {
+    const t = newWords({}, language);
+    for (let month = 0; month < 12; month += 1) {
+      const day = t.day(new Date(2026, month, 5).getTime());
+      assert.ok(!day.endsWith("."), `${language}: ${day}`);
+    }
+  }
+  assert.equal(newWords({}, "de").day(new Date(2026, 11, 5).getTime()), "5. Dezember");
+  assert.equal(newWords({}, "en-GB").day(new Date(2026, 11, 5).getTime()), "5 Dec");
+});
+
 test("gaps in strings are filled with text or elements", () => {
   const t = newWords({ a: "Send to {mark} now", b: "{x}" }, "en");
   const sign = { sign: true };

@@ -139,7 +139,7 @@ export function newQueueView({ t, rows, now }, desk, { onOpen, openId, onTakeNex
     list.setAttribute("aria-label", t(tab === "mine" ? "queue.mine_label" : "queue.list_label"));
     const waits = oldestWaits(rows.waiting(), seconds).map(({ urgency, waited }) =>
       t("queue.oldest_one", {
-        urgency: t(`urgency.word_${urgency}`).toLowerCase(),
+        urgency: t(`urgency.word_${urgency}`),
         wait: t.wait(roundedWait(waited)),
       }),
     );

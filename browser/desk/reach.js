@@ -2,7 +2,8 @@
 // shorter time than its conversation; who holds one too few writes nothing for nobody.
 //
 // Who wrote on the page reads every answer there. Where the keeper says that a messenger joined,
-// answers go there too: no row alone has an answer of the page given to the courier.
+// answers go there too: no row alone has an answer of the page given to the courier, nor calls a
+// conversation a page's that nobody could read there.
 
 import { NO_WAYS } from "../envelope/ways.js";
 
@@ -12,17 +13,17 @@ import { NO_WAYS } from "../envelope/ways.js";
  */
 
 /**
- * @param {{channel: string}} row
+ * @param {{isPage: boolean}} conversation whether wrap and keeper name a page; no row decides it
  * @param {Reach[] | undefined} reaches as the desk tells them, the one last written from first
  * @param {number} due seconds: when the conversation goes, and every address with it
  * @param {import("../envelope/ways.js").Ways} [ways] the keeper's word
  * @returns {Reach | null | undefined} the way that is left; null: none; undefined: none is needed
  */
-export function wayTo(row, reaches, due, ways = NO_WAYS) {
+export function wayTo({ isPage }, reaches, due, ways = NO_WAYS) {
   if (!reaches) {
     return undefined;
   }
-  if (row.channel === "web") {
+  if (isPage) {
     const known = reaches.find((one) => ways.each.some(({ channel }) => channel === one.channel));
     const until = Math.min(known?.until ?? due, due);
     return known && { channel: known.channel, until, isAlso: true };

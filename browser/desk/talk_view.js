@@ -148,7 +148,8 @@ export function newTalkView(session, desk, talk, given) {
     const numbered = numberedFindings(thread);
     const standing = ({ state, reason, again }) => `${state} ${reason} ${again}`;
     const outbox = [...talk.outbox.values()].map(standing).join() + JSON.stringify(conversation.ways());
-    const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all].join();
+    const page = [conversation.isPage, desk.pages.isMine(key), JSON.stringify(talk.page)];
+    const wanted = [thread.last(), thread.lines.length, numbered.size, outbox, all, ...page].join();
     if (wanted === shown) {
       return;
     }
@@ -161,7 +162,11 @@ export function newTalkView(session, desk, talk, given) {
     if (thread.repeats()) {
       drawn.push(el("li", { class: "line" }, el("p", { class: "meta" }, t("verify.repeat"))));
     }
+    const hadFocus = lines.contains(document.activeElement);
     lines.replaceChildren(...drawn);
+    if (hadFocus) {
+      ([...lines.querySelectorAll(".page-word")].at(-1) ?? scroller).focus();
+    }
     if (isAtEnd) {
       scroller.scrollTop = scroller.scrollHeight;
     }

@@ -63,7 +63,8 @@ import { newJudgements, readJudgement } from "./judgements.js";
  * @param {() => import("../roster/roster.js").Roster} rosterNow
  * @param {() => boolean} [isJoined] whether the keeper says that a messenger joined the page
  */
-export function newThread({ id, messages, notes, verifyKey }, rosterNow, isJoined = () => false) {
+export function newThread(keys, rosterNow, isJoined = () => false) {
+  const { id, messages, notes } = keys;
   const readingMessages = newReading();
   const readingNotes = newReading();
   /** @type {Line[]} */
@@ -79,6 +80,7 @@ export function newThread({ id, messages, notes, verifyKey }, rosterNow, isJoine
   /** The key that must have signed; undefined or null where there is none. */
   function signerOf({ origin, epoch }) {
     const roster = rosterNow();
+    const { verifyKey } = keys; // a page may have been let in meanwhile
     const fixed = {
       [FROM_CLIENT]: verifyKey,
       // Where there is a phrase, the client's own key signs; the courier has no business there

@@ -19,10 +19,14 @@ export function newWords(strings, language) {
       .filter(Boolean);
 
   const format = (options) => new Intl.DateTimeFormat(language, options);
-  const day = format({ day: "numeric", month: "short" });
+  const short = format({ day: "numeric", month: "short" });
+  // Where a short month has a dot of its own, a sentence that ends with it would have two.
+  const months = Array.from({ length: 12 }, (_, month) => short.format(new Date(2026, month, 5)));
+  const isDotted = months.some((one) => one.endsWith("."));
+  const day = isDotted ? format({ day: "numeric", month: "long" }) : short;
   const clock = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
-  /** @param {number} ms @returns {string} "5 Dec" */
+  /** @param {number} ms @returns {string} "5 Dec", or "5. Dezember" */
   t.day = (ms) => day.format(new Date(ms));
   /** @param {number} ms @returns {string} "14:20" */
   t.clock = (ms) => clock.format(new Date(ms));

@@ -5,8 +5,8 @@
 
 import { argon2idAsync } from "@noble/hashes/argon2.js";
 
-import { utf8 } from "../envelope/bytes.js";
-import { boxKeys, derive, signKeys } from "../envelope/sealing.js";
+import { pack, utf8 } from "../envelope/bytes.js";
+import { boxKeys, derive, labelledHash, signKeys } from "../envelope/sealing.js";
 
 const SLICE_MS = 8;
 
@@ -37,6 +37,29 @@ export async function phraseKeys(phrase, onProgress) {
     box: boxKeys(derive(root, "phrase/box")),
     sign: signKeys(derive(root, "phrase/sign")),
   };
+}
+
+/**
+ * The ten digits that a page shows and a chat repeats: as slow as a phrase, so that nobody finds
+ * other keys with the same number in a quarter of an hour; of the code too, so that nobody looks
+ * for them before.
+ * @param {string} code by which the page asks @param {Uint8Array} hash of what it proposes
+ * @returns {Promise<string>}
+ */
+export async function pageNumber(code, hash) {
+  const named = labelledHash("page-number", pack(utf8(code), hash));
+  const slow = await argon2idAsync(named, utf8("havenline-number"), {
+    m: 8192,
+    t: 1,
+    p: 1,
+    dkLen: 32,
+    asyncTick: SLICE_MS,
+  });
+  let number = 0n;
+  for (const byte of slow.subarray(0, 8)) {
+    number = number * 256n + BigInt(byte);
+  }
+  return String(number % 10n ** 10n).padStart(10, "0");
 }
 
 /**

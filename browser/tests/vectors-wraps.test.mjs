@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { writeList } from "../envelope/attachments.js";
 import { CannotOpen } from "../envelope/sealing.js";
 import * as wraps from "../envelope/wraps.js";
-import { passwordParts } from "../phrase/keys.js";
+import { proposalHash } from "../envelope/proposal.js";
+import { pageNumber, passwordParts } from "../phrase/keys.js";
 import { fingerprintWords } from "../phrase/phrase.js";
 import { WORDS } from "../phrase/words.js";
 import * as rosters from "../roster/roster.js";
@@ -242,5 +243,14 @@ test("payloads are laid out as in the chain", () => {
 test("chains that do not hold", () => {
   for (const one of ROSTER.refused) {
     assert.throws(() => verified(one), rosters.RosterError, one.why);
+  }
+});
+
+test("what a page proposes, and its number", async () => {
+  for (const { lookup_tag, verify_key, box_key, hash, code, number } of WRAPS.good.proposal) {
+    const [lookupTag, verifyKey, boxKey] = [lookup_tag, verify_key, box_key].map(un);
+    const named = proposalHash({ lookupTag, verifyKey, boxKey });
+    assert.equal(hex(named), hash);
+    assert.equal(await pageNumber(code, named), number);
   }
 });

@@ -57,6 +57,7 @@ from triage.retention import Policy, Rule
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import CourierKeeper, KeeperDown, KeeperLink
 from vault.keeper_joins import JoinKeeper
+from vault.keeper_pages import ChatPageKeeper
 from vault.keeper_protocol import KeeperRefusal, Peer, Refused, socket_name
 from vault.private_files import mode_in
 
@@ -173,6 +174,7 @@ async def serving(
         inbound = Inbound(
             keeper,
             JoinKeeper(link),
+            ChatPageKeeper(link),
             roster,
             work,
             keys,

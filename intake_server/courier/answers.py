@@ -37,6 +37,9 @@ class Answers:
     `join_wrong`, `join_busy` and `join_known` answer who joins another chat. Where the conversation
     is on the page too, `join_page` says that the number is made there, `part_number` (with
     `{number}`) answers the wish to erase, and `parted` confirms that this chat has ended.
+    `page_code` (with `{code}`) answers the wish to go on from a page, `page_asked`, `page_wrong`
+    and `page_off` the number that this page shows and the wish to take it back; `page_has` says
+    that a page goes on there already.
     `nobody_read` answers
     what came unencrypted or to a group. `enrolled`, `duty_ping`, `duty_gap` and `duty_alarm` go to
     staff alone (`intake_server.courier.duty`).
@@ -60,6 +63,11 @@ class Answers:
     join_page: str
     part_number: str
     parted: str
+    page_code: str
+    page_asked: str
+    page_wrong: str
+    page_off: str
+    page_has: str
     nobody_read: str
     enrolled: str
     duty_ping: str

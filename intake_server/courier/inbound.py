@@ -17,6 +17,8 @@ Theory of operation
     keeper has overwritten the shred key before the answer says so. Everything else is a message.
 8.  By a code from one chat another one joins its conversation (`courier.codes`): explicitly, and
     only where it has none of its own.
+    A page goes on with a conversation by a code and a number (`courier.paging`). Whoever commands
+    under other keys than before may be another person: the team is told first.
 9.  Whoever has written before chooses when answers may come (`courier.hours`).
 10. What is said by itself is said in the language of what the person wrote (`courier.languages`).
 11. Whoever asks for the optional questions answers them with digits (`courier.guided`): those are
@@ -40,7 +42,8 @@ from intake_server.courier.guided import Guided
 from intake_server.courier.hours import Wish, read_wish
 from intake_server.courier.languages import Languages
 from intake_server.courier.own_keys import OwnKeys, Writers
-from intake_server.courier.parts import readable, split, texts_of, words_of
+from intake_server.courier.paging import PageWish, Paging, read_page
+from intake_server.courier.parts import NEW_KEYS, readable, split, texts_of, words_of
 from intake_server.courier.promised import Promised
 from intake_server.courier.screening import Screening, ToScreen
 from intake_server.courier.speech import Parting, Speech
@@ -56,6 +59,7 @@ from vault.conversations import NewConversation
 from vault.keeper_answers import FoundAddress
 from vault.keeper_client import CourierKeeper
 from vault.keeper_joins import JoinKeeper
+from vault.keeper_pages import ChatPageKeeper
 from vault.keeper_protocol import Busy, Reference, Refused
 from vault.keeper_requests import NewMessengerConversation, Periods
 from vault.messages import UnknownConversation
@@ -80,6 +84,7 @@ class Inbound:
 
     keeper: CourierKeeper
     joins: JoinKeeper
+    pages: ChatPageKeeper
     roster: RosterView
     work: Work
     keys: OwnKeys
@@ -95,6 +100,7 @@ class Inbound:
     commands: Commands = field(init=False)
     erasing: Erasing = field(init=False)
     tries: JoinTries = field(init=False)
+    paging: Paging = field(init=False)
     _kept_since: float | None = None
     _last: dict[str, float] = field(default_factory=dict)  # when a channel last brought something
     _writers: Writers = field(default_factory=Writers)
@@ -106,6 +112,10 @@ class Inbound:
         self.tries = JoinTries(self.clock.monotonic)
         self.commands = Commands(self.clock.monotonic, drawn)
         self.erasing = Erasing(self.keeper, self.work, self.keys, self._writers)
+        page_tries = JoinTries(self.clock.monotonic)
+        self.paging = Paging(
+            self.pages, self.keeper, self.work, self.keys, self._writers, page_tries
+        )
 
     async def take(self, channel: Channel, incoming: Incoming) -> None:
         """Store one message (rule 1); raises `ChannelUnavailable` whatever stands in the way."""
@@ -140,15 +150,7 @@ class Inbound:
             return
         await self.roster.current()  # nobody reads before somebody is set up
         self.languages.hear(tag, readable(incoming))
-        command = self.commands.read(tag, incoming.text or "")
-        if command is not None:
-            await self._obey(command, channel, incoming, tag)
-            return
-        request = read_request(incoming.text or "")
-        if request is not None and await self._joins(channel, incoming, tag, request):
-            return
-        wish = read_wish(incoming.text or "")
-        if wish is not None and await self._choose_hours(channel, incoming, tag, wish):
+        if await self._commanded(channel, incoming, tag, transport):
             return
         if await self._asked(channel, incoming, tag, transport):
             return
@@ -338,6 +340,37 @@ class Inbound:
 
     # --- commands -------------------------------------------------------------------------
 
+    async def _commanded(
+        self, channel: Channel, incoming: Incoming, tag: bytes, transport: bytes
+    ) -> bool:
+        """Do what is commanded; False where the message is one for a counsellor."""
+        said = incoming.text or ""
+        command, request = self.commands.read(tag, said), read_request(said)
+        page, wish = read_page(said), read_wish(said)
+        if not (command or request or page or wish):
+            return False
+        if incoming.identity_changed:
+            await self._tell_new_keys(incoming, tag, transport)
+        if command is not None:
+            await self._obey(command, channel, incoming, tag)
+            return True
+        return bool(
+            (request and await self._joins(channel, incoming, tag, request))
+            or (page and await self._pages(channel, incoming, tag, page))
+            or (wish and await self._choose_hours(channel, incoming, tag, wish))
+        )
+
+    async def _tell_new_keys(self, incoming: Incoming, tag: bytes, transport: bytes) -> None:
+        """Have the team know before a command is done: it may be another person's."""
+        found = await self._found(tag)
+        if found is not None:
+            notice = self.keys.notice_hash(transport)
+            arrived = self._sealed(
+                Message(incoming, tag, notice, [NEW_KEYS]), found.conversation_id, found.cpk
+            )
+            await self.work.told(found.conversation_id, arrived)
+            self._writers.of(found.conversation_id).written += len(arrived.sealed)
+
     async def _obey(
         self, command: Command, channel: Channel, incoming: Incoming, tag: bytes
     ) -> None:
@@ -374,6 +407,17 @@ class Inbound:
         self._writers.of(found.conversation_id).written += len(arrived.sealed)
         said = answers.hours_off if wish.hours is None else answers.hours_set
         said = said.replace("{hours}", wish.kept).replace("{zone}", self.zone)
+        self.speech.say(channel, incoming.address, said)
+        return True
+
+    async def _pages(
+        self, channel: Channel, incoming: Incoming, tag: bytes, wish: PageWish
+    ) -> bool:
+        """Do what is asked about pages; False where nobody knows this address yet."""
+        found, answers = await self._found(tag), await self.languages.answers(tag)
+        if found is None:
+            return False
+        said = await self.paging.answer(channel, incoming, tag, found, wish, answers)
         self.speech.say(channel, incoming.address, said)
         return True
 

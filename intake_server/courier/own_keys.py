@@ -69,6 +69,10 @@ class OwnKeys:
         """The same for the words of a message, where its attachments are stored after them."""
         return mac(derive(self.seed, "inbox/words"), transport)
 
+    def notice_hash(self, transport: bytes) -> bytes:
+        """The same for what is told of a message beside what it asks for."""
+        return mac(derive(self.seed, "inbox/notice"), transport)
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelBox:

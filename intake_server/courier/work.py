@@ -145,6 +145,11 @@ class Work:
         now = self.clock.unix()
         await self.database.write(lambda c: _hours_changed(c, conversation_id, arrived, now))
 
+    async def told(self, conversation_id: bytes, arrived: Arrived) -> None:
+        """Store what the team shall know; raises UnknownConversation."""
+        now = self.clock.unix()
+        await self.database.write(lambda c: _told(c, conversation_id, arrived, now))
+
     async def joined(self, address: Address, until: int, arrived: Arrived) -> None:
         """Keep a further address of a conversation, and tell the team; raises UnknownConversation.
 
@@ -314,6 +319,11 @@ def _tell(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> 
             one.message_id, conversation_id, MESSAGE, CLIENT_TO_TEAM, one.envelope, now
         )
         messages.add(c, told)
+
+
+def _told(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:
+    _tell(c, conversation_id, arrived, now)
+    changes.note(c, conversation_id, "message")
 
 
 def _hours_changed(c: Connection, conversation_id: bytes, arrived: Arrived, now: int) -> None:

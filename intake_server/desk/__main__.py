@@ -31,6 +31,8 @@ from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.office_work import OfficeWork
 from intake_server.desk.pace import Pace
 from intake_server.desk.page import Page, client_page_url
+from intake_server.desk.pages_api import PagesApi
+from intake_server.desk.pages_work import PagesWork
 from intake_server.desk.routes import Requests, Routes, elsewhere, own_hosts, transport_headers
 from intake_server.desk.sessions import Sessions
 from intake_server.desk.team_api import TeamApi
@@ -46,6 +48,7 @@ from intake_server.roster_view import RosterView
 from intake_server.settings import Settings
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import DeskKeeper, KeeperLink
+from vault.keeper_pages import TeamPageKeeper
 from vault.keeper_protocol import Peer, socket_name
 from vault.keeper_team import TeamKeeper
 
@@ -108,6 +111,7 @@ async def serving(
                 ),
                 ChannelsApi(run_dir, is_any_on=settings.channels.is_any_on),
                 AttachmentsApi(AttachmentWork(database, settings.attachments, clock)),
+                PagesApi(PagesWork(keeper, TeamPageKeeper(link), database)),
             ),
             Events(feed, members, clock.monotonic, log),
             members,

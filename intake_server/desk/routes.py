@@ -31,6 +31,7 @@ from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.members import Member, Members
 from intake_server.desk.office_api import OfficeApi
 from intake_server.desk.page import Page, WordsFile
+from intake_server.desk.pages_api import PagesApi
 from intake_server.desk.refusals import (
     Forbidden,
     MalformedRequest,
@@ -86,7 +87,7 @@ _SIGNING: Final = Role.ADMIN | Role.COUNSELLOR
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What answers: daily work, the team, the office, rules, messengers and attachments."""
+    """What answers: daily work, the team, the office, rules, messengers, attachments, pages."""
 
     desk: Api
     team: TeamApi
@@ -94,6 +95,7 @@ class Requests:
     indicators: IndicatorsApi
     channels: ChannelsApi
     attachments: AttachmentsApi
+    pages: PagesApi
 
 
 class Routes:
@@ -156,6 +158,9 @@ class Routes:
             Route("rewrap/behind", _COUNSELLOR, _known(team.behind)),
             Route("rewrap/open", _COUNSELLOR, _known(team.old_wrap)),
             Route("rewrap", _COUNSELLOR, _known(team.rewrap)),
+            Route("page/asking", _COUNSELLOR, _known(requests.pages.asking)),
+            Route("page/let_in", _COUNSELLOR, _known(requests.pages.let_in)),
+            Route("page/refuse", _COUNSELLOR, _known(requests.pages.refuse)),
             Route("office/ready", Role.ADMIN, _known(office.ready)),
             Route("office/details", Role.ADMIN, _known(office.details)),
             Route("office/save", Role.ADMIN, _known(office.save)),

@@ -234,6 +234,21 @@ def store_reply(
     return number
 
 
+# --- what else only its holder decides ----------------------------------------------------
+
+
+def before_acting(c: Connection, conversation: bytes, staff: bytes, seen: int) -> Conversation:
+    """The row of a conversation that `staff` holds and has read up to its client's newest message.
+
+    Raises Gone, ClaimLost, MovedOn.
+    """
+    row = get(c, conversation)
+    refusal = _why_not(c, row, staff, seen)
+    if refusal is not None:
+        raise refusal
+    return row
+
+
 # --- closing ------------------------------------------------------------------------------
 
 

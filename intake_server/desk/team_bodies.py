@@ -100,6 +100,34 @@ class HandOver(Body, frozen=True):
     envelope: Blob
 
 
+class PageAsking(Proved, frozen=True):
+    """Which keys wait to be let in to a conversation."""
+
+    conversation: Id
+
+
+class PageLetIn(Proved, frozen=True):
+    """Both wraps, sealed to the keeper, with their proof; then the proof that lets the page in.
+
+    `seen` is the number of the newest message on the counsellor's screen.
+    """
+
+    conversation: Id
+    seen: Number
+    epoch: Epoch
+    request: Blob
+    page: Key32
+    wraps: Proved
+
+
+class PageRefuse(Proved, frozen=True):
+    """A page that waits is not let in; `page` names its keys, `seen` as above."""
+
+    conversation: Id
+    seen: Number
+    page: Key32
+
+
 class Rewrap(Proved, frozen=True):
     """A conversation's wrap for the head epoch, sealed to the keeper."""
 

@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 from intake_server.clock import Clock
 from intake_server.desk import steps
 from intake_server.desk.bodies import Close, Note, Open, Reply, Ways
+from intake_server.desk.pages_work import follow_keeper
 from intake_server.desk.refusals import (
     Gone,
     MalformedRequest,
@@ -146,6 +147,7 @@ class Work:
                     reference, member, asked.epoch, row.outer_team, asked.proof
                 ),
             )
+            await self._of(reference, follow_keeper(self.keeper, self.database, row))
             found = await self.contents(member, asked.conversation)
             newest = max((one.number for one in found.messages), default=0)
             if newest > found.row.read_up_to:

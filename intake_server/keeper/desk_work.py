@@ -57,7 +57,9 @@ async def open_team_wrap(keeper: Keeper, peer: Peer, arguments: Arguments) -> Fi
         ways_of(keeper, slot, conversation),
     )
     await keep_known(keeper, slot, conversation)
-    keeper.join_codes.opened(Reference(slot, conversation.tag))
+    reference = Reference(slot, conversation.tag)
+    keeper.join_codes.opened(reference)
+    keeper.page_asks.codes.opened(reference)
     keeper.last_opened.note(arguments[1], conversation.conversation_id)
     return (answer,)
 

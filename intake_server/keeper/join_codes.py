@@ -36,6 +36,7 @@ class JoinCodes:
     """
 
     clock: Clock
+    tries: int | None = None  # None: `TRIES`
     _made: dict[str, _Made] = field(default_factory=dict, repr=False)
     _wrong: deque[float] = field(default_factory=deque)
     _opened: dict[Reference, None] = field(default_factory=dict, repr=False)
@@ -64,7 +65,7 @@ class JoinCodes:
     def wait(self) -> int:
         """0 where a code may be tried, otherwise the seconds until it may."""
         self._tidy()
-        if len(self._wrong) < TRIES:
+        if len(self._wrong) < (TRIES if self.tries is None else self.tries):
             return 0
         return max(1, round(self._wrong[0] + LIFE - self.clock.monotonic()))
 

@@ -14,6 +14,7 @@ from intake_server.keeper.join_codes import JoinCodes
 from intake_server.keeper.logs import KeeperLog
 from intake_server.keeper.mirror_state import MirrorState
 from intake_server.keeper.newcomers import Newcomers
+from intake_server.keeper.page_asks import PageAsks
 from intake_server.keeper.proofs import HourlyBudget, LastOpened, Nonces, Rewrappings
 from intake_server.keeper.set_up_state import SetUpState
 from vault.keeper_protocol import NoRoot
@@ -102,6 +103,7 @@ class Keeper:
     rewrappings: Rewrappings
     arrivals: ArrivalPace
     join_codes: JoinCodes
+    page_asks: PageAsks
     forgotten: ForgottenIds = field(default_factory=ForgottenIds)
     start: BoxKeys = field(default_factory=new_box_keys)
     set_up: SetUpState = field(default_factory=SetUpState)
@@ -145,4 +147,5 @@ def join(
         rewrappings=Rewrappings(slots.records),
         arrivals=ArrivalPace(clock),
         join_codes=JoinCodes(clock),
+        page_asks=PageAsks(clock),
     )

@@ -20,7 +20,7 @@ from vault.keeper_protocol import (
 )
 from vault.roster import RECOVERY_NAME, Role
 from vault.sealing import equal
-from vault.slot_records import MESSENGERS, NO_KEY, Address, Conversation, Record, seconds_of
+from vault.slot_records import MESSENGERS, Address, Conversation, Record, seconds_of
 
 Fields = tuple[bytes, ...]
 Arguments = Sequence[bytes]
@@ -171,8 +171,8 @@ async def keep_known(keeper: Keeper, slot: int, conversation: Conversation) -> N
 
 
 def verify_key_of(conversation: Conversation) -> bytes:
-    """The phrase's Ed25519 key, empty where there is none."""
-    return b"" if conversation.verify_key == NO_KEY else conversation.verify_key
+    """The phrase's Ed25519 key; empty where there is none, or only one that waits to be let in."""
+    return conversation.verify_key if conversation.has_phrase else b""
 
 
 def date(minutes: int) -> bytes:

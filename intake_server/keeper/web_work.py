@@ -71,7 +71,7 @@ def _same(
 ) -> tuple[int, Conversation]:
     """The conversation that an equal request made; raises Refused for any difference."""
     found = None if slot is None or slot != other else keeper.slots.get(slot)
-    if slot is not None and isinstance(found, Conversation):
+    if slot is not None and isinstance(found, Conversation) and found.has_phrase:
         mine = (found.verify_key, found.cpk, found.npk)
         if mine == (asked.verify_key, asked.cpk, asked.npk):
             return slot, found
@@ -82,7 +82,7 @@ async def find(keeper: Keeper, _peer: Peer, arguments: Arguments) -> Fields:
     """Where the conversation of a lookup tag is, and its dates."""
     (slot,) = await keeper.slots.find((Key.LOOKUP, arguments[0]))
     record = None if slot is None else keeper.slots.get(slot)
-    if slot is None or not isinstance(record, Conversation):
+    if slot is None or not isinstance(record, Conversation) or not record.has_phrase:
         raise Refused("no living conversation has this lookup tag")
     return (
         reference_to(slot, record),
@@ -113,7 +113,8 @@ async def asked_by_client(keeper: Keeper, peer: Peer, verb: Verb, arguments: Arg
     is_fresh = keeper.nonces.use(peer, proof.nonce)
     (slot,) = await keeper.slots.find((Key.LOOKUP, arguments[0]))
     found = None if slot is None else keeper.slots.get(slot)
-    record = found if isinstance(found, Conversation) else keeper.made_up.conversation
+    is_known = isinstance(found, Conversation) and found.has_phrase
+    record = found if isinstance(found, Conversation) and is_known else keeper.made_up.conversation
     is_proven = is_proof_of(record.verify_key, verb, arguments[: -len(PROOF)], proof)
     if is_fresh and is_proven and record is found:
         return Asked(slot, record, proof)

@@ -29,7 +29,7 @@ from intake_server.clock import Clock
 from intake_server.health import serve_health
 from intake_server.languages import StringsError
 from intake_server.organisation_work import OrganisationView
-from intake_server.pages import QuietServer, load_static
+from intake_server.pages import QuietServer, StaticFile, load_static
 from intake_server.process import (
     CannotStart,
     beside,
@@ -40,10 +40,12 @@ from intake_server.process import (
 from intake_server.screening_link import Screened, ScreeningLink
 from intake_server.settings import Settings
 from intake_server.web.api import Api, Views
+from intake_server.web.asking_work import AskingWork
 from intake_server.web.attachment_pages import attachment_files
 from intake_server.web.attachment_work import AttachmentWork
 from intake_server.web.budgets import Budgets
 from intake_server.web.form import FormPath
+from intake_server.web.form_asking import FormAsking
 from intake_server.web.form_attachments import FormAttachments
 from intake_server.web.form_client import FormClient
 from intake_server.web.form_token import FormTokens, new_token_key
@@ -65,6 +67,7 @@ from vault.attachments import Limits, limits_of
 from vault.engine import Database, DatabaseFailed
 from vault.keeper_client import KeeperLink, WebKeeper
 from vault.keeper_joins import WaysKeeper
+from vault.keeper_pages import AskingKeeper
 from vault.keeper_protocol import Peer, socket_name
 from vault.sealing import KEY_SIZE, Secret
 
@@ -126,16 +129,15 @@ async def serving(
         tokens = FormTokens(token_key, clock.unix)
         attached = FormAttachments(carried, client, tokens)
         ways = WaysWork(keeper, WaysKeeper(keeper_link), database, log)
-        form = FormPath(site, client, tokens, opening, clock, attached, FormWays(client, ways))
+        asking = AskingWork(AskingKeeper(keeper_link))
+        asks = FormAsking(client, asking, tokens, opening)
+        form = FormPath(
+            site, client, tokens, opening, clock, attached, FormWays(client, ways), asks
+        )
         views, pace = Views(token_key, clock), Pace(clock.monotonic)
-        answers = Api(work, keeper, keys, views, pace, opening, clock, carried, ways)
+        answers = Api(work, keeper, keys, views, pace, opening, clock, carried, ways, asking)
         public_url = settings.web.public_url
-        static = load_static(_HERE / "static") | later_files(site.languages, SCRIPT)
-        if site.guided:
-            static |= guided_files(site.languages)
-        if site.attachments:
-            static |= attachment_files(site.languages)
-        static |= ways_files(site.languages)
+        static = load_static(_HERE / "static") | _words(site)
         routes = Routes(site, form, answers, static, own_hosts(public_url), clock, log)
         port = await _listen(stack, settings, routes, transport_headers(public_url))
         health = await serve_health(
@@ -148,6 +150,16 @@ async def serving(
             duties.append(work.screening.run())
         await stack.enter_async_context(beside(*duties))
         yield Served(port, work)
+
+
+def _words(site: Site) -> dict[str, StaticFile]:
+    """The words that the page's code fetches when it needs them."""
+    files = later_files(site.languages, SCRIPT) | ways_files(site.languages)
+    if site.guided:
+        files |= guided_files(site.languages)
+    if site.attachments:
+        files |= attachment_files(site.languages)
+    return files
 
 
 def _limits(settings: Settings) -> Limits | None:

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from intake_server.clock import Clock
+from intake_server.web.asking_work import AskingWork
 from intake_server.web.attachment_work import AttachmentWork, NoRoom, NotOffered
 from intake_server.web.budgets import TooMany
 from intake_server.web.keys import KeySource, NotOpen, PublicKeys
@@ -116,6 +117,10 @@ class _Due(_Open, frozen=True):
     due: int
 
 
+class _Propose(_Body, frozen=True):
+    request: str
+
+
 class _Part(_Open, frozen=True):
     channel: int
 
@@ -190,6 +195,7 @@ class Api:
     clock: Clock
     attachments: AttachmentWork
     ways: WaysWork
+    asking: AskingWork
 
     async def answer(self, path: str, body: bytes) -> Json | None:
         """The answer to a request, or None where there is no such path."""
@@ -334,6 +340,18 @@ class Api:
         answer = await self.ways.part(tag, _channel(given), _proof(given))
         return _json({"answer": encode(answer)})
 
+    async def propose(self, body: bytes) -> Json:
+        """Ask to go on with a chat's conversation; at the pace of nonces."""
+        request = decode(_read(body, _Propose).request)
+        if len(request) > LONGEST_REQUEST:
+            raise MalformedRequest
+        wait = self.nonces.take()
+        if wait:
+            at = self.clock.unix() + int(wait) + 1
+            return _error(HTTPStatus.TOO_MANY_REQUESTS, "too_many", at=at)
+        await self.asking.propose(request)
+        return _json({"asked": True})
+
     async def erase(self, body: bytes) -> Json:
         """Forget everything now."""
         given = _read(body, _Open)
@@ -356,6 +374,7 @@ STEPS: Final[Mapping[str, Callable[[Api, bytes], Awaitable[Json]]]] = MappingPro
         "/api/hours": Api.hours,
         "/api/part": Api.part,
         "/api/erase": Api.erase,
+        "/api/propose": Api.propose,
     }
 )
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from intake_server.clock import Clock
 from intake_server.web.budgets import TooMany
+from intake_server.web.form_asking import FormAsking
 from intake_server.web.form_attachments import Attaching, FormAttachments, attachment_id
 from intake_server.web.form_client import FormClient, OpenConversation
 from intake_server.web.form_fields import EmptyMessage, Fields, MessageTooLong, Words, split
@@ -66,6 +67,7 @@ class FormPath:
     clock: Clock
     attachments: FormAttachments
     ways: FormWays
+    asking: FormAsking
 
     async def answer(
         self, fields: Fields, reader: Reader, upload: Upload | None = None
@@ -272,6 +274,10 @@ class _Turn:
             return await self.conversation(token.phrase, fields, ways_problem=problem)
         page = await self.conversation(token.phrase, fields, notice=told.notice)
         return replace(page, join_code=told.code) if page.state == "conversation" else page
+
+    async def propose(self) -> Page:
+        """Ask to go on with a chat's conversation."""
+        return await self.path.asking.answer(self.fields, self.pages)
 
     # --- optional questions ---------------------------------------------------------------
 
@@ -494,6 +500,7 @@ _STEPS: Final[Mapping[str, Callable[[_Turn], Awaitable[Page | Answer | None]]]] 
         "take": _Turn.take_back,
         "file": _Turn.file,
         "erase": _Turn.erase,
+        "propose": _Turn.propose,
         **dict.fromkeys(WAYS, _Turn.about_ways),
     }
 )

@@ -38,6 +38,7 @@ from vault.keeper_client import KeeperDown, WebKeeper
 from vault.keeper_protocol import Verb, u64
 from vault.keeper_requests import NewConversation, Periods, Proof, make_proof, open_answer
 from vault.messages import StoredMessage
+from vault.page_proposal import Proposal, number_for
 from vault.phrase import Phrase, PhraseKeys
 from vault.roster import Roster
 from vault.sealing import (
@@ -183,6 +184,15 @@ class FormClient:
         keys = await self._in_thread(lambda: hashed_phrase(phrase))
         tag = keys.lookup_tag
         return tag, await self._proof(keys, verb, (tag, *signed), reply)
+
+    async def proposal(self, phrase: Phrase, code: str) -> tuple[bytes, Proposal, str]:
+        """The keeper's start key, what a page with this phrase proposes, and its number.
+
+        Raises NotOpen, Unavailable.
+        """
+        public = await self._public(renewed=True)  # a code is of the keeper that runs now
+        start = public.start_key
+        return await self._in_thread(lambda: _proposal(start, hashed_phrase(phrase), code))
 
     async def opening(self, phrase: Phrase) -> Opening:
         """The keys behind a phrase; raises CannotOpen, Unavailable."""
@@ -399,3 +409,8 @@ def _listed(text: str) -> tuple[Described, ...]:
         return read_list(text)
     except CannotOpen:
         return ()
+
+
+def _proposal(start_key: bytes, keys: PhraseKeys, code: str) -> tuple[bytes, Proposal, str]:
+    proposal = Proposal(keys.lookup_tag, keys.sign.public, keys.box.public)
+    return start_key, proposal, number_for(code, proposal.hash)

@@ -23,6 +23,7 @@ _TEXT_FIELDS: Final = (
     *("answers", "question", "say"),  # of the optional questions
     "file",
     *("channel", "begin", "end"),  # of a messenger that joined
+    "code",  # of a chat that a page asks to go on with
 )
 
 
@@ -78,6 +79,7 @@ class Fields:
     channel: str = ""
     begin: str = field(default="", repr=False)
     end: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, body: bytes) -> Fields:

@@ -80,6 +80,11 @@ class FormToken:
         return phrase_from(derive(self.seed, "form/phrase"))
 
     @property
+    def page_phrase(self) -> Phrase:
+        """The phrase with which this form asks to go on with a chat; never that of a message."""
+        return phrase_from(derive(self.seed, "form/page-phrase"))
+
+    @property
     def conversation_id(self) -> bytes:
         """The id of the conversation that this form begins."""
         return derive(self.seed, "form/conversation").reveal()[:ID_SIZE]

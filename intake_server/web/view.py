@@ -48,6 +48,9 @@ _STORED: Final = 0
 _WINDOW: Final = 32 * 1024  # bytes that DEFLATE may point back
 _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # no time, no name, no system
 _LAST_BLOCK: Final = b"\x03\x00"  # an empty one
+_EMPTY: Final = b"\x00\x00\x00\xff\xff"  # a stored block with nothing in it
+_EMPTY_LONG: Final = b"\x02" + _EMPTY  # one with fixed codes before it
+_MENU_SPARE: Final = 44  # bytes; packed, orders of the menu differ by a dozen each way
 _HERE: Final = Path(__file__).parent
 SCRIPT: Final = "client.js"
 
@@ -123,6 +126,8 @@ class Page:
     ways_problem: str = ""
     zone: str = ""
     join_code: str = field(default="", repr=False)
+    ask_problem: str = ""
+    code: str = field(default="", repr=False)
     returning: bool = False  # the closed page offers the way back to who has a phrase
 
 
@@ -257,7 +262,7 @@ class Site:
         # Where token and menu go; random, so that nothing that an admin writes can be one.
         place, menu = secrets.token_hex(16), secrets.token_hex(16)
         state = "opening" if is_open else "closed"
-        size = len(self.chooser(language, "", state).encode())
+        usual = self.chooser(language, "", state)
         whole: dict[str, object] = {
             **config,
             "open": True,
@@ -282,7 +287,7 @@ class Site:
             start=True,
             returning=not is_open,
             token=place,
-            chooser=menu if size else "",
+            chooser=menu if usual else "",
             config=script_json(whole),
             period=period,
             duty=duty.line,
@@ -290,7 +295,7 @@ class Site:
             unreached=duty.unreached,
         )
         rendered = self.render(page, language)
-        return StartPage(rendered, place, token_size, menu if size else "", size)
+        return StartPage(rendered, place, token_size, menu if usual else "", usual)
 
 
 class StartPage:
@@ -299,21 +304,25 @@ class StartPage:
     What is packed are the pieces between the tokens (DEFLATE, RFC 1951; gzip, RFC 1952). Each may
     point back into the pieces before it, since all tokens have one length, and never into a token:
     those stay unpacked, so that no size says anything about one. The menu of languages, in the
-    order of the visitor's browser, is a piece of its own with one length, too.
+    order of the visitor's browser, is a piece of its own with one length, too; packed, orders
+    differ by some bytes, and are filled up to one size.
     """
 
     def __init__(
-        self, rendered: bytes, place: str, token_size: int, menu: str = "", menu_size: int = 0
+        self, rendered: bytes, place: str, token_size: int, menu: str = "", usual: str = ""
     ) -> None:
         """`place` stands where a token goes, and `menu` where the menu of languages goes.
 
-        `token_size` and `menu_size` are the lengths of every token and every menu in bytes.
+        `token_size` is the length of every token in bytes. `usual` is the menu in its usual order:
+        every other has its length.
         """
         self._head, _, rest = rendered.rpartition(menu.encode()) if menu else (b"", b"", rendered)
         self._parts = rest.split(place.encode())
         self._packed_head = _blocks(self._head, _BEST)
+        self._menu_room = len(_blocks(usual.encode(), _BEST, self._head)) + _MENU_SPARE
         self._packed = []
-        before = self._head + bytes(menu_size)  # no page has a zero byte that could match these
+        # No page has a zero byte that could match these.
+        before = self._head + bytes(len(usual.encode()))
         for part in self._parts:
             self._packed.append(_blocks(part, _BEST, before))
             before += part + bytes(token_size)
@@ -325,7 +334,8 @@ class StartPage:
     def packed(self, token: str, menu: str = "") -> bytes:
         """The same page as gzip."""
         whole = self.filled(token, menu)
-        head = self._packed_head + _blocks(menu.encode(), _BEST, self._head)
+        shown = _blocks(menu.encode(), _BEST, self._head)
+        head = self._packed_head + shown + _filling(self._menu_room - len(shown))
         blocks = _blocks(token.encode(), _STORED).join(self._packed)
         sums = struct.pack("<II", zlib.crc32(whole), len(whole))
         return _GZIP_HEAD + head + blocks + _LAST_BLOCK + sums
@@ -335,6 +345,12 @@ def _blocks(plain: bytes, level: int, before: bytes = b"") -> bytes:
     """DEFLATE blocks that end on a whole byte; they may point back into `before`."""
     packing = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before[-_WINDOW:])
     return packing.compress(plain) + packing.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _filling(size: int) -> bytes:
+    """Empty DEFLATE blocks of so many bytes: any number from 20 on, else the next one below."""
+    long = size % 5 if size % 5 * 6 <= size else 0
+    return _EMPTY_LONG * long + _EMPTY * ((size - 6 * long) // 5)
 
 
 def padded(body: bytes, multiple: int = PADDING) -> bytes:

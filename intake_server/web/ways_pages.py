@@ -34,10 +34,12 @@ _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
         "[gone]": "j11.was_gone",
         "[no room]": "j11.had_no_room",
         "[not encrypted]": "j11.was_not_encrypted",
+        "[page off]": "j14.page_taken_back",
     }
 )
 _HOURS: Final = re.compile(r"\[safe hours (off|\d\d:\d\d-\d\d:\d\d)\]")
 _MOVED: Final = re.compile(r"\[(joined|left) ([a-z]+)\]")
+_PAGE: Final = re.compile(r"\[page asks ([a-z]+) [A-Za-z0-9_-]{43}\]")
 _ALONE: Final = re.compile(r"\[[a-z ]+\]( \[[a-z ]+\])*")
 _SIGN: Final = re.compile(r"\[[a-z ]+\]")
 MESSENGERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -91,6 +93,9 @@ def sign_words(language: Language, text: str) -> str:
         return language.text("j10.chat_hours", hours=hours[1])
     if moved and moved[2] in MESSENGERS:
         return language.text(f"j10.chat_{moved[1]}", messenger=MESSENGERS[moved[2]])
+    asks = _PAGE.fullmatch(text)
+    if asks and asks[1] in MESSENGERS:
+        return language.text("j14.page_asked", messenger=MESSENGERS[asks[1]])
     signs = _SIGN.findall(text) if _ALONE.fullmatch(text) else []
     if signs and all(sign in _SIGNS for sign in signs):
         return " ".join(language.text(_SIGNS[sign]) for sign in signs)

@@ -1,5 +1,9 @@
 """The client page in other languages: chosen on the page, held to the end, nothing lost by it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from playwright.async_api import expect
 
@@ -124,6 +128,101 @@ async def test_without_code_enter_sends_and_chooses_no_language(house, chromium)
         await phone.page.press("#name", "Enter")
         await phone.is_at("phrase")
         assert await phone.page.evaluate("document.documentElement.lang") == "en"
+
+
+BUSY = "#to-language button[aria-busy]"
+
+
+@asynccontextmanager
+async def slow_pages(phone: Phone) -> AsyncIterator[asyncio.Event]:
+    """The first page in another language comes when the event is set, and not before."""
+    go = asyncio.Event()
+
+    async def late(route) -> None:
+        if route.request.method == "POST":
+            await go.wait()
+        await route.continue_()
+
+    address = f"{phone.stack.web}/"
+    await phone.page.route(address, late)
+    try:
+        yield go
+    finally:
+        go.set()
+        await phone.page.unroute(address)
+
+
+async def tap(phone: Phone, code: str) -> None:
+    """Takes a language whose page is slow: its button says that it works."""
+    button = f'#to-language button[value="{code}"]'
+    if not await phone.page.locator(button).is_visible():
+        await phone.unfold("to-language")
+    await phone.page.click(button)
+    await phone.page.wait_for_selector(f"{button}[aria-busy]", state="attached")
+
+
+async def done(phone: Phone) -> None:
+    """The pages that were tapped have come, and were taken or left."""
+    await phone.page.wait_for_selector(BUSY, state="detached")
+
+
+async def test_a_page_that_comes_late_takes_no_phrase_away(house, chromium):
+    async with a_phone(chromium, house.stack) as phone:
+        await phone.visit()
+        await phone.write("Hello", name="Mira")
+        async with slow_pages(phone) as go:
+            await tap(phone, "de")
+            await phone.send()
+            await phone.is_at("phrase")
+            words = await phone.words()
+            go.set()
+            await done(phone)
+        await phone.is_at("phrase")
+        assert await phone.words() == words
+        assert await phone.page.get_attribute("html", "lang") == "en"
+        await phone.keep()
+        await phone.page.locator("#rows .said").get_by_text("Hello").wait_for()
+        await phone.erase()
+        assert phone.complaints == []
+
+
+async def test_of_two_taps_the_last_counts_and_the_conversation_stays_open(house, chromium):
+    async with a_phone(chromium, house.stack) as phone:
+        await phone.write_first("Hello", name="Mira")
+        await phone.keep()
+        async with slow_pages(phone) as go:
+            await tap(phone, "de")
+            await tap(phone, "fr")
+            assert await phone.page.locator(BUSY).count() == 1
+            await phone.unfold("to-language")
+            await phone.page.fill("#answer", "typed after the tap")
+            go.set()
+            await phone.page.wait_for_selector("html[lang=fr]")
+        await phone.is_at("conversation")
+        await phone.page.locator("#rows .said").get_by_text("Hello").wait_for()
+        answer = phone.page.locator("#answer")
+        await expect(answer).to_have_value("typed after the tap")
+        await expect(answer).to_be_focused()
+        await phone.erase()
+        assert phone.complaints == []
+
+
+async def test_a_page_that_comes_late_takes_the_cover_off_nothing(house, chromium):
+    async with a_phone(chromium, house.stack) as phone:
+        await phone.page.clock.install()
+        await phone.visit()
+        await phone.write("half a sentence")
+        async with slow_pages(phone) as go:
+            await tap(phone, "de")
+            await phone.lets_time_pass(3)
+            await phone.is_at("cover")
+            go.set()
+            await done(phone)
+        await phone.is_at("cover")
+        await phone.page.click("#continue")
+        await phone.is_at("opening")
+        assert await phone.page.input_value("#text") == "half a sentence"
+        assert await phone.page.get_attribute("html", "lang") == "en"
 
 
 async def test_where_the_other_page_does_not_come_everything_stays(house, chromium):

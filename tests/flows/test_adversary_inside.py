@@ -177,6 +177,7 @@ async def test_courier_opens_addresses_and_neither_web_conversations_nor_history
     learned = await courier.try_everything(but=CHANGING)
     # It makes codes and seals addresses for what it can open anyway: its clients' addresses.
     own = {Verb.OPEN_ADDRESS, Verb.SEAL_ADDRESS, Verb.MAKE_JOIN_CODE, Verb.DETAILS}
+    own |= {Verb.PAGE_CODE, Verb.PAGE_ASKED}
     assert learned.verbs == FOR_EVERYBODY | own
     assert truth.held_by(learned.all()) == {"ADDRESS"}
     opens_no_message(town, [couriers_keys.box])

@@ -19,6 +19,7 @@ from intake_server.desk.attachments_api import AttachmentsApi
 from intake_server.desk.channels_api import ChannelsApi
 from intake_server.desk.indicators_api import IndicatorsApi
 from intake_server.desk.office_api import OfficeApi
+from intake_server.desk.pages_api import PagesApi
 from intake_server.desk.team_api import TeamApi
 from intake_server.web import api as web_api
 from vault.messages import SIZES
@@ -147,6 +148,7 @@ PARTS = {
     "rules": IndicatorsApi,
     "files": AttachmentsApi,
     "requests.channels": ChannelsApi,
+    "requests.pages": PagesApi,
 }
 """What each part of the desk is called in the table of routes."""
 

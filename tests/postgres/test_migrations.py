@@ -132,6 +132,7 @@ MADE = {  # by each migration: its tables with a row for each, as SQLite's cases
     "0005": {},  # a column of a table that was there
     "0006": {"attachments": ATTACHMENT, "attachment_chunks": CHUNK},
     "0009": {},  # settings of a table that was there
+    "0010": {},  # rights
 }
 
 

@@ -203,6 +203,7 @@ def test_proofs_are_asked_for_by_these_verbs():
         *("REPLIED", "CLOSE", "REWRAP", "HOLD", "APPEND", "PUT_GRANT", "PIN_DETAILS"),
         *("INVITE", "JOIN", "TEAM", "WITHDRAW", "OWN_GRANTS", "RECOVER"),
         *("CLIENT_JOIN_CODE", "CLIENT_HOURS", "CLIENT_PART", "TEAM_WAYS"),
+        *("PAGE_ASKING", "PAGE_WRAP", "PAGE_LET_IN", "PAGE_REFUSE"),
     }
 
 

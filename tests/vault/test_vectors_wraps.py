@@ -5,6 +5,7 @@ import pytest
 from tests.vectors.reading import box, cases, read, resolved, signer, unhex
 from vault import roster, wraps
 from vault.attachment_format import read_list
+from vault.page_proposal import Proposal, number_for
 from vault.sealing import CannotOpen, Secret
 
 WRAPS, ROSTER = map(read, ("wraps", "roster"))
@@ -319,3 +320,11 @@ def test_a_chain_made_again_is_the_same():
 def test_chains_that_do_not_hold(case):
     with pytest.raises(roster.RosterError):
         roster.verify_chain(entries_of(case), fingerprint=fingerprint_of(case))
+
+
+@pytest.mark.parametrize("case", cases(WRAPS["good"]["proposal"]))
+def test_what_a_page_proposes_and_its_number(case):
+    keys = (unhex(case[key]) for key in ("lookup_tag", "verify_key", "box_key"))
+    proposal = Proposal(*keys)
+    assert proposal.hash.hex() == case["hash"]
+    assert number_for(case["code"], proposal.hash) == case["number"]

@@ -190,11 +190,28 @@ def _seeds(kind, epoch):
 # --- what is not sealed -------------------------------------------------------------------
 
 
+def _proposals():
+    made = []
+    for name, code in (("page", "0123456789"), ("another page", "9876543210")):
+        tag = fixed(f"{name} tag", 16)
+        verify, box = sign_public(fixed(f"{name} sign")), box_public(fixed(f"{name} box"))
+        digest = hashed("page-keys", pack(tag, verify, box))
+        named = hashed("page-number", pack(code.encode(), digest))
+        slow = sodium.crypto_pwhash_alg(
+            32, named, b"havenline-number", 1, 8 << 20, sodium.crypto_pwhash_ALG_ARGON2ID13
+        )
+        number = f"{int.from_bytes(slow[:8], 'big') % 10**10:010}"
+        keys = {"lookup_tag": tag, "verify_key": verify, "box_key": box}
+        made.append(keys | {"hash": digest, "code": code, "number": number})
+    return made
+
+
 def _others():
     seed, key = fixed("seed"), fixed("screening key")
     channel, address = "matrix", "@a:example.org"
     caretaker = derived(seed, "caretaker/sign")
     return {
+        "proposal": _proposals(),
         "address_tag": [
             {
                 "courier_seed": seed,

@@ -16,6 +16,7 @@ from intake_server.courier.codes import read_request
 from intake_server.courier.commands import Commands
 from intake_server.courier.guided import Guided, read_words
 from intake_server.courier.hours import read_wish
+from intake_server.courier.paging import read_page
 from intake_server.poster import poster
 from intake_server.settings import DeltaChatSettings, SignalSettings
 from triage.guided import QUESTIONS
@@ -205,6 +206,7 @@ def sets_off(text):
         "duty": duty._COMMAND.fullmatch,
         "joining": read_request,
         "safe hours": read_wish,
+        "pages": read_page,
     }
     return [name for name, read in readers.items() if read(text) is not None]
 
@@ -227,7 +229,7 @@ def test_what_does_is_seen_by_these_tests():
     """All commands that the manual lists, and no way to write one goes unseen."""
     manual = (ROOT / "docs/channels.md").read_text(encoding="utf-8")
     listed = {*re.findall(r"^\| `(/[a-z]+)", manual, re.MULTILINE), "/questions", "/takeback"}
-    assert listed == {"/erase", "/code", "/join", "/hours", "/questions", "/takeback"}
+    assert listed == {"/erase", "/code", "/join", "/page", "/hours", "/questions", "/takeback"}
     for text in (*listed, "/QUESTIONS", "/duty 1234567890", "/join 0123456789", "/hours 18-22"):
         assert sets_off(text) != []
 

@@ -103,6 +103,11 @@ class Place:
         status, _, answer = await self.raw(path, json.dumps(body).encode(), **named)
         return status, json.loads(answer)
 
+    async def ask_web(self, path, body):
+        """Status and decoded answer of the client page's process."""
+        async with self.http.post(self.web + path, json=body) as response:
+            return response.status, json.loads(await response.read())
+
     async def read(self, work):
         return await self.served.work.database.read(work)
 

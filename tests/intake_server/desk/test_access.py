@@ -52,7 +52,7 @@ async def test_what_is_open_to_all_is_written_down_twice(empty):
     free = {path for (_, path), route in table(empty).items() if isinstance(route.need, Need)}
     free -= FOR_EVERYBODY
     assert {path for path in free if not path.startswith("/static/")} == OPEN_TO_ALL | {"/"}
-    assert len(guarded(empty)) == 36
+    assert len(guarded(empty)) == 39
 
 
 async def test_nothing_else_is_answered_without_a_session(empty):

@@ -13,6 +13,7 @@ import pytest
 from tests.intake_server.keeper.world import NOON, Hotline, Member
 from vault.keeper_protocol import Refused, Verb, u8, u32
 from vault.keeper_requests import Periods
+from vault.page_proposal import Proposal, sealed_proposal
 from vault.roster import EntryType, Role, person_payload, sign_entry
 from vault.sealing import Secret, sign_keys
 from vault.slot_records import RecordKind
@@ -54,6 +55,8 @@ async def prepare(hotline: Hotline, operation: str) -> None:
         code = await hotline.code(chatting)
         await hotline.joins.redeem(code, chat_tag(hotline), MATRIX, 48)
     await hotline.message_in(hotline.client("messenger"), address_tag=address_tag(hotline))
+    if operation == "let a page in":
+        await confirm_page(hotline)
 
 
 def address_tag(hotline: Hotline) -> bytes:
@@ -402,7 +405,55 @@ def chat_tag(hotline: Hotline) -> bytes:
     return hotline.secret("chat's address tag").reveal()
 
 
+# --- a page that asks ---------------------------------------------------------------------
+
+
+def page_of(hotline: Hotline) -> Proposal:
+    page = hotline.client("page")
+    return Proposal(page.lookup_tag, page.sign.public, page.box.public)
+
+
+async def confirm_page(hotline: Hotline) -> None:
+    found = await hotline.courier.find_address(address_tag(hotline))
+    code, page = await hotline.chat_pages.make_code(found.address), page_of(hotline)
+    start_key = (await hotline.web.hello()).start_key
+    await hotline.page_asks.propose(sealed_proposal(start_key, code, page))
+    await hotline.chat_pages.confirm(found.address, page.hash)
+
+
+async def check_confirm_page(hotline: Hotline, *, acknowledged: bool) -> None:
+    """Whole or not at all; what waits opens nothing either way."""
+    assert not await lives(hotline, "page")
+    found = await hotline.courier.find_address(address_tag(hotline))
+    asked = await hotline.chat_pages.asked(found.address)
+    assert asked is not None or not acknowledged
+    if asked is None:
+        await confirm_page(hotline)
+    asked = await hotline.chat_pages.asked(found.address)
+    assert asked.is_confirmed
+    assert asked.hash == page_of(hotline).hash
+
+
+async def let_page_in(hotline: Hotline) -> None:
+    first, page = hotline.first, page_of(hotline)
+    found = await hotline.courier.find_address(address_tag(hotline))
+    given = found.reference.packed, first.staff_id, page.hash
+    proof, _ = await hotline.staff_proof(first, Verb.PAGE_LET_IN, *given)
+    await hotline.team_pages.let_in(found.reference, first.staff_id, page.hash, proof)
+
+
+async def check_let_page_in(hotline: Hotline, *, acknowledged: bool) -> None:
+    """Either it still waits, and is let in now, or its phrase finds the conversation."""
+    if not await lives(hotline, "page"):
+        assert not acknowledged
+        await let_page_in(hotline)
+    assert await lives(hotline, "page")
+    await let_page_in(hotline)
+
+
 OPERATIONS = {
+    "confirm a page": Operation(confirm_page, check_confirm_page),
+    "let a page in": Operation(let_page_in, check_let_page_in),
     "join a chat": Operation(join_chat, check_join_chat),
     "part from a chat": Operation(part_chat, check_part_chat),
     "create": Operation(create, check_create),

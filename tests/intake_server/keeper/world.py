@@ -25,6 +25,7 @@ from vault.keeper_client import (
     WebKeeper,
 )
 from vault.keeper_joins import JoinKeeper, WaysKeeper
+from vault.keeper_pages import AskingKeeper, ChatPageKeeper, TeamPageKeeper
 from vault.keeper_protocol import Peer, Reference, Verb, socket_name, u8, u16, u32, u64
 from vault.keeper_requests import (
     Join,
@@ -230,10 +231,13 @@ class Hotline:
             self._stack.push_async_callback(link.close)
         self.web = WebKeeper(self.links[Peer.WEB])
         self.ways = WaysKeeper(self.links[Peer.WEB])
+        self.page_asks = AskingKeeper(self.links[Peer.WEB])
         self.desk = DeskKeeper(self.links[Peer.DESK])
         self.team = TeamKeeper(self.links[Peer.DESK])
+        self.team_pages = TeamPageKeeper(self.links[Peer.DESK])
         self.courier = CourierKeeper(self.links[Peer.COURIER])
         self.joins = JoinKeeper(self.links[Peer.COURIER])
+        self.chat_pages = ChatPageKeeper(self.links[Peer.COURIER])
         self.caretaker = CaretakerKeeper(self.links[Peer.CARETAKER])
         self.operator = OperatorKeeper(self.links[Peer.OPERATOR])
 

@@ -153,6 +153,17 @@ def test_the_menu_has_one_length_and_the_packed_page_fits_every_order(site):
     assert size < 2_000
 
 
+@pytest.mark.parametrize("code", ["ar", "en", "my"])
+def test_the_order_of_the_menu_does_not_show_in_the_size_of_the_packed_page(site, code):
+    language = site.language(code, "")
+    page = site.start(language, "14 days", DutyWords(), KEYS, 20, is_open=True)
+    orders = [f"{one},{other}" for one in CODES for other in CODES[::3]]
+    orders += ["", *CODES, ",".join(CODES), ",".join(reversed(CODES))]
+    menus = {site.chooser(language, wish, "opening") for wish in orders}
+    assert len(menus) > 60
+    assert len({len(page.packed("t" * 20, menu)) for menu in menus}) == 1
+
+
 def test_with_one_language_there_is_no_menu():
     site = Site(Settings(page=PageSettings(languages=("en",))))
     english = site.languages[0]
