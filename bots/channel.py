@@ -35,7 +35,8 @@ Theory of operation
     attachments from its own store and from the server; once the network has taken a message, it
     removes its own copy of that. Its folder is for nobody else (umask 077).
 12. `send` may be called again with an id that was sent before, also by a later process. Where
-    `sends_once` is true, the message then arrives once all the same. So is `send_attachment`.
+    `sends_once` is true, the message then arrives once all the same; or `ChannelUncertain` says,
+    this time and each other, that nobody knows. So is `send_attachment`.
 13. What came with a message is fetched while the handler works on it, a bounded number of bytes
     (`bots/attachments.py`), or not at all where attachments are switched off; once the handler has
     returned, the channel removes it where it lay.

@@ -26,7 +26,7 @@ Theory of operation
 import asyncio
 import contextlib
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +55,7 @@ from bots.deltachat.arriving import is_for_us, read
 from bots.deltachat.core import Core, CoreGone, CoreRefused, Event, program
 from bots.deltachat.files import Lending, view_of
 from bots.deltachat.line import FIRST_PAUSE, LONGEST_PAUSE, Line
-from bots.deltachat.sending import Said
+from bots.deltachat.sending import UNFINISHED, OnItsWay, Said, key_of
 from bots.deltachat.session import Message, Session
 from bots.deltachat.traces import TracesKept, wipe
 from bots.refusals import Refusals
@@ -110,6 +110,7 @@ class DeltaChat:
         self._keeper: asyncio.Task[None] | None = None
         self._line: Line | None = None
         self._at_work = 0  # calls that use the line
+        self._in_hand: Counter[bytes] = Counter()  # ids that somebody waits for
         self._files = 0  # files that are being sent or fetched
         self._is_changing = False  # from one core to the next, on purpose
         self._is_first = True  # no core was there yet
@@ -161,6 +162,16 @@ class DeltaChat:
                 self._without_file.set()
 
     async def _send(self, address: str, said: Said, message_id: bytes) -> Sent:
+        self._in_hand[message_id] += 1
+        try:
+            return await self._send_now(address, said, message_id)
+        except OnItsWay:
+            return await self._send_on(address, said, message_id)
+        finally:
+            self._in_hand[message_id] -= 1
+            self._in_hand += Counter()  # only what is there
+
+    async def _send_now(self, address: str, said: Said, message_id: bytes) -> Sent:
         async with self._working() as line:
             try:
                 await line.settled()
@@ -170,6 +181,20 @@ class DeltaChat:
                 raise ChannelRefused(RefusedBecause.REFUSED) from None
             finally:
                 line.removed.set()
+
+    async def _send_on(self, address: str, said: Said, message_id: bytes) -> Sent:
+        """Have the next core end what one that ended was sending, under the same name.
+
+        Where there is none in time, what became of it is known from the notes when it is asked for
+        again: a core that nobody asks takes back what is left, and notes that nobody knows.
+        """
+        try:
+            async with asyncio.timeout(UNFINISHED):
+                await asyncio.sleep(FIRST_PAUSE)  # a core that only did not answer is there still
+                await self._opened.wait()
+            return await self._send_now(address, said, message_id)
+        except (OnItsWay, TimeoutError):
+            raise ChannelUnavailable from None
 
     async def delete(self, address: str, transport_id: str) -> None:
         """Delete a message that is still in the core, for everybody where it is ours.
@@ -295,7 +320,8 @@ class DeltaChat:
             await apply_policy(core, number, self._display_name)
             line = Line(await Session.of(core, number), self._now)
             holder.append(line)
-            await line.sending.tidy(is_first=self._is_first)
+            in_hand = {key_of(message) for message in self._in_hand}
+            await line.sending.tidy(is_first=self._is_first, in_hand=in_hand)
             await line.session.drop_silent(self._now() - self._keep_seconds)
             await line.session.do("start_io")
             self._is_first = False  # not before: a core that ended by here has sent nothing

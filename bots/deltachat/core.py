@@ -51,6 +51,10 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     chat_id: int | None = 0
     msg_id: int | None = 0
     progress: int | None = 0
+    msg: object = None  # words of its log, which name addresses: to be read and dropped
+
+    def __repr__(self) -> str:
+        return f"Event({self.kind})"
 
 
 class _Batched(msgspec.Struct, frozen=True, rename="camel"):

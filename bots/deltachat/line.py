@@ -48,8 +48,13 @@ class Line:
     def hear(self, event: Event) -> None:
         """Be told what the core tells by itself."""
         match event.kind:
-            case "IncomingMsg" | "IncomingMsgBunch" | "EventChannelOverflow":
+            case "EventChannelOverflow":
+                self.sending.tries.missed()
                 self.arrived.set()
+            case "IncomingMsg" | "IncomingMsgBunch":
+                self.arrived.set()
+            case "Info" if isinstance(event.msg, str):
+                self.sending.tries.hear(event.msg)
             case "MsgDelivered" | "MsgFailed":
                 self.sending.changed()
             case "ConnectivityChanged":

@@ -10,6 +10,7 @@ message id before the draft goes. Whoever is asked again looks there:
 | `draft N` | is a draft still | it is sent |
 | `draft N` | waits, or was taken | nobody sends again; it is waited for |
 | `draft N` | failed, or is not there | the note goes; a draft is made anew |
+| `unknown` | was removed, and the server may have it | a person decides (`ChannelUncertain`) |
 | `sent … N` | was removed after the network took it | its name on the network is told again |
 
 A kill between that note and the removal leaves our copy in the core: each new core removes what a
@@ -17,27 +18,38 @@ A kill between that note and the removal leaves our copy in the core: each new c
 
 What the server has not taken while somebody waits for it is taken back: removed from the core,
 which would otherwise send it by itself, hours later, when the client's safe hours are over. A new
-core takes back what an earlier one left, before it speaks to any server. Where the server took a
-message in that very moment and nobody learnt of it, it arrives twice: better than at a wrong hour.
+core takes back what an earlier one left, before it speaks to any server. What the server may have
+taken although nobody learnt of it (`bots.deltachat.tries`) is never written anew by itself: the
+core has a minute to try it again under the same name, and then nobody knows.
 
 A courier that was killed has told nobody anything: what somebody was waiting for as it ended goes
 on, under the name it has on the network, which is why it arrives once even if the server had taken
 it already. That is for as long as one waits for a text or a file, and half a minute to be started
-again; what is not gone after as much time again is taken back.
+again; what is not gone after as much time again is taken back. So it is with a core that ends, by
+itself or for its rest, while somebody waits for what it was sending: the next core goes on.
 """
 
 import asyncio
 import contextlib
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from bots.channel import DAY, ChannelRefused, ChannelUnavailable, RefusedBecause, Sent
-from bots.deltachat.core import CoreRefused
+from bots.channel import (
+    DAY,
+    ChannelRefused,
+    ChannelUnavailable,
+    ChannelUncertain,
+    RefusedBecause,
+    Sent,
+)
+from bots.deltachat.core import CoreGone, CoreRefused
 from bots.deltachat.session import FINGERPRINT_DIGITS, Message, Session
+from bots.deltachat.tries import Tries
 
 DRAFT: Final = 19  # the core's states of an own message (DC_STATE_OUT_…)
 FAILED: Final = 24
@@ -54,6 +66,15 @@ UNFINISHED_FILE: Final = _FILE_PATIENCE + _RESTART
 _AWAY: Final = 5.0  # seconds of them without a connection, which may be coming back
 FIRST_NUDGE: Final = 1.5  # seconds until the core is told to try again; then twice as many
 _LOOK: Final = 1.0  # seconds between looks, should an event have been missed
+UNTRIED: Final = 3.0  # seconds with a connection in which a new core tries what was left to it
+_HEARD: Final = 0.5  # seconds in which the core has told of a try that had begun
+
+
+class OnItsWay(Exception):
+    """The core ended, or did not answer, while it was sending this: the next one goes on."""
+
+    def __init__(self) -> None:
+        super().__init__("the Delta Chat core ended while it was sending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    kind: str  # draft, sent
+    kind: str  # draft, sent, unknown
     what: str  # the number in the core, or the name on the network
     at: int
     copy: int | None = None  # of what was sent: its number in the core
@@ -91,6 +112,7 @@ class Sending:
         self._now = now
         self._is_connected = is_connected
         self._removed = removed
+        self.tries = Tries()
         self._changed = asyncio.Event()
         self._left: dict[str, float] = {}  # what an earlier courier was sending: key, seconds left
         self._taking_back = asyncio.Lock()  # held for the moment in which one of these is ended
@@ -101,56 +123,79 @@ class Sending:
         self._changed = asyncio.Event()  # each who waits has the one from before it looked
 
     async def send(self, address: str, said: Said, message_id: bytes) -> Sent:
-        """Send once; raises `ChannelUnavailable`, `ChannelRefused`, `CoreGone`, `CoreRefused`."""
-        key = _NOTE + message_id.hex()
+        """Send once.
+
+        Raises `ChannelUnavailable`, `ChannelRefused`, `ChannelUncertain`, `CoreGone`, `CoreRefused`
+        and, where the next core goes on, `OnItsWay`.
+        """
+        key = key_of(message_id)
         async with self._taking_back:
             left = self._left.pop(key, None)  # somebody waits for it now
         noted = await self._noted(key)
         if noted is not None and noted.kind == "sent":
             return Sent(noted.what)
+        if noted is not None and noted.kind == "unknown":
+            raise ChannelUncertain
         message = await self._session.message(int(noted.what)) if noted else None
-        if message is None or message.state == FAILED:
+        if message is None or (message.state == FAILED and left is None):
             message, left = await self._draft(address, said, key), None
-        if message.state == DRAFT:
-            await self._go(message)
-        patience, away = _FILE_PATIENCE if said.file else _PATIENCE, _AWAY
-        if left is not None:
-            # The server may have taken it before the kill, and a new core needs time to connect.
-            patience = away = max(patience, left)
-        await self._taken(message.id, key, patience, away)
-        return Sent(await self._went(message.id, key))
+        try:
+            if message.state == DRAFT:
+                await self._go(message)
+            patience, away = _FILE_PATIENCE if said.file else _PATIENCE, _AWAY
+            if left is not None:
+                # The server may have taken it, and a new core needs time to connect.
+                patience = away = max(patience, left)
+                await self._note(key, "draft", str(message.id))  # killed again, it is as young
+            await self._taken(message.id, key, patience, away, is_left=left is not None)
+            return Sent(await self._went(message.id, key))
+        except CoreGone:
+            raise OnItsWay from None
 
     async def _went(self, number: int, key: str) -> str:
         """Note that the server has taken it, and remove our own copy; its name on the network."""
         name = await self._session.transport_id(number)
-        await self._note(key, "sent", name, number)
         with contextlib.suppress(CoreRefused):  # it is sent all the same; the next core removes it
+            await self._note(key, "sent", name, number)
             await self._session.do("delete_messages", [number])
         return name
 
-    async def tidy(self, *, is_first: bool) -> None:
-        """Drop old notes, and take back what was not taken: whoever wrote it was told to try again.
+    async def tidy(self, *, is_first: bool, in_hand: Collection[str] = ()) -> None:
+        """Drop old notes, and take back what was not taken and nobody waits for.
 
-        Nobody was told where the process is new (`is_first`): what it was sending goes on for now.
-        To be called before the core speaks to the mail server.
+        Where the process is new (`is_first`), what another was sending goes on for now; and so does
+        always what somebody waits for (`in_hand`: keys). To be called before the core speaks to the
+        mail server.
         """
         copies: dict[int, str] = {}  # of what was sent: number in the core, name on the network
         for key, noted in (await self._all_noted()).items():
-            if noted is None or noted.at < self._now() - NOTE_DAYS * DAY:
+            is_old = noted is None or noted.at < self._now() - NOTE_DAYS * DAY
+            if noted is None or (is_old and noted.kind != "draft"):
                 await self._session.do("set_config", key, None)
             elif noted.copy is not None:
                 copies[noted.copy] = noted.what
             elif noted.kind == "draft":
-                message = await self._session.message(int(noted.what))
-                is_taken = message is not None and message.state >= DELIVERED
-                is_going = message is not None and message.state not in (DRAFT, FAILED)
-                seconds = _unfinished(message)
-                if is_first and is_going and noted.at >= self._now() - seconds:
-                    self._left[key] = seconds
-                elif not is_taken or noted.at < self._now() - DAY:
-                    await self._remove(int(noted.what), key)
-                    self._removed()
+                await self._tidy_draft(key, noted, is_first=is_first, is_in_hand=key in in_hand)
         await self._remove_copies(copies)
+
+    async def _tidy_draft(
+        self, key: str, noted: _Noted, *, is_first: bool, is_in_hand: bool
+    ) -> None:
+        message = await self._session.message(int(noted.what))
+        if message is None or message.state in (DRAFT, FAILED):
+            await self._remove(int(noted.what), key)
+            self._removed()
+        elif message.state >= DELIVERED:
+            if noted.at < self._now() - DAY:
+                await self._went(message.id, key)
+                self._removed()
+        else:
+            seconds = _unfinished(message)
+            if is_in_hand or (is_first and noted.at >= self._now() - seconds):
+                self._left[key] = seconds
+            else:
+                await self._remove_unknown(message.id, key)
+                self._removed()
 
     async def _remove_copies(self, copies: Mapping[int, str]) -> None:
         """Remove what was sent and is still there, since somebody was killed in that moment."""
@@ -188,9 +233,11 @@ class Sending:
             await self._went(message.id, key)
             self._removed()
             return
-        if message is not None:
+        if message is None or message.state == DRAFT:
+            await self._session.do("set_config", key, None)
+        else:
             await self._session.do("delete_messages", [message.id])
-        await self._session.do("set_config", key, None)
+            await self._note(key, "unknown", "-")
         self._removed()
 
     async def _draft(self, address: str, said: Said, key: str) -> Message:
@@ -222,17 +269,44 @@ class Sending:
             # The core has no key for this person, or the chat is not one that may be written to.
             raise ChannelRefused(RefusedBecause.NOT_ENCRYPTED) from None
 
-    async def _taken(self, number: int, key: str, patience: float, away: float) -> None:
-        """Wait until the server has taken it; take it back where that lasts too long."""
+    async def _taken(
+        self, number: int, key: str, patience: float, away: float, *, is_left: bool
+    ) -> None:
+        """Wait until the server has taken it; take it back where that lasts too long.
+
+        `is_left`: an earlier core may have brought it there.
+        """
         try:
             async with asyncio.timeout(patience):
-                await self._wait_until_taken(number, key, away)
+                await self._wait_until_taken(number, key, away, is_left=is_left)
+            return
         except TimeoutError:
-            message = await self._session.message(number)
-            if message is not None and message.state >= DELIVERED:
+            pass
+        if self.tries.may_have_taken(number) and not is_left:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RESTART):
+                    await self._wait_until_taken(number, key, _RESTART, is_left=is_left)
                 return
+        message = await self._session.message(number)
+        if message is not None and message.state >= DELIVERED:
+            return
+        await self._take_from_queue(number, key, is_left=is_left)
+
+    async def _take_from_queue(self, number: int, key: str, *, is_left: bool) -> NoReturn:
+        """End a message that waits; raises `ChannelUncertain` where the server may have it."""
+        if not is_left and not self.tries.may_have_taken(number):
             await self._remove(number, key)
-            raise ChannelUnavailable from None
+            await asyncio.sleep(_HEARD)
+            if not self.tries.may_have_taken(number):
+                raise ChannelUnavailable
+        await self._remove_unknown(number, key)
+        raise ChannelUncertain
+
+    async def _remove_unknown(self, number: int, key: str) -> None:
+        """Have the core forget a message that the server may have: nobody writes it anew."""
+        await self._note(key, "unknown", "-")
+        with contextlib.suppress(CoreRefused):  # it is not there any more
+            await self._session.do("delete_messages", [number])
 
     async def _remove(self, number: int, key: str) -> None:
         """Have the core forget a message, whether it waits in its queue or not, and its note."""
@@ -240,14 +314,19 @@ class Sending:
             await self._session.do("delete_messages", [number])
         await self._session.do("set_config", key, None)
 
-    async def _wait_until_taken(self, number: int, key: str, away: float) -> None:
+    async def _wait_until_taken(self, number: int, key: str, away: float, *, is_left: bool) -> None:
         """Return when the server has taken it; raises `TimeoutError` `away` seconds without a line.
 
         After a failure the core tries again by itself, but only after half a minute and more, also
         when the mail server has long been back: what it tells of its connection is about arriving
         mail alone. So it is nudged for as long as somebody waits here.
+
+        The core forgets that a message is to go before it notes that it went, and notes that it is
+        going before it knows where to. Killed in between it has one that waits for nothing: what a
+        new core does not try by itself is put into its queue again, under the same name.
         """
         loop, pause = asyncio.get_running_loop(), FIRST_NUDGE
+        untried_since: float | None = None
         nudge_at, connected_at = loop.time() + pause, loop.time()
         while True:
             changed = self._changed
@@ -256,10 +335,18 @@ class Sending:
             if state >= DELIVERED:
                 return
             if state == FAILED:
+                if is_left or self.tries.may_have_taken(number):
+                    await self._remove_unknown(number, key)
+                    raise ChannelUncertain
                 await self._remove(number, key)
                 raise ChannelRefused(RefusedBecause.REFUSED)
             if self._is_connected():
                 connected_at = loop.time()
+                if is_left and not self.tries.is_begun(number):
+                    untried_since = untried_since or loop.time()
+                    if loop.time() >= untried_since + UNTRIED:
+                        await self._queue_again(number)
+                        untried_since = math.inf
             elif loop.time() >= connected_at + away:
                 raise TimeoutError
             if loop.time() >= nudge_at:
@@ -267,6 +354,10 @@ class Sending:
                 pause *= 2
                 nudge_at = loop.time() + pause
             await _wait(changed)
+
+    async def _queue_again(self, number: int) -> None:
+        with contextlib.suppress(CoreRefused):  # then nobody knows
+            await self._session.do("resend_messages", [number])
 
     async def _noted(self, key: str) -> _Noted | None:
         note = await self._session.ask(str | None, "get_config", key)  # type: ignore[arg-type]  # a union is no type for mypy, but one for msgspec
@@ -284,9 +375,14 @@ class Sending:
         await self._session.do("set_config", key, f"{kind} {what} {self._now()}{number}")
 
 
+def key_of(message_id: bytes) -> str:
+    """The configuration key of a message's note."""
+    return _NOTE + message_id.hex()
+
+
 def _read(note: str | None) -> _Noted | None:
     match (note or "").split(" "):
-        case [("draft" | "sent") as kind, what, at] if at.isdigit():
+        case [("draft" | "sent" | "unknown") as kind, what, at] if at.isdigit():
             return _Noted(kind, what, int(at))
         case ["sent", what, at, copy] if at.isdigit() and copy.isdigit():
             return _Noted("sent", what, int(at), int(copy))

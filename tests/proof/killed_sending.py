@@ -66,11 +66,11 @@ def die() -> None:
 def kill_around(when: str, owner: type, name: str, nth: int) -> None:
     real, calls, ends = getattr(owner, name), itertools.count(1), itertools.count(1)
 
-    async def killed(self, *arguments):
+    async def killed(self, *arguments, **named):
         # Several calls may be under way, and one that failed is made again.
         if (when, next(calls)) == ("before", nth):
             die()
-        result = await real(self, *arguments)
+        result = await real(self, *arguments, **named)
         if (when, next(ends)) == ("after", nth):
             die()
         return result

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bots.channel import Sent
+from bots.channel import DAY, ChannelUnavailable, ChannelUncertain, Sent
 from bots.deltachat import channel as under_test
 from bots.deltachat import sending
 from bots.deltachat.core import Core
@@ -20,7 +20,7 @@ from tests.bots.deltachat.scripted_core import DELIVERED, PENDING, PERSON, own_m
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOW = 1_000_000
+NOW = 10_000_000
 FIRST, SECOND = b"n" * 16, b"o" * 16
 
 
@@ -71,8 +71,10 @@ async def left(binary, tmp_path):
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["gone already", "there still"])
-async def test_who_asks_in_the_moment_of_taking_back_sends_anew(left, monkeypatch, is_late):
-    """Neither is it told that it was refused, nor does the note of the new one go."""
+async def test_who_asks_in_the_moment_of_taking_back_hears_that_nobody_knows(
+    left, monkeypatch, is_late
+):
+    """The server may have it already, so it is not written anew; not now and not tomorrow."""
     monkeypatch.setattr(sending, "UNFINISHED", 0.0)
     await left.left(FIRST, 7, PENDING)
     await left.sending.tidy(is_first=True)
@@ -85,9 +87,13 @@ async def test_who_asks_in_the_moment_of_taking_back_sends_anew(left, monkeypatc
     await left.core.call("release")
     async with asyncio.timeout(PATIENCE):
         await back
-        assert (await sent).transport_id == "name-101"
-    assert (await left.note(FIRST)).startswith("sent name-101 ")
+        with pytest.raises(ChannelUncertain):
+            await sent
     assert not await left.is_there(7)
+    await left.sending.tidy(is_first=True)
+    with pytest.raises(ChannelUncertain):
+        await left.sending.send(PERSON, Said("here"), FIRST)
+    assert await left.core.ask(int, "how_often", "misc_set_draft") == 0
 
 
 async def test_who_asks_before_it_keeps_what_is_on_its_way(left, monkeypatch):
@@ -131,7 +137,8 @@ async def test_one_that_is_refused_holds_up_no_other_and_is_tried_again(left, mo
         await left.sending.take_back_left()
     assert not await left.is_there(7)
     assert not await left.is_there(8)
-    assert (await left.note(FIRST), await left.note(SECOND)) == (None, None)
+    for message in (FIRST, SECOND):
+        assert await left.note(message) == f"unknown - {NOW}"
 
 
 async def test_the_copy_of_what_was_sent_goes_where_a_kill_left_it(left):
@@ -177,6 +184,76 @@ async def test_it_goes_on_for_as_long_as_the_killed_courier_would_have_waited(
     await left.left(FIRST, 7, PENDING, ago=int(ago), file=file)
     await left.sending.tidy(is_first=True)
     assert await left.is_there(7) is goes_on
+    if not goes_on:
+        with pytest.raises(ChannelUncertain):
+            await left.sending.send(PERSON, Said("here"), FIRST)
+
+
+async def test_a_courier_killed_again_and_again_leaves_what_is_as_young_as_its_last_question(left):
+    await left.left(FIRST, 7, PENDING, ago=55)
+    await left.sending.tidy(is_first=True)
+    sent = asyncio.create_task(left.sending.send(PERSON, Said("here"), FIRST))
+    await left.asked("get_message", 3)
+    sent.cancel()
+    await asyncio.gather(sent, return_exceptions=True)
+    assert await left.note(FIRST) == f"draft 7 {NOW}"
+
+
+async def test_a_core_that_ended_leaves_what_somebody_waits_for_and_nothing_else(left):
+    await left.left(FIRST, 7, PENDING, ago=100)
+    await left.left(SECOND, 8, PENDING)
+    await left.sending.tidy(is_first=False, in_hand={key(FIRST)})
+    assert (await left.is_there(7), await left.is_there(8)) == (True, False)
+    with pytest.raises(ChannelUncertain):
+        await left.sending.send(PERSON, Said("here"), SECOND)
+
+
+async def test_after_a_month_nothing_goes_by_itself(left):
+    """Its note is old enough to be dropped; the message it names would go."""
+    await left.left(FIRST, 7, PENDING, ago=31 * DAY)
+    await left.sending.tidy(is_first=True)
+    assert not await left.is_there(7)
+
+
+async def test_what_was_taken_and_asked_for_a_day_later_is_not_written_anew(left):
+    await left.left(FIRST, 7, DELIVERED, ago=2 * DAY)
+    await left.sending.tidy(is_first=True)
+    assert not await left.is_there(7)
+    assert await left.sending.send(PERSON, Said("here"), FIRST) == Sent("name-7")
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ((), ChannelUnavailable),
+        (("tried",), ChannelUncertain),
+        (("tried", "Transient"), ChannelUnavailable),
+        (("tried", "Permanent"), ChannelUnavailable),
+        (("tried", "Timeout"), ChannelUncertain),
+        (("tried", "Io(Os)", "tried", "Transient"), ChannelUncertain),
+        (("lost",), ChannelUncertain),
+    ],
+)
+async def test_what_is_not_taken_in_time_is_tried_again_only_where_the_server_said_no(
+    left, monkeypatch, told, error
+):
+    """Of the answer to a text or a name, whatever the core makes of it afterwards."""
+    monkeypatch.setattr(sending, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sending, "_RESTART", 0.05)
+    monkeypatch.setattr(sending, "_HEARD", 0.0)
+    await left.left(FIRST, 7, PENDING)
+    for one in told:
+        if one == "lost":
+            left.sending.tries.missed()
+        elif one == "tried":
+            words = "src/smtp.rs:500: Try number 1 to send message Msg#7 (entry 3) over SMTP."
+            left.sending.tries.hear(words)
+        else:
+            left.sending.tries.hear(f"src/smtp.rs:200: SMTP failed to send: {one}(Response).")
+    with pytest.raises(error):
+        await left.sending.send(PERSON, Said("here"), FIRST)
+    assert not await left.is_there(7)
+    assert await left.note(FIRST) == (f"unknown - {NOW}" if error is ChannelUncertain else None)
 
 
 async def test_a_file_is_not_taken_back_with_the_texts(left, monkeypatch):
@@ -186,7 +263,7 @@ async def test_a_file_is_not_taken_back_with_the_texts(left, monkeypatch):
     await left.sending.tidy(is_first=True)
     back = asyncio.create_task(left.sending.take_back_left())
     async with asyncio.timeout(PATIENCE):
-        while await left.note(SECOND):  # noqa: ASYNC110 - it tells nobody
+        while (await left.note(SECOND)).startswith("draft"):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
     assert await left.is_there(7)
     assert not back.done()

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
+from pathlib import Path
 
 import pytest
 
-from bots.channel import ChannelUnavailable
+from bots.channel import ChannelUncertain
 from bots.deltachat import channel as under_test
 from bots.deltachat import sending
 from tests.bots.deltachat.post import PATIENCE, DeltaBench, Line
+from tests.bots.deltachat.scripted_core import PENDING
 from tests.bots.deltachat.test_channel import Taker, sent, until, written
 from tests.bots.deltachat.test_resets import Behind
 
@@ -118,7 +121,9 @@ async def test_no_copy_stays_where_one_is_killed_before_it_is_removed(
         if kind == "sent":
             os.kill(self._session.core.pid, signal.SIGKILL)
             await self._session.core.ended.wait()
+            killed.set()
 
+    killed = asyncio.Event()
     taker = Taker()
     await bench.channel.start(taker.take)
     person = await bench.person()
@@ -126,16 +131,112 @@ async def test_no_copy_stays_where_one_is_killed_before_it_is_removed(
     met = await taker.next()
     with monkeypatch.context() as killing:
         killing.setattr(sending.Sending, "_note", noted)
-        with pytest.raises(ChannelUnavailable):
-            await bench.channel.send(met.address, "CANARY-REPLY", b"n" * 16)
+        handed = asyncio.create_task(bench.channel.send(met.address, "CANARY-REPLY", b"n" * 16))
+        await killed.wait()
         assert b"CANARY-REPLY" in written(bench.folder)
         if with_courier:
+            handed.cancel()
+            await asyncio.gather(handed, return_exceptions=True)
             await bench.channel.stop()
     channel = bench.channel
     if with_courier:
         channel = await bench.restarted()
         await channel.start(taker.take)
+    else:
+        assert (await handed).transport_id
     await until(lambda: b"CANARY-REPLY" not in written(bench.folder))
     await sent(channel, met.address, "CANARY-REPLY", ord("n"))
     await sent(channel, met.address, "and this", 2)
     assert [await person.hear(), await person.hear()] == ["CANARY-REPLY", "and this"]
+
+
+def forgotten(number: int, state: Path, *, was_taken: bool) -> bool:
+    """What a core leaves that dies between two of its writes: one that goes, and no way for it."""
+    (file,) = state.glob("*/dc.db")
+    with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as raw, raw:
+        if was_taken:
+            raw.execute("UPDATE msgs SET state = ? WHERE id = ?", (PENDING, number))
+        for (table,) in raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('smtp', 'smtp2')"
+        ).fetchall():
+            raw.execute(f"DELETE FROM {table}")
+    return True
+
+
+@pytest.mark.parametrize("was_taken", [True, False], ids=["taken", "not yet queued"])
+async def test_a_core_that_dies_between_two_of_its_writes_sends_once(bench, monkeypatch, was_taken):
+    """Its message waits for nothing then; the next core sends it under the same name."""
+    taker = Taker()
+    await bench.channel.start(taker.take)
+    person = await bench.person()
+    await person.say("hello")
+    met = await taker.next()
+    real, cleaned = under_test.wipe, []
+
+    def wipe(state):
+        if numbers and not cleaned:
+            cleaned.append(forgotten(numbers[0], state, was_taken=was_taken))
+        real(state)
+
+    numbers = []
+    name = "_went" if was_taken else "_taken"
+    step = getattr(sending.Sending, name)
+
+    async def killed(self, number, *rest, **named):
+        if not numbers:
+            numbers.append(number)
+            os.kill(self._session.core.pid, signal.SIGKILL)
+            await self._session.core.ended.wait()
+        return await step(self, number, *rest, **named)
+
+    monkeypatch.setattr(under_test, "wipe", wipe)
+    monkeypatch.setattr(sending.Sending, name, killed)
+    monkeypatch.setattr(sending, "UNTRIED", 0.5)
+    if not was_taken:
+        bench.lines[1].cut()
+    handed = asyncio.create_task(bench.channel.send(met.address, "here", b"n" * 16))
+    await until(lambda: cleaned)
+    bench.lines[1].mend()
+    assert (await handed).transport_id
+    await sent(bench.channel, met.address, "and this", 2)
+    assert [await person.hear(), await person.hear()] == ["here", "and this"]
+    await asyncio.sleep(QUIET)
+    assert person.incoming.empty()
+
+
+@pytest.mark.parametrize("ends", ["no answer", "the core"])
+async def test_an_answer_that_is_lost_doubles_nothing(server, phone, tmp_path, monkeypatch, ends):
+    """The next core goes on; where there is no answer for a minute, a counsellor is asked."""
+    monkeypatch.setattr(sending, "_PATIENCE", 1.0)
+    monkeypatch.setattr(sending, "_RESTART", 1.0)
+    outgoing = await Swallowing().open(server.smtp)
+    bench = await DeltaBench(Behind(server.imap, outgoing.port), phone, tmp_path).open()
+    try:
+        taker = Taker()
+        await bench.channel.start(taker.take)
+        person = await bench.person()
+        await person.say("hello")
+        met = await taker.next()
+        outgoing.swallows = True
+        handed = asyncio.create_task(bench.channel.send(met.address, "here", b"n" * 16))
+        async with asyncio.timeout(PATIENCE):
+            await outgoing.swallowed.wait()
+        if ends == "the core":
+            outgoing.swallows = False
+            os.kill(bench.channel._line.session.core.pid, signal.SIGKILL)
+            assert (await handed).transport_id
+        else:
+            with pytest.raises(ChannelUncertain):
+                await handed
+            outgoing.swallows = False
+            outgoing.cut()
+            outgoing.mend()
+            with pytest.raises(ChannelUncertain):
+                await bench.channel.send(met.address, "here", b"n" * 16)
+        assert await person.hear() == "here"
+        await sent(bench.channel, met.address, "and this", 2)
+        assert await person.hear() == "and this"
+        assert person.incoming.empty()
+    finally:
+        await bench.close()
+        await outgoing.close()
