@@ -179,7 +179,7 @@ def test_where_nothing_can_be_done_no_answer_is_lost_and_nobody_is_kept():
     site, clock = Site(Settings()), TurnedClock()
     tokens = FormTokens(new_token_key(), clock.unix)
     # Neither keeper nor promise is asked.
-    path = FormPath(site, None, tokens, None, clock, None, None)
+    path = FormPath(site, None, tokens, None, clock, None, None, None)
     phrase = new_phrase()
     asked = Fields(do="say", question="safe", say="no", token=tokens.returned(phrase))
     failed = Screen(path.failed(asked, Reader(site.languages[0])).body.decode())

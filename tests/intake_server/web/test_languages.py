@@ -223,7 +223,7 @@ async def test_an_old_token_keeps_the_text_in_the_new_language(browser):
 
 def test_where_nothing_can_be_done_the_text_waits_in_the_new_language(site):
     # Neither keeper nor promise is asked.
-    path = FormPath(site, None, None, None, TurnedClock(), None, None)
+    path = FormPath(site, None, None, None, TurnedClock(), None, None, None)
     reader = Reader(site.language("ar", ""))
     screen = Screen(path.failed(Fields(text="Hello", token="t", to="ar"), reader).body.decode())
     assert screen.state == "trouble"
