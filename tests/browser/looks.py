@@ -28,6 +28,7 @@ class Looks:
     ) -> None:
         """Measures one screen in every width, direction and colour scheme, and puts it back."""
         before = page.viewport_size
+        await page.wait_for_load_state()  # a form's answer may still be coming
         for direction in ("rtl", "ltr"):
             await page.evaluate("(dir) => { document.documentElement.dir = dir; }", direction)
             for width in widths:
