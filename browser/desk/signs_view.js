@@ -120,7 +120,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       "li",
       { value: number },
       el("p", {}, t.parts("findings.sign", parts)),
-      el("p", { class: "meta" }, finding.explanation),
+      el("p", { class: "meta" }, t.explained(finding.explanation)),
       finding.guess && el("p", { class: "meta" }, t("findings.guess")),
       judging({ of: line.id, rule, category, start, end }, screening),
     );

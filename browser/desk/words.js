@@ -63,6 +63,17 @@ export function newWords(strings, language) {
   /** @param {string} category of a finding @returns {string} what the sign is called */
   t.sign = (category) => strings[`sign.${category}`] ?? category;
 
+  /**
+   * What a rule found, in this language where the shipped rules say it; an organisation's own rules
+   * speak as they were written. A colon ends what is the same in all messages: words follow it.
+   * @param {string} explanation as the rule has it @returns {string}
+   */
+  t.explained = (explanation) => {
+    const [, same, words] = /^(.+?:)( “.*)?$/su.exec(explanation) ?? [];
+    const known = strings[`explained.${same}`];
+    return known ? known + (words ?? "") : (strings[`explained.${explanation}`] ?? explanation);
+  };
+
   /** @param {string} question optional one @returns {string} what it asks, in a few words */
   t.asked = (question) => strings[`guided.ask_${question}`] ?? question;
 

@@ -23,6 +23,7 @@ from intake_server.settings import Settings
 
 _HERE: Final = Path(__file__).parent
 _STRINGS: Final = _HERE / "strings"
+_EXPLANATIONS: Final = _STRINGS / "explanations"
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
 
@@ -66,7 +67,7 @@ class Page:
             {
                 "language": language.tag,
                 "direction": language.direction,
-                "strings": dict(language.strings),
+                "strings": _strings(language),
             }
         )
 
@@ -79,7 +80,7 @@ class Page:
                 {"code": one.code, "tag": one.tag, "name": one.name}
                 for one in self._languages.in_order("")
             ],
-            "strings": dict(language.strings),
+            "strings": _strings(language),
             "client_page_url": self._url,
         }
         template = pages.make_environment(_HERE / "templates").get_template("desk.html")
@@ -129,6 +130,15 @@ class _Packed:
 def _read(code: str) -> Language:
     source = load_language(_STRINGS, SOURCE)
     return source if code == SOURCE else load_language(_STRINGS, code, source)
+
+
+def _strings(language: Language) -> dict[str, str]:
+    """All strings, and beside them what the shipped rules say in English, by that."""
+    file = _EXPLANATIONS / f"{language.code}.json"
+    if not file.is_file():
+        return dict(language.strings)
+    explained = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    return {**language.strings, **{f"explained.{one}": said for one, said in explained.items()}}
 
 
 def client_page_url(settings: Settings) -> str:

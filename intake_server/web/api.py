@@ -246,8 +246,8 @@ class Api:
     async def open(self, body: bytes) -> Json:
         """What a phrase opens, or made-up bytes of the same size."""
         given = _read(body, _Open)
-        entries = (await self.keys.current()).entries
         opened = await self.work.open(decode(given.tag, TAG_SIZE), _proof(given))
+        entries = (await self.keys.newest()).entries
         whole = {
             "answer": encode(opened.answer),
             "messages": _messages(opened.messages),

@@ -7,7 +7,7 @@ queue, so that they neither hold up other requests nor take the machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -160,7 +160,7 @@ class FormClient:
         try:
             await self.work.first(create, arriving, token.conversation_id)
         except StaleKeys:
-            public = await self._public(renewed=True)
+            public = await self._public(self.keys.renewed)
             if token.start_key != public.start_key:
                 raise
             _, create, arriving = await self._in_thread(
@@ -171,10 +171,10 @@ class FormClient:
     async def open(self, phrase: Phrase) -> OpenConversation:
         """Open the conversation of a phrase; raises CannotOpen, Unavailable."""
         keys = await self._in_thread(lambda: hashed_phrase(phrase))
-        public = await self._public()
         reply = new_box_keys()
         proof = await self._proof(keys, Verb.OPEN_CLIENT_WRAP, (keys.lookup_tag,), reply)
         opened = await self.work.open(keys.lookup_tag, proof)
+        public = await self._public(self.keys.newest)
         return await self._in_thread(lambda: _read(opened, keys, public.roster, reply, proof))
 
     async def prove(
@@ -190,7 +190,7 @@ class FormClient:
 
         Raises NotOpen, Unavailable.
         """
-        public = await self._public(renewed=True)  # a code is of the keeper that runs now
+        public = await self._public(self.keys.renewed)  # a code is of the keeper that runs now
         start = public.start_key
         return await self._in_thread(lambda: _proposal(start, hashed_phrase(phrase), code))
 
@@ -290,9 +290,9 @@ class FormClient:
             raise Unavailable from failure
         return make_proof(keys.sign, verb, signed, nonce, reply.public)
 
-    async def _public(self, *, renewed: bool = False) -> PublicKeys:
+    async def _public(self, asked: Callable[[], Awaitable[PublicKeys]] | None = None) -> PublicKeys:
         try:
-            return await (self.keys.renewed() if renewed else self.keys.current())
+            return await (asked or self.keys.current)()
         except KeeperDown as failure:
             raise Unavailable from failure
 

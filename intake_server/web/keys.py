@@ -74,9 +74,20 @@ class KeySource:
         them is refused if they have changed. Raises NotOpen, and KeeperDown where nothing
         is known yet.
         """
-        if self._known is None or self._now() - self._asked >= FRESH_SECONDS:
+        return await self._asked_since(self._now() - FRESH_SECONDS)
+
+    async def newest(self) -> PublicKeys:
+        """Return the keys, asked for after this call: they tell of all that was stored before it.
+
+        A team that changed its keys a moment ago may have answered with them already.
+        """
+        return await self._asked_since(self._now())
+
+    async def _asked_since(self, moment: float) -> PublicKeys:
+        """Return keys that were asked for then or later; many who wait share one asking."""
+        if self._known is None or self._asked < moment:
             async with self._asking:
-                if self._known is None or self._now() - self._asked >= FRESH_SECONDS:
+                if self._known is None or self._asked < moment:
                     await self._ask()
         if self._known is None:
             raise NotOpen
@@ -114,6 +125,7 @@ class KeySource:
             await asyncio.sleep(SCREENING_KEY_SECONDS)
 
     async def _ask(self) -> None:
+        began = self._now()
         try:
             hello = await self._keeper.hello()
             if not hello.root:
@@ -124,7 +136,7 @@ class KeySource:
                 self._known = await self._longer(hello.start_key, self._known)
             if self._known is not None:
                 await self._look(self._known)
-            self._asked = self._now()
+            self._asked = began
             self.broken_roster = self.keeper_silent = False
         except KeeperDown:
             self.keeper_silent = True

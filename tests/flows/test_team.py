@@ -55,9 +55,9 @@ async def test_a_second_counsellor_a_removal_and_new_keys(stack, net, ana):
     kept = jo.team_seed
     await removed_she_is_refused_at_once(ana, jo)
     assert (await ana.row(after.conversation))["holder"] is None
-    await everything_is_wrapped_for_a_new_epoch(ana)
+    await everything_is_wrapped_for_a_new_epoch(ana, before)
     texts = [m.text for m in (await ana.open(before.conversation)).read()]
-    assert texts == ["written before Jo came"]
+    assert texts == ["written before Jo came", "With the new keys."]
     await what_she_kept_opens_and_says_nothing_new(ana, kept, kim)
 
 
@@ -104,13 +104,21 @@ async def removed_she_is_refused_at_once(ana, jo):
         await jo.sign_in()
 
 
-async def everything_is_wrapped_for_a_new_epoch(ana):
+async def everything_is_wrapped_for_a_new_epoch(ana, client):
     """One conversation first, then whatever is left: it may stop between any two."""
     assert ana.chain.is_epoch_due
+    await client.come_back()  # the web process has just asked for the keys
     await ana.make_epoch()
     rows, left = await ana.behind()
     assert (len(rows), left) == (3, 3)
+    rows.sort(key=lambda row: to_bytes(row["conversation"]) != client.conversation)
     await ana.rewrap(rows[0])
+    await ana.claim(client.conversation)
+    await (await ana.open(client.conversation)).reply("With the new keys.")
+    assert [(m.text, m.verified) for m in await client.come_back()][-1] == (
+        "With the new keys.",
+        True,
+    )
     rows, left = await ana.behind()
     assert (len(rows), left) == (2, 2)
     for row in rows:
