@@ -155,6 +155,9 @@ def _explained(text: str, found: Screening) -> Iterator[str]:
         yield from _finding_lines(text, one, names[one.category])
     for flag in found.flags:
         yield f"\n  {_FLAG_WORDS[flag]}"
+        for said in found.flag_words:
+            if said.flag is flag:
+                yield f'    "{text[said.start : said.end]}". Rule: {said.rule}'
     yield f"\nLanguage, as advice: {found.language}. Rules and engine: {found.version}"
     yield "This puts messages in order. It does not say what somebody is, and it may be wrong."
 

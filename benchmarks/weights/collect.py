@@ -13,6 +13,7 @@ engines of before have no such file.
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 ENGINES = {
@@ -25,6 +26,7 @@ ENGINES = {
     "lex2_set": "f8801a6",
     "lex3_set": "f8801a6",
     "eighth_set": "87e4642",
+    "ninth_set": "518d9f7",
 }
 """The last commit before a set was read by somebody who then changed rules."""
 
@@ -78,8 +80,8 @@ def names(text, words, screening):
     yield from ["found by guess"] * any(one.guess for one in screening.findings)
 
 
-def main():
-    engine, *files = sys.argv[1:]
+def seen_by(engine, texts):
+    """Return what the rules of an engine, by its folder, see in texts; without any weights."""
     sys.path.insert(0, str(Path(engine).resolve()))
     from intake_server.screening_rules import read_rules  # noqa: PLC0415 -- of that engine
     from triage.screening.engine import screen  # noqa: PLC0415 -- of that engine
@@ -87,15 +89,24 @@ def main():
     from triage.screening.words import read_words  # noqa: PLC0415 -- of that engine
 
     rules = read_rules()
+    if hasattr(rules, "weights"):
+        from triage.screening.weights import NO_WEIGHTS  # noqa: PLC0415 -- of that engine
+
+        rules = replace(rules, weights=NO_WEIGHTS)
+    for text in texts:
+        words, screening = read_words(text), screen(text, rules)
+        found, inside = concepts(read_all(words, rules.packs, rules.index), screening.findings)
+        seen = found.union(names(text, words, screening))
+        yield {"seen": " | ".join(sorted(seen)), "inside": " | ".join(sorted(inside))}
+
+
+def main():
+    engine, *files = sys.argv[1:]
     for file in map(Path, files):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            gold = json.loads(line)
-            words, screening = read_words(gold["text"]), screen(gold["text"], rules)
-            found, inside = concepts(read_all(words, rules.packs, rules.index), screening.findings)
-            seen = sorted(found.union(names(gold["text"], words, screening)))
-            shape = {"set": file.stem, "id": gold["id"], "seen": " | ".join(seen)}
-            shape["inside"] = " | ".join(sorted(inside))
-            print(json.dumps(shape, ensure_ascii=False))
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        texts = [gold["text"] for gold in lines]
+        for gold, seen in zip(lines, seen_by(engine, texts), strict=True):
+            print(json.dumps({"set": file.stem, "id": gold["id"], **seen}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@ pip install scikit-learn
 python benchmarks/weights/train.py                # writes triage/screening/weights.toml
 python benchmarks/weights/train.py --leave-out    # each set by what the others teach
 
-What was seen in each labelled message stands in ``seen.jsonl`` (``collect.py``), the labels in
-``tests/triage/screening``. A regularised logistic regression answers each question: everyday
-matter (urgency 0), danger now (urgency 3), and each category. Of all names those that say most are
-kept, and learnt once more. Sets weigh alike by message; nothing depends on chance.
+What was seen in each labelled message of ``tests/triage/screening`` stands in ``seen.jsonl``
+(``collect.py``). The messages of two writers for each language stand in ``messages``: rules were
+made from those of the first (``de.1.tsv``) and never from those of the second, and today's engine
+reads both. So the second may be read by nobody who changes rules.
+
+A regularised logistic regression answers each question: everyday matter (urgency 0), danger now
+(urgency 3), grave now (urgency 2 or 3), over, about somebody else, and each category. Of all names
+those that say most are kept, and learnt once more. Nothing depends on chance.
 """
 
 import argparse
@@ -21,37 +25,52 @@ from typing import NamedTuple
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT), str(HERE)]
+
+from collect import seen_by  # noqa: E402 -- beside this file
 from sklearn.feature_extraction import DictVectorizer  # noqa: E402 -- after the filter
 from sklearn.linear_model import LogisticRegression  # noqa: E402 -- the same
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 SETS = ROOT / "tests" / "triage" / "screening"
 WEIGHTS = ROOT / "triage" / "screening" / "weights.toml"
 PLEA = "plea_or_constrained_contact"
-DANGERS = {"immediate_danger", "self_harm"}
+FLAGS = {"over": "past", "somebody_else": "third_party"}
 OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
 """Sets by which rules were made: they teach with others, by half, and measure nothing."""
 OWN_WEIGHT = 0.5
+FIRST_WEIGHT = 0.5
+"""The same for messages that rules were made from; those of the second writer weigh whole."""
 RAREST = 4
 """A name that is seen in fewer messages says nothing."""
-STRENGTH = 0.3
-MOST = {"everyday": 150, "danger_now": 150}
-MOST_OF_CATEGORY = 60
-LEAST = {"everyday": 0.5, "danger_now": 0.6}
+STRENGTH = 0.2
+MOST = {"everyday": 200, "danger_now": 150, "grave_now": 150, "over": 100, "somebody_else": 100}
+MOST_OF_CATEGORY = 100
+LEAST = {
+    "everyday": 0.35,
+    "danger_now": 0.5,
+    "grave_now": 0.65,
+    "over": 0.65,
+    "somebody_else": 0.65,
+}
 LEAST_OF_CATEGORY = 0.45
-LEAST_FOR_HIGHEST = 0.6
-LEAST_FOR_DOUBT = 0.3
+LEAST_FOR_HIGHEST = 0.45
+LEAST_FOR_DOUBT = 0.4
 NEAR = 500
 """Of ``evidence.py``: farther from a yes, it is not asked what stands beside the signs."""
 
 
 class Seen(NamedTuple):
-    """Names seen in a message, and those of them that stand not only in the words of signs."""
+    """Names seen in a message, and those of them that stand not only in the words of signs.
+
+    ``measures``: no rule was made from it. ``teaches``: how much it counts in learning.
+    """
 
     all: frozenset
     outside: frozenset
-    blind: bool
+    measures: bool
+    teaches: float
 
     def by(self, question):
         """What speaks for an everyday matter must stand beside the signs, not in them."""
@@ -68,6 +87,15 @@ def fine(gold):
 
 
 def read():
+    """Return every labelled message as (set, labels, what was seen)."""
+    return read_seen() + read_written()
+
+
+def of(text):
+    return frozenset(text.split(" | "))
+
+
+def read_seen():
     labels = {}
     messages = []
     for line in (HERE / "seen.jsonl").read_text(encoding="utf-8").splitlines():
@@ -77,12 +105,41 @@ def read():
             lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
             labels[one["set"]] = {gold["id"]: gold for gold in lines}
         gold = labels[one["set"]][one["id"]]
-        blind = one["set"] not in OWN
-        seen = frozenset(one["seen"].split(" | "))
-        messages.append(
-            (one["set"], gold, Seen(seen, seen - set(one["inside"].split(" | ")), blind))
-        )
+        is_own = one["set"] in OWN
+        seen = of(one["seen"])
+        outside = seen - of(one["inside"])
+        teaches = OWN_WEIGHT if is_own else 1.0
+        messages.append((one["set"], gold, Seen(seen, outside, not is_own, teaches)))
     return messages
+
+
+def read_written():
+    """Return the messages of the two writers of each language, as today's engine sees them."""
+    messages = []
+    for file in sorted((HERE / "messages").glob("*.tsv")):
+        is_first = file.stem.endswith(".1")
+        rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+        for row, one in zip(rows, seen_by(ROOT, [row[5] for row in rows]), strict=True):
+            seen = of(one["seen"])
+            outside = seen - of(one["inside"])
+            teaches = FIRST_WEIGHT if is_first else 1.0
+            name = "first writers" if is_first else "second writers"
+            messages.append((name, labels_of(row), Seen(seen, outside, not is_first, teaches)))
+    return messages
+
+
+def labels_of(row):
+    """Return the labels of a line: id, categories, acceptable ones, urgency, flags, text."""
+    some = [[one for one in part.split(",") if one != "-"] for part in row[1:3]]
+    return {
+        "id": row[0],
+        "lang": row[0][:2],
+        "categories": some[0],
+        "acceptable_categories": some[1],
+        "urgency": int(row[3]),
+        "third_party": "t" in row[4],
+        "past": "p" in row[4],
+    }
 
 
 def answers(question, gold):
@@ -91,6 +148,10 @@ def answers(question, gold):
         return int(gold["urgency"] == 0)
     if question == "danger_now":
         return int(gold["urgency"] == 3)
+    if question == "grave_now":
+        return int(gold["urgency"] >= 2)
+    if question in FLAGS:
+        return int(gold[FLAGS[question]])
     if question in gold["categories"]:
         return 1
     return None if question in fine(gold) else 0
@@ -98,13 +159,13 @@ def answers(question, gold):
 
 def questions(messages):
     categories = {one for _, gold, _ in messages for one in gold["categories"]}
-    return ["everyday", "danger_now", *sorted(categories - {PLEA})]
+    return [*MOST, *sorted(categories - {PLEA})]
 
 
 def learnt(question, messages):
     """Return where the question starts and what each name adds, in thousandths."""
     asked = [
-        (seen.by(question), answer, 1.0 if seen.blind else OWN_WEIGHT)
+        (seen.by(question), answer, seen.teaches)
         for _, gold, seen in messages
         if (answer := answers(question, gold)) is not None
     ]
@@ -142,6 +203,7 @@ class Outcome:
     def __init__(self):
         self.hits = self.invented = self.missed = 0
         self.highest, self.harmless, self.lowered = [0, 0], [0, 0], [0, 0]
+        self.low = [0, 0]
         self.lowered_highest = self.invented_highest = 0
 
     def add(self, gold, found, urgency, before):
@@ -159,6 +221,9 @@ class Outcome:
         if label == 0:
             self.harmless[1] += 1
             self.harmless[0] += urgency >= 2
+        if label >= 2:
+            self.low[1] += 1
+            self.low[0] += urgency < 2
         if label >= 2 and before >= 2:
             self.lowered[1] += 1
             self.lowered[0] += urgency < 2
@@ -170,8 +235,13 @@ class Outcome:
             f"P {precision:.3f} R {recall:.3f}  3 found {self.highest[0]}/{self.highest[1]}"
             f" (too many {self.invented_highest}, lost {self.lowered_highest})"
             f"  harmless at 2-3 {self.harmless[0]}/{self.harmless[1]}"
-            f"  2-3 lowered to 1 {self.lowered[0]}/{self.lowered[1]}"
+            f"  2-3 at 0-1 {self.low[0]}/{self.low[1]}"
+            f" ({self.lowered[0]} of {self.lowered[1]} lowered)"
         )
+
+
+def says(question, weights, seen):
+    return summed(weights[question], seen.all) >= log_odds(LEAST[question])
 
 
 def outcome(seen, weights):
@@ -187,36 +257,36 @@ def outcome(seen, weights):
         least = LEAST_FOR_HIGHEST if urgency == 3 else LEAST["everyday"]
         if everyday >= log_odds(least):
             return (rules, urgency) if "self_harm" in rules else (set(), 1)
-    found = set(rules)
-    is_doubtful = everyday >= log_odds(LEAST_FOR_DOUBT)
-    for question, one in weights.items():
-        if (
-            question not in MOST
-            and not is_doubtful
-            and summed(one, seen.all) >= log_odds(LEAST_OF_CATEGORY)
-        ):
-            found.add(question)
-    if (
-        summed(weights["danger_now"], seen.all) >= log_odds(LEAST["danger_now"])
-        and "flag past" not in seen.all
-    ):
-        if urgency < 3:
-            found.add("immediate_danger")
-        urgency = 3
-    return found, urgency
+    found = rules | signs(seen, weights, everyday)
+    is_kept = "self_harm" in rules or seen.all & {"flag past", "flag minor"}
+    if says("over", weights, seen) and found and not is_kept:
+        return found, 1
+    if says("danger_now", weights, seen) and "flag past" not in seen.all:
+        return found | ({"immediate_danger"} if urgency < 3 else set()), 3
+    is_grave = says("grave_now", weights, seen) and found and "flag past" not in seen.all
+    return found, 2 if is_grave and urgency == 1 else urgency
+
+
+def signs(seen, weights, everyday):
+    """Return the categories that are added."""
+    if everyday >= log_odds(LEAST_FOR_DOUBT):
+        return set()
+    categories = weights.keys() - MOST.keys()
+    least = log_odds(LEAST_OF_CATEGORY)
+    return {one for one in categories if summed(weights[one], seen.all) >= least}
 
 
 def leave_out(messages):
     """Print each set, by rules alone and by what all other sets teach."""
     totals = defaultdict(Outcome)
-    for name in dict.fromkeys(one for one, _, seen in messages if seen.blind):
+    for name in dict.fromkeys(one for one, _, seen in messages if seen.measures):
         others = [one for one in messages if one[0] != name]
         weights = {question: learnt(question, others) for question in questions(messages)}
         both = {"rules": Outcome(), "weighed": Outcome()}
         for set_, gold, seen in messages:
             if set_ != name:
                 continue
-            before = outcome(seen, {"everyday": (-99999, {}), "danger_now": (-99999, {})})
+            before = outcome(seen, dict.fromkeys(MOST, (-99999, {})))
             after = outcome(seen, weights)
             for way, (found, urgency) in zip(both, (before, after), strict=True):
                 both[way].add(gold, found, urgency, before[1])

@@ -21,6 +21,7 @@ const MOST = 64;
  * @property {Finding[]} findings
  * @property {Finding[]} set_aside found, and taken for something else: not counted, and shown
  * @property {{route: string, start: number, end: number}[]} routes
+ * @property {{flag: string, start: number, end: number}[]} flag_words what the flags rest on
  */
 
 const isText = (value) => typeof value === "string";
@@ -45,8 +46,10 @@ export function readScreening(json) {
       isList(read.flags, isText) &&
       isList(read.findings, isFinding) &&
       isList(read.set_aside ?? [], isFinding) &&
-      isList(read.routes, (one) => isSpan(one) && isText(one.route));
-    return isWhole ? { ...read, set_aside: read.set_aside ?? [] } : null;
+      isList(read.routes, (one) => isSpan(one) && isText(one.route)) &&
+      isList(read.flag_words ?? [], (one) => isSpan(one) && isText(one.flag));
+    const { set_aside = [], flag_words = [] } = read;
+    return isWhole ? { ...read, set_aside, flag_words } : null;
   } catch {
     return null;
   }

@@ -79,12 +79,16 @@ test("findings of another shape are not read", () => {
     { set_aside: "x" },
     { set_aside: [{ ...good.findings[0], end: 1 }] },
     { set_aside: Array.from({ length: 65 }, () => good.findings[0]) },
+    { flag_words: [{ flag: "minor", start: 3, end: 3 }] },
+    { flag_words: [{ start: 1, end: 3 }] },
   ]) {
     assert.equal(readScreening(JSON.stringify({ ...good, ...wrong })), null);
   }
   assert.equal(readScreening("not JSON"), null);
   assert.deepEqual(readScreening(JSON.stringify(good)).set_aside, [], "none in older findings");
-  const aside = { ...good, findings: [], set_aside: good.findings };
+  assert.deepEqual(readScreening(JSON.stringify(good)).flag_words, [], "the same");
+  const words = [{ flag: "minor", start: 0, end: 2, rule: "en.minor.age" }];
+  const aside = { ...good, findings: [], set_aside: good.findings, flag_words: words };
   assert.deepEqual(readScreening(JSON.stringify(aside)), aside);
   assert.equal(sourceOf({ instrument: "ILO11", item: "7 papers" }), "ILO 11, 7 papers");
 });
@@ -245,4 +249,15 @@ test("gaps in strings are filled with text or elements", () => {
   assert.deepEqual(t.parts("a", { mark: sign }), ["Send to ", sign, " now"]);
   assert.equal(t("b", { x: 3 }), "3");
   assert.equal(t("b"), "{x}");
+});
+
+test("what a rule found is told in the desk's language, with the words it names", () => {
+  const strings = { "explained.The papers.": "Die Papiere.", "explained.Words about this:": "Worte:" };
+  const t = newWords(strings, "de");
+  assert.equal(t.explained("The papers."), "Die Papiere.");
+  assert.equal(t.explained("The papers. Spelling guess."), "Die Papiere.");
+  assert.equal(t.explained("Words about this: “Pass”, “weg: “nie””"), "Worte: “Pass”, “weg: “nie””");
+  assert.equal(t.explained("An organisation's own."), "An organisation's own.");
+  assert.equal(t.explained("Own: “words”"), "Own: “words”");
+  assert.equal(t.explained(""), "");
 });

@@ -14,8 +14,9 @@ import { placeOf, quoteOf } from "./spans.js";
 const WEIGHTS = { weak: "low", medium: "medium", strong: "high" };
 const UNREAD = { no_text: "findings.not_screened", language: "findings.language_unknown" };
 const UNKNOWN = "und";
+const OF_ANSWERS = "guided.";
 /** Reasons that no list of signs tells by itself. */
-const WHY = { everyday: "why.everyday", likely_danger: "why.likely_danger" };
+const TOGETHER = ["everyday", "likely_danger", "likely_grave"];
 const MOST_OPEN = 2;
 /** Signs as triage/screening/taxonomy.json names them. */
 const CATEGORIES = [
@@ -120,7 +121,8 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
       "li",
       { value: number },
       el("p", {}, t.parts("findings.sign", parts)),
-      el("p", { class: "meta" }, t.explained(finding.explanation)),
+      // Of an answer to an optional question, the quote says it all.
+      !rule.startsWith(OF_ANSWERS) && el("p", { class: "meta" }, t.explained(finding.explanation)),
       finding.guess && el("p", { class: "meta" }, t("findings.guess")),
       judging({ of: line.id, rule, category, start, end }, screening),
     );
@@ -182,6 +184,9 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
   const signs = (count) =>
     count === 1 ? t("findings.sign_one") : t("findings.sign_count", { count });
 
+  const quotes = (line, places) =>
+    places.map((place) => [" “", el("bdi", {}, quoted(line, place)), "”"]);
+
   /** Who else should know, and by which words; the client is answered like everybody. */
   function route(one, line, all) {
     const words = one.route === "everyday" ? all.filter((r) => r.route === one.route) : [one];
@@ -193,7 +198,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
         "p",
         { class: isStaff ? "warning" : "" },
         t(`route.${one.route}`),
-        words.map((place) => [" “", el("bdi", {}, quoteOf(line.text, place)), "”"]),
+        quotes(line, words),
       ),
       isStaff && supervisor(),
       !isStaff && el("p", { class: "meta" }, t("route.alike")),
@@ -211,16 +216,21 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
 
   function head({ findings, flags, urgency, why, reason }) {
     const isPast = flags.includes("past");
-    if (why in WHY) {
-      return `${urgencyWord(urgency, t)}: ${t(WHY[why])}`;
+    if (TOGETHER.includes(why) || !findings.length) {
+      return `${urgencyWord(urgency, t)}: ${t.why(why) ?? reason}`;
     }
-    return findings.length
-      ? t(isPast ? "findings.urgency_past" : "findings.urgency", {
-          urgency: urgencyWord(urgency, t),
-          signs: signs(findings.length),
-        })
-      : `${urgencyWord(urgency, t)}: ${reason}`;
+    return t(isPast ? "findings.urgency_past" : "findings.urgency", {
+      urgency: urgencyWord(urgency, t),
+      signs: signs(findings.length),
+    });
   }
+
+  /** What a flag says, and the words it rests on. */
+  const flagged = (line, { flag_words: words }, flag) =>
+    quotes(
+      line,
+      words.filter((one) => one.flag === flag),
+    );
 
   /** What the rules say about one message. */
   function about(line, { finding, first }) {
@@ -234,7 +244,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     }
     const firsts = routes.filter((one, i) => routes.findIndex((r) => r.route === one.route) === i);
     return [
-      el("p", { class: "finding-head" }, head(screening)),
+      el("p", { class: "finding-head" }, head(screening), flagged(line, screening, "past")),
       ...firsts.map((one) => route(one, line, routes)),
       findings.length > 0 &&
         el(
@@ -243,9 +253,21 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
           findings.map((one, i) => signItem(one, line, first + i, screening)),
         ),
       set_aside.length > 0 && aside(line, screening),
-      flags.includes("minor") && el("p", { class: "warning" }, t("findings.minor_plain")),
+      flags.includes("minor") &&
+        el(
+          "p",
+          { class: "warning" },
+          t("findings.minor_plain"),
+          flagged(line, screening, "minor"),
+        ),
       flags.includes("minor") && steps.element(),
-      flags.includes("third_party") && el("p", { class: "meta" }, t("findings.third_person")),
+      flags.includes("third_party") &&
+        el(
+          "p",
+          { class: "meta" },
+          t("findings.third_person"),
+          flagged(line, screening, "third_party"),
+        ),
       findings.length + set_aside.length === 0 &&
         urgency < 2 &&
         why !== "no_sign" &&

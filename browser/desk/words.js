@@ -1,5 +1,8 @@
 // The words on the screen, from the page's configuration; gaps are filled with text or elements.
 
+/** A sentence, perhaps the words it names, perhaps that one is a guess, which is told beside it. */
+const EXPLAINED = /^(.*?)((?<=:) “.*”)?(?: Spelling guess\.)?$/su;
+
 /** @param {Record<string, string>} strings @param {string} language */
 export function newWords(strings, language) {
   /** @param {string} id @param {Record<string, string | number>} [values] @returns {string} */
@@ -63,15 +66,17 @@ export function newWords(strings, language) {
   /** @param {string} category of a finding @returns {string} what the sign is called */
   t.sign = (category) => strings[`sign.${category}`] ?? category;
 
+  /** @param {string} why a code of screening @returns {string | undefined} the reason */
+  t.why = (why) => strings[`why.${why}`];
+
   /**
    * What a rule found, in this language where the shipped rules say it; an organisation's own rules
-   * speak as they were written. A colon ends what is the same in all messages: words follow it.
-   * @param {string} explanation as the rule has it @returns {string}
+   * speak as they were written.
+   * @param {string} explanation as triage/screening wrote it @returns {string}
    */
   t.explained = (explanation) => {
-    const [, same, words] = /^(.+?:)( “.*)?$/su.exec(explanation) ?? [];
-    const known = strings[`explained.${same}`];
-    return known ? known + (words ?? "") : (strings[`explained.${explanation}`] ?? explanation);
+    const [, same, words = ""] = EXPLAINED.exec(explanation);
+    return (strings[`explained.${same}`] ?? same) + words;
   };
 
   /** @param {string} question optional one @returns {string} what it asks, in a few words */

@@ -48,7 +48,7 @@ def screen(text: str | None, rules: RuleSet, *, language_hints: Sequence[str] = 
     language = _language(readings, language_hints)
     weighed = weigh(readings, rules.taxonomy)
     outcome = _outcome(weighed, language, rules.version)
-    outcome = with_evidence(outcome, read, words, readings, rules.weights, rules.taxonomy)
+    outcome = with_evidence(outcome, weighed, read, words, readings, rules)
     if text is not None and len(text) > len(read) and outcome.urgency == 0:
         return replace(outcome, urgency=1, why=Why.TOO_LONG)
     return outcome
@@ -70,6 +70,7 @@ def _outcome(weighed: Weighed, language: str, version: str) -> Screening:
         flags=weighed.flags,
         routes=weighed.routes,
         set_aside=weighed.set_aside,
+        flag_words=weighed.flag_words,
         language=language,
         version=version,
     )

@@ -7,11 +7,14 @@ Theory of operation
     each question, learnt from labelled messages (``weights.toml``, made by
     ``benchmarks/screening_weights.py``). Words as such have no weight, only their meaning: the
     weights are the same in all languages.
-2.  Three questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
+2.  These questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
     as in a text of the press, and the urgency is 1: never 0, never where somebody tells of harming
     themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
     aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
-    category?* Then a weak sign is added, which changes no urgency.
+    category?* Then a weak sign is added, which changes no urgency. *Is it grave, and now?* Then
+    signs that made it 1 make it 2. *Is it over?* Then the urgency is 1; never where somebody tells
+    of harming themselves, where it is said to go on, or where somebody may be under 18. *Is it
+    about somebody else?* Then it is said to be, which changes nothing else.
     What speaks for an everyday matter stands beside the signs, not in their own words: "I am
     locked in" is no less a sign because people lock themselves out.
 3.  Each answer names the words that carried it, and is not given where there are none.
@@ -20,7 +23,7 @@ Theory of operation
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from triage.screening.findings import (
@@ -28,6 +31,7 @@ from triage.screening.findings import (
     Applies,
     Finding,
     Flag,
+    FlagFound,
     Route,
     RouteFound,
     Screening,
@@ -35,16 +39,27 @@ from triage.screening.findings import (
     Why,
 )
 from triage.screening.reading import Reading
-from triage.screening.rules import WordList
+from triage.screening.rules import RuleSet, WordList
 from triage.screening.taxonomy import Category, Taxonomy
-from triage.screening.weights import DANGER, DANGER_NOW, EVERYDAY, WEIGHED, Weights
+from triage.screening.weigh import Weighed
+from triage.screening.weights import (
+    DANGER,
+    DANGER_NOW,
+    EVERYDAY,
+    GRAVE_NOW,
+    OVER,
+    SOMEBODY_ELSE,
+    WEIGHED,
+    Weights,
+)
 from triage.screening.words import Word
 
-__all__ = ["named", "with_evidence"]
+__all__ = ["EXPLAINED", "named", "with_evidence"]
 
 _NEARLY_BEST: Final = 1.25
 _SHORT, _LONG = 8, 25
 _MOST_WORDS: Final = 3
+_GRAVE: Final = 2
 _HIGHEST: Final = 3
 _SELF_HARM: Final = "self_harm"
 _QUESTION_MARKS: Final = "?\u061f"
@@ -58,13 +73,14 @@ EXPLAINED: Final = "Words that together often stand in messages about this:"
 
 def with_evidence(
     screening: Screening,
+    weighed: Weighed,
     read: str,
     words: Sequence[Word],
     readings: Sequence[Reading],
-    weights: Weights,
-    taxonomy: Taxonomy,
+    rules: RuleSet,
 ) -> Screening:
     """Return the screening with what weighing adds to it, or takes for an everyday matter."""
+    weights, taxonomy = rules.weights, rules.taxonomy
     if not weights.start or screening.urgency == 0 or screening.language == UNKNOWN_LANGUAGE:
         return screening
     evidence = _Evidence(read, readings, weights)
@@ -79,12 +95,71 @@ def with_evidence(
     added: list[Finding] = []
     if everyday < weights.least_for_doubt:
         added = _added(screening, sums, evidence, taxonomy)
-    if sums[DANGER_NOW] >= weights.least[DANGER_NOW] and screening.urgency < _HIGHEST:
+    asked = _Asked(weighed, sums, evidence)
+    screening = _of_others(screening, asked)
+    over = _over(screening, asked) if screening.findings or added else screening
+    if over is not screening:
+        return _with(over, added)
+    if asked.says(DANGER_NOW) and not weighed.is_over and screening.urgency < _HIGHEST:
         screening, added = _raised(screening, added, evidence, taxonomy)
+    screening = _with(screening, added)
+    is_first_hand = not (weighed.is_over or weighed.is_tempered)
+    if asked.says(GRAVE_NOW) and is_first_hand and screening.urgency == 1 and screening.findings:
+        return replace(screening, urgency=_GRAVE, why=Why.LIKELY_GRAVE)
+    return screening
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the rules said, and what a text comes to for each question."""
+
+    weighed: Weighed
+    sums: Mapping[str, int]
+    evidence: "_Evidence"
+
+    def says(self, question: str) -> bool:
+        return self.sums[question] >= self.evidence.weights.least[question]
+
+
+def _with(screening: Screening, added: Sequence[Finding]) -> Screening:
+    """Add signs, which change no urgency."""
     if not added:
         return screening
     why = Why.ONE_SIGN if screening.why is Why.NO_SIGN else screening.why
     return replace(screening, findings=_in_order(screening.findings, added), why=why)
+
+
+def _of_others(screening: Screening, asked: _Asked) -> Screening:
+    if not asked.says(SOMEBODY_ELSE) or Flag.THIRD_PARTY in screening.flags:
+        return screening
+    return _flagged(screening, Flag.THIRD_PARTY, SOMEBODY_ELSE, asked.evidence)
+
+
+def _over(screening: Screening, asked: _Asked) -> Screening:
+    """Take what is told for something that is over."""
+    is_kept = (
+        not asked.says(OVER)
+        or asked.weighed.goes_on
+        or bool({Flag.PAST, Flag.MINOR}.intersection(screening.flags))
+        or any(one.category == _SELF_HARM for one in screening.findings)
+    )
+    if is_kept:
+        return screening
+    over = _flagged(screening, Flag.PAST, OVER, asked.evidence)
+    return over if over is screening else replace(over, urgency=1, why=Why.PAST)
+
+
+def _flagged(screening: Screening, flag: Flag, question: str, evidence: "_Evidence") -> Screening:
+    """Add a flag with the words that say so; nothing where there are none."""
+    words = evidence.words(question, common=evidence.common())
+    if not words:
+        return screening
+    said = [FlagFound(flag, *span, WEIGHED + question) for span in words]
+    return replace(
+        screening,
+        flags=tuple(sorted({*screening.flags, flag})),
+        flag_words=(*screening.flag_words, *said),
+    )
 
 
 def named(screening: Screening, read: str, words: Sequence[Word]) -> set[str]:
@@ -235,6 +310,7 @@ def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
         findings=(),
         set_aside=_in_order(screening.set_aside, screening.findings),
         flags=tuple(flag for flag in screening.flags if flag is not Flag.PAST),
+        flag_words=tuple(one for one in screening.flag_words if one.flag is not Flag.PAST),
         routes=(*screening.routes, *shown),
     )
 
@@ -258,7 +334,7 @@ def _raised(
 ) -> tuple[Screening, list[Finding]]:
     """Raise the urgency to 3, with a sign that names the words."""
     words = evidence.words(DANGER_NOW)
-    if not words or Flag.PAST in screening.flags:
+    if not words:
         return screening, added
     there = {one.category for one in (*screening.findings, *added)}
     if DANGER not in there:

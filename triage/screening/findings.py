@@ -107,6 +107,7 @@ class Why(StrEnum):
     SELF_HARM = "self_harm"
     CHILD_AT_RISK = "child_at_risk"
     LIKELY_DANGER = "likely_danger"
+    LIKELY_GRAVE = "likely_grave"
     GUESSED = "guessed"
     STRONG_SIGN = "strong_sign"
     SEVERAL_SIGNS = "several_signs"
@@ -132,6 +133,7 @@ REASONS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.SELF_HARM: "Words that tell of wanting to die or of hurting oneself.",
         Why.CHILD_AT_RISK: "May be under 18, with violence, confinement or sexual use now.",
         Why.LIKELY_DANGER: "Words that together often stand in messages about danger now.",
+        Why.LIKELY_GRAVE: "Words that together often stand in messages about something grave now.",
         Why.GUESSED: "May tell of danger: a word is misspelt, so read it soon.",
         Why.STRONG_SIGN: "A strong sign in a present situation.",
         Why.SEVERAL_SIGNS: "Several signs in a present situation.",
@@ -181,6 +183,16 @@ class RouteFound:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagFound:
+    """A flag and the words that say so."""
+
+    flag: Flag
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Screening:
     """What screening says about one message. It orders; it decides nothing else.
 
@@ -197,6 +209,8 @@ class Screening:
     version: str = ""
     set_aside: tuple[Finding, ...] = ()
     """Found and not counted: taken for an everyday matter, quoted or joking words. Shown."""
+    flag_words: tuple[FlagFound, ...] = ()
+    """The words that the flags rest on, two of each at most."""
 
     @property
     def reason(self) -> str:
@@ -211,8 +225,13 @@ class FindingsDamagedError(Exception):
 def encode(screening: Screening) -> bytes:
     """Return the canonical bytes of a screening."""
     aside = [_finding_shape(finding) for finding in screening.set_aside]
+    words = [
+        {"flag": found.flag.value, "start": found.start, "end": found.end, "rule": found.rule}
+        for found in screening.flag_words
+    ]
     shape = {
         **({"set_aside": aside} if aside else {}),
+        **({"flag_words": words} if words else {}),
         "v": _FORMAT,
         "version": screening.version,
         "screened": screening.screened,
@@ -279,6 +298,7 @@ def _from_shape(shape: Mapping[str, object]) -> Screening:
         language=_string(shape["language"]),
         version=_string(shape["version"]),
         set_aside=tuple(_finding(one) for one in _entries(shape.get("set_aside", []))),
+        flag_words=tuple(_flag(one) for one in _entries(shape.get("flag_words", []))),
     )
 
 
@@ -301,6 +321,11 @@ def _finding(shape: Mapping[str, object]) -> Finding:
 def _route(shape: Mapping[str, object]) -> RouteFound:
     start, end = _span(shape)
     return RouteFound(Route(_string(shape["route"])), start, end, _string(shape["rule"]))
+
+
+def _flag(shape: Mapping[str, object]) -> FlagFound:
+    start, end = _span(shape)
+    return FlagFound(Flag(_string(shape["flag"])), start, end, _string(shape["rule"]))
 
 
 def _span(shape: Mapping[str, object]) -> tuple[int, int]:

@@ -29,6 +29,7 @@ from triage.screening.findings import (
     Applies,
     Finding,
     Flag,
+    FlagFound,
     Route,
     RouteFound,
     Strength,
@@ -43,6 +44,7 @@ __all__ = ["MOST_FINDINGS", "Weighed", "weigh"]
 
 MOST_FINDINGS: Final = 24
 _MOST_ROUTES: Final = 8
+_MOST_FLAG_WORDS: Final = 2
 _WRITER_REACH: Final = 2
 _GUESSED: Final = 2
 _GUESS: Final = "Spelling guess."
@@ -63,7 +65,12 @@ _ROUTES_BY_RANK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """The outcome; ``why`` is ``NO_SIGN`` where no rule said anything about the urgency."""
+    """The outcome; ``why`` is ``NO_SIGN`` where no rule said anything about the urgency.
+
+    ``is_over``, ``goes_on`` and ``is_tempered`` are for what weighing adds: what is told is said to
+    be over, or to go on; it is an impression of somebody else's life, or a partner's abuse, and so
+    stays 1 without something new.
+    """
 
     urgency: int
     why: Why
@@ -71,6 +78,10 @@ class Weighed:
     flags: tuple[Flag, ...]
     routes: tuple[RouteFound, ...]
     set_aside: tuple[Finding, ...] = ()
+    flag_words: tuple[FlagFound, ...] = ()
+    is_over: bool = False
+    goes_on: bool = False
+    is_tempered: bool = False
 
 
 @dataclass(slots=True)
@@ -116,9 +127,38 @@ def weigh(readings: Sequence[Reading], taxonomy: Taxonomy) -> Weighed:
         if urgency > 1 and not _has_indicator(firm, taxonomy):
             urgency, why = 1, Why.ONE_SIGN
     set_aside = _findings(aside, taxonomy, minor=Flag.MINOR in kept) if aside else ()
+    goes_on = Signal.STILL in signals
+    is_tempered = Route.PARTNER_ABUSE in named or _is_impression(kept, signals)
     if urgency == 0:
         kept.clear()
-    return Weighed(urgency, why, findings, tuple(sorted(kept)), routes, set_aside)
+    return Weighed(
+        urgency=urgency,
+        why=why,
+        findings=findings,
+        flags=tuple(sorted(kept)),
+        routes=routes,
+        set_aside=set_aside,
+        flag_words=_flag_words(hits, kept),
+        is_over=Flag.PAST in flags and not goes_on,
+        goes_on=goes_on,
+        is_tempered=is_tempered,
+    )
+
+
+def _flag_words(hits: Sequence[_Hit], flags: set[Flag]) -> tuple[FlagFound, ...]:
+    """Return where the flags are said, each place once."""
+    found: dict[tuple[Flag, int, int], FlagFound] = {}
+    for hit in sorted(hits, key=lambda hit: (hit.start, hit.end)):
+        flag = hit.match.rule.flag
+        if flag in flags and sum(one.flag is flag for one in found.values()) < _MOST_FLAG_WORDS:
+            place = (flag, hit.start, hit.end)
+            found.setdefault(place, FlagFound(*place, hit.match.rule.id))
+    return tuple(found.values())
+
+
+def _is_impression(flags: set[Flag], signals: set[Signal]) -> bool:
+    """Say whether somebody tells how another's life looks to them."""
+    return Flag.THIRD_PARTY in flags and Signal.IMPRESSION in signals
 
 
 def _has_indicator(findings: Sequence[Finding], taxonomy: Taxonomy) -> bool:
@@ -297,7 +337,7 @@ def _danger(
         return Why.DANGER
     if _SELF_HARM in categories:
         return Why.SELF_HARM
-    guessed = Flag.THIRD_PARTY in flags and Signal.IMPRESSION in signals
+    guessed = _is_impression(flags, signals)
     harmed = any(taxonomy.categories[category].child_danger for category in categories)
     return Why.CHILD_AT_RISK if Flag.MINOR in flags and harmed and not guessed else None
 
@@ -312,8 +352,7 @@ def _calmer(
     """Return urgency and reason where there is no danger now (rules 2 to 4)."""
     told = [one for one in findings if taxonomy.categories[one.category].kind is Kind.INDICATOR]
     if told:
-        guessed = Flag.THIRD_PARTY in flags and Signal.IMPRESSION in signals
-        return _told(told, past=Flag.PAST in flags, guessed=guessed)
+        return _told(told, past=Flag.PAST in flags, guessed=_is_impression(flags, signals))
     if findings:
         return 1, Why.PLEA
     if Route.PARTNER_ABUSE in routes:

@@ -26,7 +26,10 @@ __all__ = [
     "DANGER",
     "DANGER_NOW",
     "EVERYDAY",
+    "GRAVE_NOW",
     "NO_WEIGHTS",
+    "OVER",
+    "SOMEBODY_ELSE",
     "WEIGHED",
     "Weights",
     "WeightsRefusedError",
@@ -34,9 +37,13 @@ __all__ = [
 ]
 
 WEIGHED: Final = "xx.weighed."
-"""The ids of what is found by weighing start so; a category, or one of these two, follows."""
+"""The ids of what is found by weighing start so; a category, or one of these, follows."""
 EVERYDAY: Final = "everyday"
 DANGER_NOW: Final = "danger_now"
+GRAVE_NOW: Final = "grave_now"
+OVER: Final = "over"
+SOMEBODY_ELSE: Final = "somebody_else"
+_BESIDE_CATEGORIES: Final = (EVERYDAY, DANGER_NOW, GRAVE_NOW, OVER, SOMEBODY_ELSE)
 DANGER: Final = "immediate_danger"
 _BITS: Final = 32
 _LANE: Final = (1 << _BITS) - 1
@@ -100,8 +107,7 @@ def read_weights(text: str, taxonomy: Taxonomy) -> Weights:
         everyday = asked[EVERYDAY]
         more = int(everyday["least_for_highest"]), int(everyday["least_for_doubt"])
         unknown = {*asked} ^ {
-            EVERYDAY,
-            DANGER_NOW,
+            *_BESIDE_CATEGORIES,
             *(one for one in taxonomy.categories if one in asked),
         }
     except (LookupError, ValueError, TypeError, AttributeError) as error:

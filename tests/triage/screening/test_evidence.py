@@ -26,6 +26,11 @@ tale = "actor"
 harm_self = "wither"
 owe = "ledger"
 now = "hatchet"
+grim = "thorn"
+over = "bygone"
+long_ago = "yore"
+others = "cousin"
+still = "ongoing"
 young = "kitten"
 [[rule]]
 id = "en.test.young"
@@ -59,6 +64,30 @@ signal = "laughter"
 find = ["fruit", "film", "owe", "now"]
 hits = ["pear cinema ledger hatchet"]
 misses = ["the pear"]
+[[rule]]
+id = "en.test.names_what_is_grim"
+signal = "laughter"
+find = ["grim", "fruit"]
+hits = ["thorn pear"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.names_times_and_people"
+signal = "laughter"
+find = ["long_ago", "others"]
+hits = ["yore cousin"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.still"
+signal = "still"
+find = ["still"]
+hits = ["ongoing"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.over"
+flag = "past"
+find = ["over"]
+hits = ["bygone"]
+misses = ["the pear"]
 """
 WEIGHTS = """
 [question.everyday]
@@ -76,6 +105,21 @@ least = 0
 [question.danger_now.adds]
 "now" = 900
 "owe" = 200
+[question.grave_now]
+start = -1000
+least = 0
+[question.grave_now.adds]
+"grim" = 1200
+[question.over]
+start = -1000
+least = 0
+[question.over.adds]
+"long_ago" = 1300
+[question.somebody_else]
+start = -1000
+least = 0
+[question.somebody_else.adds]
+"others" = 1300
 [question.debt_bondage]
 start = -1000
 least = 100
@@ -160,6 +204,58 @@ def test_words_of_danger_raise_to_three_and_are_named(weighed):
     assert Flag.MINOR not in found.flags
 
 
+def test_signs_among_words_of_something_grave_are_two_and_stay_as_they_are(weighed):
+    found = screen("a pear is near the ledger and a thorn", weighed)
+    assert (found.urgency, found.why) == (2, Why.LIKELY_GRAVE)
+    assert [one.rule for one in found.findings] == ["xx.weighed.debt_bondage"]
+
+
+def test_what_is_grave_raises_nothing_without_a_sign_nor_what_is_over(weighed):
+    assert screen("the thorn is near me", weighed).urgency == 1
+    over = screen("a pear is near the ledger and a thorn, bygone", weighed)
+    assert (over.urgency, [one.category for one in over.findings]) == (1, ["debt_bondage"])
+
+
+def test_what_is_told_of_long_ago_is_one_and_the_words_are_named(weighed, bare):
+    text = "the bolt was near me in yore"
+    assert screen(text, bare).urgency == 2
+    found = screen(text, weighed)
+    assert (found.urgency, found.why, found.flags) == (1, Why.PAST, (Flag.PAST,))
+    assert [one.rule for one in found.findings] == ["en.test.lock"]
+    (said,) = found.flag_words
+    assert (said.flag, text[said.start : said.end]) == (Flag.PAST, "yore")
+    assert said.rule == "xx.weighed.over"
+
+
+@pytest.mark.parametrize(
+    ("text", "urgency"),
+    [
+        ("the bolt is near me in yore, ongoing", 2),
+        ("the bolt is near a kitten in yore", 3),
+        ("i wither in yore", 3),
+    ],
+)
+def test_what_goes_on_a_child_and_harming_oneself_are_not_taken_for_over(weighed, text, urgency):
+    found = screen(text, weighed)
+    assert (found.urgency, Flag.PAST in found.flags) == (urgency, False)
+
+
+def test_who_tells_of_somebody_else_is_said_to_and_nothing_else_changes(weighed, bare):
+    text = "the cousin has the bolt"
+    found, without = screen(text, weighed), screen(text, bare)
+    assert (found.flags, without.flags) == ((Flag.THIRD_PARTY,), ())
+    assert (found.urgency, found.findings) == (without.urgency, without.findings)
+    (said,) = found.flag_words
+    assert text[said.start : said.end] == "cousin"
+
+
+def test_the_words_of_a_flag_that_a_rule_found_are_named(weighed):
+    text = "the bolt was near me a kitten"
+    (said,) = screen(text, weighed).flag_words
+    assert (said.flag, text[said.start : said.end]) == (Flag.MINOR, "kitten")
+    assert said.rule == "en.test.young"
+
+
 def test_what_stands_at_0_is_not_weighed(weighed, bare):
     text = "the actor has a hatchet near the ledger"
     assert screen(text, weighed).urgency == screen(text, bare).urgency == 0
@@ -198,9 +294,10 @@ def test_a_file_that_cannot_be_used_says_so(taxonomy, wrong):
         read_weights(wrong, taxonomy)
 
 
-def test_the_shipped_weights_ask_of_everyday_danger_and_every_sign_but_a_plea(taxonomy):
+def test_the_shipped_weights_ask_of_everyday_danger_the_grave_and_every_sign_but_a_plea(taxonomy):
     weights = read_weights(shipped_weights(), taxonomy)
-    asked = {"everyday", "danger_now", *taxonomy.categories} - {"plea_or_constrained_contact"}
+    about_all = {"everyday", "danger_now", "grave_now", "over", "somebody_else"}
+    asked = {*about_all, *taxonomy.categories} - {"plea_or_constrained_contact"}
     assert set(weights.start) == asked
     assert all(abs(one) < 10_000 for adds in weights.of.values() for one in adds.values())
 

@@ -11,6 +11,7 @@ from triage.screening.findings import (
     Finding,
     FindingsDamagedError,
     Flag,
+    FlagFound,
     Route,
     RouteFound,
     Screening,
@@ -39,6 +40,12 @@ ROUTES = st.builds(
     st.sampled_from(Route),
     WORDS,
 )
+FLAG_WORDS = st.builds(
+    lambda span, flag, rule: FlagFound(flag, span[0], span[0] + span[1], rule),
+    SPANS,
+    st.sampled_from(Flag),
+    WORDS,
+)
 SCREENINGS = st.builds(
     Screening,
     screened=st.booleans(),
@@ -50,6 +57,7 @@ SCREENINGS = st.builds(
     language=WORDS,
     version=WORDS,
     set_aside=st.lists(FINDINGS, max_size=3).map(tuple),
+    flag_words=st.lists(FLAG_WORDS, max_size=3).map(tuple),
 )
 PLAIN = Screening(
     screened=True,
@@ -117,6 +125,13 @@ def test_what_is_set_aside_has_the_shape_of_findings_and_a_place_only_where_ther
     assert decode(encode(PLAIN)).set_aside == ()
 
 
+def test_the_words_of_flags_have_a_place_only_where_there_are_any():
+    told = replace(PLAIN, flag_words=(FlagFound(Flag.MINOR, 3, 8, "en.minor.age"),))
+    (word,) = json.loads(encode(told))["flag_words"]
+    assert word == {"flag": "minor", "start": 3, "end": 8, "rule": "en.minor.age"}
+    assert b"flag_words" not in encode(PLAIN)
+
+
 def changed(**more):
     shape = {**json.loads(encode(PLAIN)), **more}
     return json.dumps(shape, sort_keys=True, separators=(",", ":")).encode()
@@ -150,6 +165,9 @@ def changed(**more):
         changed(set_aside=[]),
         changed(set_aside=[{}]),
         changed(set_aside=json.loads(encode(PLAIN))["findings"] * 65),
+        changed(flag_words=[]),
+        changed(flag_words=[{"flag": "rich", "start": 0, "end": 1, "rule": "r"}]),
+        changed(flag_words=[{"flag": "past", "start": 1, "end": 1, "rule": "r"}]),
         changed(language="x" * 70_000),
     ],
 )
