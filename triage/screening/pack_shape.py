@@ -168,8 +168,34 @@ def _tree(shapes: Sequence[NodeShape]) -> Node:
     return nodes[-1]
 
 
+_OF_WORDS: Final = (
+    *("words", "exact", "prefixes", "examples", "heads", "real", "bare"),
+    *("guesses", "halves", "romanised", "roman_prefixes"),
+)
+
+
+def _one_of_each(shape: PackShape) -> None:
+    """Keep each word once: the same ones stand in the tree and in many lists."""
+    known: dict[str, str] = {}
+    for node in shape["nodes"]:
+        for branches in node[1:2]:
+            if isinstance(branches, dict):
+                known.update(zip(branches, branches, strict=True))
+    every = cast("dict[str, Any]", shape)
+    for name in _OF_WORDS:
+        words = every[name]
+        if isinstance(words, list):
+            every[name] = [known.setdefault(word, word) for word in words]
+        else:
+            every[name] = {
+                known.setdefault(key, key): tuple([known.setdefault(word, word) for word in some])
+                for key, some in words.items()
+            }
+
+
 def pack_of(shape: PackShape) -> Pack:
     """Return what messages are compared with."""
+    _one_of_each(shape)
     rules = tuple(map(_rule, shape["rules"]))
     return Pack(
         language=shape["language"],
