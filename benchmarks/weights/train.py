@@ -5,9 +5,10 @@ python benchmarks/weights/train.py                # writes triage/screening/weig
 python benchmarks/weights/train.py --leave-out    # each set by what the others teach
 
 What was seen in each labelled message of ``tests/triage/screening`` stands in ``seen.jsonl``
-(``collect.py``). The messages of two writers for each language stand in ``messages``: rules were
-made from those of the first (``de.1.tsv``) and never from those of the second, and today's engine
-reads both. So the second may be read by nobody who changes rules.
+(``collect.py``). The messages of two writers for each language stand in ``messages``. Rules were
+made from those of the first (``de.1.tsv``), so what the engine of before saw in them stands there
+too. No rule was made from those of the second: today's engine reads them, and nobody who changes
+rules may.
 
 A regularised logistic regression answers each question: everyday matter (urgency 0), danger now
 (urgency 3), grave now (urgency 2 or 3), over, about somebody else, and each category. Of all names
@@ -17,6 +18,7 @@ those that say most are kept, and learnt once more. Nothing depends on chance.
 import argparse
 import json
 import math
+import re
 import sys
 import warnings
 from collections import Counter, defaultdict
@@ -34,14 +36,20 @@ from sklearn.feature_extraction import DictVectorizer  # noqa: E402 -- after the
 from sklearn.linear_model import LogisticRegression  # noqa: E402 -- the same
 
 SETS = ROOT / "tests" / "triage" / "screening"
+MESSAGES = HERE / "messages"
 WEIGHTS = ROOT / "triage" / "screening" / "weights.toml"
 PLEA = "plea_or_constrained_contact"
 FLAGS = {"over": "past", "somebody_else": "third_party"}
 OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
 """Sets by which rules were made: they teach with others, by half, and measure nothing."""
 OWN_WEIGHT = 0.5
-FIRST_WEIGHT = 0.5
-"""The same for messages that rules were made from; those of the second writer weigh whole."""
+PROGRAM_WEIGHT = 0.25
+NAMES_DANGER = re.compile(
+    r"c04\.here(_with_estimate)?|c08\.emergency|c12\.danger|c18\.danger_unreached(_helper)?"
+    r"|c40\.empty|c45\.cannot_take|s10\.come_later|s11\.nobody_reads|c46\.too_many"
+    r"|(g\d+\.)?(ask|short)_\w+"
+)
+"""Of what the program says: these name a danger, so that somebody recognises it."""
 RAREST = 4
 """A name that is seen in fewer messages says nothing."""
 STRENGTH = 0.2
@@ -49,12 +57,12 @@ MOST = {"everyday": 200, "danger_now": 150, "grave_now": 150, "over": 100, "some
 MOST_OF_CATEGORY = 100
 LEAST = {
     "everyday": 0.35,
-    "danger_now": 0.5,
-    "grave_now": 0.65,
+    "danger_now": 0.55,
+    "grave_now": 0.7,
     "over": 0.65,
     "somebody_else": 0.65,
 }
-LEAST_OF_CATEGORY = 0.45
+LEAST_OF_CATEGORY = 0.6
 LEAST_FOR_HIGHEST = 0.45
 LEAST_FOR_DOUBT = 0.4
 NEAR = 500
@@ -88,7 +96,7 @@ def fine(gold):
 
 def read():
     """Return every labelled message as (set, labels, what was seen)."""
-    return read_seen() + read_written()
+    return read_seen() + read_written() + read_program()
 
 
 def of(text):
@@ -100,31 +108,68 @@ def read_seen():
     messages = []
     for line in (HERE / "seen.jsonl").read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
-        if one["set"] not in labels:
-            file = next(SETS.rglob(f"{one['set']}.jsonl"))
-            lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-            labels[one["set"]] = {gold["id"]: gold for gold in lines}
-        gold = labels[one["set"]][one["id"]]
-        is_own = one["set"] in OWN
+        name = one["set"]
+        if name not in labels:
+            labels[name] = {gold["id"]: gold for gold in labels_in(name)}
+        is_own, is_written = name in OWN, name.endswith(".1")
         seen = of(one["seen"])
-        outside = seen - of(one["inside"])
         teaches = OWN_WEIGHT if is_own else 1.0
-        messages.append((one["set"], gold, Seen(seen, outside, not is_own, teaches)))
+        said = Seen(seen, seen - of(one["inside"]), not (is_own or is_written), teaches)
+        name = "first writers" if is_written else name
+        messages.append((name, labels[one["set"]][one["id"]], said))
     return messages
 
 
+def labels_in(name):
+    """Return the labels of a set, or of the messages of a writer."""
+    written = MESSAGES / f"{name}.tsv"
+    if written.is_file():
+        return [labels_of(row) for row in rows_of(written)]
+    file = next(SETS.rglob(f"{name}.jsonl"))
+    return list(map(json.loads, file.read_text(encoding="utf-8").splitlines()))
+
+
+def rows_of(file):
+    return [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+
+
 def read_written():
-    """Return the messages of the two writers of each language, as today's engine sees them."""
+    """Return the messages of the second writer of each language, as today's engine sees them."""
+    rows = [row for file in sorted(MESSAGES.glob("*.2.tsv")) for row in rows_of(file)]
     messages = []
-    for file in sorted((HERE / "messages").glob("*.tsv")):
-        is_first = file.stem.endswith(".1")
-        rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
-        for row, one in zip(rows, seen_by(ROOT, [row[5] for row in rows]), strict=True):
-            seen = of(one["seen"])
-            outside = seen - of(one["inside"])
-            teaches = FIRST_WEIGHT if is_first else 1.0
-            name = "first writers" if is_first else "second writers"
-            messages.append((name, labels_of(row), Seen(seen, outside, not is_first, teaches)))
+    for row, one in zip(rows, seen_by(ROOT, [row[5] for row in rows]), strict=True):
+        seen = of(one["seen"])
+        said = Seen(seen, seen - of(one["inside"]), measures=True, teaches=1.0)
+        messages.append(("second writers", labels_of(row), said))
+    return messages
+
+
+def read_program():
+    """Return what the program itself says to clients: nothing urgent, and no sign.
+
+    Whether it is an everyday matter is not asked: nobody who writes to us says such things.
+    """
+    texts = []
+    for folder in ("courier/strings", "courier/strings/guided", "courier/posters", "web/strings"):
+        for file in sorted((ROOT / "intake_server" / folder).glob("*.json")):
+            entries = json.loads(file.read_text(encoding="utf-8"))
+            said = {
+                key: entry["text"] if isinstance(entry, dict) else entry
+                for key, entry in entries.items()
+            }
+            texts += [
+                re.sub(r"\{\w+\}", "4", text)
+                for key, text in said.items()
+                if isinstance(text, str) and not NAMES_DANGER.fullmatch(key)
+            ]
+    labels = {"categories": [], "acceptable_categories": [], "urgency": 1, "is_everyday": None}
+    labels |= {"third_party": False, "past": False}
+    messages = []
+    for one in seen_by(ROOT, texts):
+        seen = of(one["seen"])
+        messages.append(
+            ("program", labels, Seen(seen, seen, measures=False, teaches=PROGRAM_WEIGHT))
+        )
     return messages
 
 
@@ -145,7 +190,7 @@ def labels_of(row):
 def answers(question, gold):
     """Return 1 or 0, or None where either answer would be right."""
     if question == "everyday":
-        return int(gold["urgency"] == 0)
+        return gold.get("is_everyday", int(gold["urgency"] == 0))
     if question == "danger_now":
         return int(gold["urgency"] == 3)
     if question == "grave_now":
@@ -262,8 +307,9 @@ def outcome(seen, weights):
     if says("over", weights, seen) and found and not is_kept:
         return found, 1
     if says("danger_now", weights, seen) and "flag past" not in seen.all:
-        return found | ({"immediate_danger"} if urgency < 3 else set()), 3
-    is_grave = says("grave_now", weights, seen) and found and "flag past" not in seen.all
+        return found or {"immediate_danger"}, 3
+    has_signs = bool(rules) or len(found) > 1
+    is_grave = says("grave_now", weights, seen) and has_signs and "flag past" not in seen.all
     return found, 2 if is_grave and urgency == 1 else urgency
 
 

@@ -7,6 +7,9 @@ from string import Formatter
 
 import pytest
 
+from intake_server.screening_rules import read_rules
+from triage.screening.evidence import EXPLAINED
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = {name: ROOT / "intake_server" / name / "strings" for name in ("web", "desk")}
 CODES = [
@@ -138,6 +141,22 @@ def test_nothing_is_left_in_english(process, code):
         and code not in SAME_AS_ENGLISH.get(key, ())
     ]
     assert left == []
+
+
+def explained_by_rules() -> set[str]:
+    """What the shipped rules say of signs, and weighing of the words it names."""
+    said = {rule.explain for pack in read_rules().packs for rule in pack.rules if rule.category}
+    return said | {EXPLAINED}
+
+
+@EVERY
+def test_every_explanation_of_a_sign_is_told_in_the_language_of_the_desk(code):
+    file = FOLDERS["desk"] / "explanations" / f"{code}.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    assert set(told) == explained_by_rules()
+    for english, text in told.items():
+        assert text == text.strip() != english, english
+        assert english.endswith(":") == text.endswith((":", "\uff1a", "\u17d6")), english
 
 
 @EVERY

@@ -12,9 +12,9 @@ Theory of operation
     themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
     aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
     category?* Then a weak sign is added, which changes no urgency. *Is it grave, and now?* Then
-    signs that made it 1 make it 2. *Is it over?* Then the urgency is 1; never where somebody tells
-    of harming themselves, where it is said to go on, or where somebody may be under 18. *Is it
-    about somebody else?* Then it is said to be, which changes nothing else.
+    signs that made it 1, or two that were added, make it 2. *Is it over?* Then the urgency is 1;
+    never where somebody tells of harming themselves, where it is said to go on, or where somebody
+    may be under 18. *Is it about somebody else?* Then it is said to be, and nothing else changes.
     What speaks for an everyday matter stands beside the signs, not in their own words: "I am
     locked in" is no less a sign because people lock themselves out.
 3.  Each answer names the words that carried it, and is not given where there are none.
@@ -104,7 +104,8 @@ def with_evidence(
         screening, added = _raised(screening, added, evidence, taxonomy)
     screening = _with(screening, added)
     is_first_hand = not (weighed.is_over or weighed.is_tempered)
-    if asked.says(GRAVE_NOW) and is_first_hand and screening.urgency == 1 and screening.findings:
+    has_signs = bool(weighed.findings) or len(added) > 1
+    if asked.says(GRAVE_NOW) and is_first_hand and has_signs and screening.urgency == 1:
         return replace(screening, urgency=_GRAVE, why=Why.LIKELY_GRAVE)
     return screening
 
@@ -244,6 +245,14 @@ class _Evidence:
             for place in reading.matcher.places(WordList.COMMON)
         )
 
+    def tells(self, spans: Sequence[tuple[int, int]], common: frozenset[tuple[int, int]]) -> bool:
+        """Say whether a word that is not a common one stands in these places."""
+        return any(
+            (word.start, word.end) not in common and _inside((word.start, word.end), spans)
+            for reading, _ in self._best
+            for word in reading.words
+        )
+
     def words(
         self,
         question: str,
@@ -299,9 +308,10 @@ def _everyday(screening: Screening, evidence: _Evidence) -> Screening:
     if Flag.MINOR in screening.flags and screening.urgency > 1:
         return screening
     signs = [(one.start, one.end) for one in screening.findings]
-    words = evidence.words(EVERYDAY, signs, common=evidence.common())
-    if not words:
-        return screening
+    common = evidence.common()
+    words = evidence.words(EVERYDAY, signs, common=common)
+    if not evidence.tells(words, common):
+        return screening  # "I am locked in": nothing but the sign says anything
     shown = [RouteFound(Route.EVERYDAY, *span, WEIGHED + EVERYDAY) for span in words]
     return replace(
         screening,
@@ -332,12 +342,11 @@ def _added(
 def _raised(
     screening: Screening, added: list[Finding], evidence: _Evidence, taxonomy: Taxonomy
 ) -> tuple[Screening, list[Finding]]:
-    """Raise the urgency to 3, with a sign that names the words."""
+    """Raise the urgency to 3; where nothing else was found, with a sign that names the words."""
     words = evidence.words(DANGER_NOW)
     if not words:
         return screening, added
-    there = {one.category for one in (*screening.findings, *added)}
-    if DANGER not in there:
+    if not (screening.findings or added):
         danger = taxonomy.categories[DANGER]
         added = [*added, _sign(WEIGHED + DANGER_NOW, danger, words, evidence)]
     return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER), added

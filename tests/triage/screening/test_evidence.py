@@ -27,6 +27,7 @@ harm_self = "wither"
 owe = "ledger"
 now = "hatchet"
 grim = "thorn"
+toil = "anvil"
 over = "bygone"
 long_ago = "yore"
 others = "cousin"
@@ -44,6 +45,13 @@ category = "movement_restriction"
 find = ["lock"]
 explain = "A bolt."
 hits = ["the bolt"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.toil"
+category = "wage_withholding"
+find = ["toil"]
+explain = "An anvil."
+hits = ["the anvil"]
 misses = ["the pear"]
 [[rule]]
 id = "en.test.self"
@@ -204,16 +212,19 @@ def test_words_of_danger_raise_to_three_and_are_named(weighed):
     assert Flag.MINOR not in found.flags
 
 
-def test_signs_among_words_of_something_grave_are_two_and_stay_as_they_are(weighed):
-    found = screen("a pear is near the ledger and a thorn", weighed)
+def test_signs_among_words_of_something_grave_are_two_and_stay_as_they_are(weighed, bare):
+    text = "the anvil is near me and a thorn"
+    assert (screen(text, bare).urgency, screen(text, bare).why) == (1, Why.ONE_SIGN)
+    found = screen(text, weighed)
     assert (found.urgency, found.why) == (2, Why.LIKELY_GRAVE)
-    assert [one.rule for one in found.findings] == ["xx.weighed.debt_bondage"]
+    assert found.findings == screen(text, bare).findings
 
 
-def test_what_is_grave_raises_nothing_without_a_sign_nor_what_is_over(weighed):
+def test_what_is_grave_raises_nothing_with_less_than_two_added_signs_nor_what_is_over(weighed):
     assert screen("the thorn is near me", weighed).urgency == 1
-    over = screen("a pear is near the ledger and a thorn, bygone", weighed)
-    assert (over.urgency, [one.category for one in over.findings]) == (1, ["debt_bondage"])
+    assert screen("a pear is near the ledger and a thorn", weighed).urgency == 1
+    over = screen("the anvil is near me and a thorn, bygone", weighed)
+    assert (over.urgency, over.why) == (1, Why.PAST)
 
 
 def test_what_is_told_of_long_ago_is_one_and_the_words_are_named(weighed, bare):
