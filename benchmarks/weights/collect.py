@@ -28,6 +28,7 @@ ENGINES = {
     "eighth_set": "87e4642",
     "ninth_set": "518d9f7",
     "ar.1 to vi.1": "518d9f7",
+    "ar.2 to vi.2": "090d3be",
 }
 """The last commit before a set was read by somebody who then changed rules."""
 

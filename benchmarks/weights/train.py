@@ -5,10 +5,8 @@ python benchmarks/weights/train.py                # writes triage/screening/weig
 python benchmarks/weights/train.py --leave-out    # each set by what the others teach
 
 What was seen in each labelled message of ``tests/triage/screening`` stands in ``seen.jsonl``
-(``collect.py``). The messages of two writers for each language stand in ``messages``. Rules were
-made from those of the first (``de.1.tsv``), so what the engine of before saw in them stands there
-too. No rule was made from those of the second: today's engine reads them, and nobody who changes
-rules may.
+(``collect.py``), and so does what was seen in those of ``messages``, by two writers for each
+language (``de.1.tsv``, ``de.2.tsv``). An engine saw each before rules were made from it.
 
 A regularised logistic regression answers each question: everyday matter (urgency 0), danger now
 (urgency 3), grave now (urgency 2 or 3), over, about somebody else, and each category. Of all names
@@ -43,6 +41,7 @@ FLAGS = {"over": "past", "somebody_else": "third_party"}
 OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
 """Sets by which rules were made: they teach with others, by half, and measure nothing."""
 OWN_WEIGHT = 0.5
+WRITERS = {".1": "first writers", ".2": "second writers"}
 PROGRAM_WEIGHT = 0.25
 NAMES_DANGER = re.compile(
     r"c04\.here(_with_estimate)?|c08\.emergency|c12\.danger|c18\.danger_unreached(_helper)?"
@@ -96,7 +95,7 @@ def fine(gold):
 
 def read():
     """Return every labelled message as (set, labels, what was seen)."""
-    return read_seen() + read_written() + read_program()
+    return read_seen() + read_program()
 
 
 def of(text):
@@ -111,12 +110,12 @@ def read_seen():
         name = one["set"]
         if name not in labels:
             labels[name] = {gold["id"]: gold for gold in labels_in(name)}
-        is_own, is_written = name in OWN, name.endswith(".1")
+        is_own = name in OWN
         seen = of(one["seen"])
         teaches = OWN_WEIGHT if is_own else 1.0
-        said = Seen(seen, seen - of(one["inside"]), not (is_own or is_written), teaches)
-        name = "first writers" if is_written else name
-        messages.append((name, labels[one["set"]][one["id"]], said))
+        said = Seen(seen, seen - of(one["inside"]), not is_own, teaches)
+        writer = WRITERS.get(name[-2:], name)
+        messages.append((writer, labels[name][one["id"]], said))
     return messages
 
 
@@ -131,17 +130,6 @@ def labels_in(name):
 
 def rows_of(file):
     return [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-def read_written():
-    """Return the messages of the second writer of each language, as today's engine sees them."""
-    rows = [row for file in sorted(MESSAGES.glob("*.2.tsv")) for row in rows_of(file)]
-    messages = []
-    for row, one in zip(rows, seen_by(ROOT, [row[5] for row in rows]), strict=True):
-        seen = of(one["seen"])
-        said = Seen(seen, seen - of(one["inside"]), measures=True, teaches=1.0)
-        messages.append(("second writers", labels_of(row), said))
-    return messages
 
 
 def read_program():
