@@ -14,12 +14,13 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import triage.screening
 from triage.screening.pack_shape import PackShape, decode_shape, encode_shape
-from triage.screening.rule_files import RulesRefusedError, compile_rules, load_rules
+from triage.screening.rule_files import MakeShape, RulesRefusedError, compile_rules, load_rules
 from triage.screening.rules import RuleSet
 from triage.screening.taxonomy import Taxonomy, TaxonomyRefusedError, read_taxonomy
 
@@ -111,18 +112,15 @@ def word_forms() -> Mapping[str, str]:
     return {file.stem: file.read_text(encoding="utf-8") for file in files}
 
 
-def compiled_rules(texts: Mapping[str, str]) -> Mapping[str, PackShape]:
-    """Return the shipped languages put together, by the names of their files.
+def compiled_rules(texts: Mapping[str, str]) -> Mapping[str, MakeShape]:
+    """Return what gives each shipped language put together, by the names of their files.
 
     What is not there or not of these texts is made, and kept if it can be.
     """
     made_by = _made_by()
-    shapes: dict[str, PackShape] = {}
-    for file in sorted((SHIPPED / "rules").glob("*.toml")):
-        name = f"{file.parent.name}/{file.name}"
-        if name in texts and (shape := _compiled(name, texts[name], made_by)) is not None:
-            shapes[name] = shape
-    return shapes
+    files = sorted((SHIPPED / "rules").glob("*.toml"))
+    names = [f"{file.parent.name}/{file.name}" for file in files]
+    return {name: partial(_compiled, name, texts[name], made_by) for name in names if name in texts}
 
 
 def _made_by() -> str:

@@ -50,7 +50,7 @@ Further keys of a rule: ``gap`` (0-12), ``order`` ("fixed", "any"), ``negation``
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -74,12 +74,13 @@ from triage.screening.rule_entry import (
     read_rule,
     split,
 )
-from triage.screening.rules import Rule, RuleSet
+from triage.screening.rules import Pack, Rule, RuleSet
 from triage.screening.taxonomy import Taxonomy
 from triage.screening.weights import NO_WEIGHTS, read_weights
 
 __all__ = [
     "ENGINE_VERSION",
+    "MakeShape",
     "RuleProblem",
     "RulesRefusedError",
     "compile_rules",
@@ -94,7 +95,9 @@ _LONGEST_FILE: Final = 1_000_000
 _MOST_RULES: Final = 2_000
 
 _NO_FORMS: Final[Mapping[str, str]] = MappingProxyType({})
-_NO_SHAPES: Final[Mapping[str, PackShape]] = MappingProxyType({})
+MakeShape = Callable[[], PackShape | None]
+"""Gives what ``compile_rules`` made of a file, or nothing where that could not be made of it."""
+_NO_SHAPES: Final[Mapping[str, MakeShape]] = MappingProxyType({})
 _FILE_KEYS: Final = frozenset(
     {"schema", "language", "reviewed_by", "words", "concepts", "extend", "off", "explain", "rule"}
 )
@@ -127,7 +130,7 @@ def load_rules(
     taxonomy: Taxonomy,
     files: Mapping[str, str],
     forms: Mapping[str, str] = _NO_FORMS,
-    shapes: Mapping[str, PackShape] = _NO_SHAPES,
+    shapes: Mapping[str, MakeShape] = _NO_SHAPES,
     weights: str = "",
 ) -> RuleSet:
     """Return the rules in these files; raise ``RulesRefusedError`` with every problem found.
@@ -135,19 +138,23 @@ def load_rules(
     ``files`` maps a name to its text, in order: shipped files first, an organisation's after.
     ``forms`` maps a language of simplemma to the text of its shipped file of forms; words that
     it lacks are looked up in simplemma's dictionary, which takes seconds. ``shapes`` maps names
-    of files to what ``compile_rules`` made of just these; they are then not read again, unless
-    another file adds to their language. ``weights`` is the text of the file of weights; without
-    it nothing is weighed. Raises ``WeightsRefusedError`` where that cannot be used.
+    of files to what gives what ``compile_rules`` made of just these; they are then not read again,
+    unless another file adds to their language. One is asked for after the other: all at once take
+    half as much memory again as all that is made of them, and it is not given back. ``weights`` is
+    the text of the file of weights; without it nothing is weighed. Raises ``WeightsRefusedError``
+    where that cannot be used.
     """
     loader = _Loader(taxonomy, forms)
     others = [text for name, text in files.items() if name not in shapes]
     added_to = set(map(_language_in, others)) if shapes else set()
     for name, text in files.items():
-        if name in shapes and shapes[name]["language"] not in added_to:
-            loader.take(shapes[name])
-        else:
+        shape = shapes[name]() if name in shapes else None
+        if shape is None or shape["language"] in added_to:
             loader.read(name, text)
-    packs = tuple(map(pack_of, loader.shapes()))
+        else:
+            loader.take(pack_of(shape))
+        del shape
+    packs = tuple(map(_pack, loader.put_together()))
     if loader.problems:
         raise RulesRefusedError(loader.problems)
     index = WordIndex([pack.lexicon for pack in packs])
@@ -162,8 +169,12 @@ def compile_rules(
     """Return what ``load_rules`` may be given for a file that is right, or nothing."""
     loader = _Loader(taxonomy, forms)
     loader.read(name, text)
-    shapes = loader.shapes()
-    return shapes[0] if shapes and not loader.problems else None
+    made = [one for one in loader.put_together() if not isinstance(one, Pack)]
+    return made[0] if made and not loader.problems else None
+
+
+def _pack(made: Pack | PackShape) -> Pack:
+    return made if isinstance(made, Pack) else pack_of(made)
 
 
 def _language_in(text: str) -> object:
@@ -202,7 +213,7 @@ class _Loader:
         self.problems: list[RuleProblem] = []
         self._taxonomy = taxonomy
         self._forms = forms
-        self._languages: dict[str, LanguageParts | PackShape] = {}
+        self._languages: dict[str, LanguageParts | Pack] = {}
         self._misread = False
 
     def read(self, file: str, text: str) -> None:
@@ -223,22 +234,22 @@ class _Loader:
             except WrongError as wrong:
                 self._say(file, where, wrong)
 
-    def take(self, shape: PackShape) -> None:
+    def take(self, pack: Pack) -> None:
         """Take in a language that is put together already."""
-        self._languages[shape["language"]] = shape
+        self._languages[pack.language] = pack
 
     def languages(self) -> Iterable[LanguageParts]:
         """Return what was read, language by language."""
         return [one for one in self._languages.values() if isinstance(one, LanguageParts)]
 
-    def shapes(self) -> list[PackShape]:
+    def put_together(self) -> list[Pack | PackShape]:
         """Check what only shows when all is read, and put each language together."""
         self._misread = bool(self.problems)
-        shapes = [
+        made = [
             self._shape(one) if isinstance(one, LanguageParts) else one
             for one in self._languages.values()
         ]
-        return [shape for shape in shapes if shape is not None]
+        return [one for one in made if one is not None]
 
     def _say(self, file: str, where: str, wrong: WrongError) -> None:
         self.problems.append(RuleProblem(file, where, wrong.problem, wrong.remedy))

@@ -40,7 +40,7 @@ def shape(taxonomy, english):
 
 
 def test_rules_from_a_shape_find_what_rules_from_files_find(rules, taxonomy, english, shape):
-    compiled = load_rules(taxonomy, {"en.toml": english}, shapes={"en.toml": shape})
+    compiled = load_rules(taxonomy, {"en.toml": english}, shapes={"en.toml": lambda: shape})
     assert compiled.version == rules.version
     assert compiled.packs[0].rules == rules.packs[0].rules
     examples = [text for rule in rules.packs[0].rules for text in (*rule.hits, *rule.misses)]
@@ -107,7 +107,7 @@ def test_own_files_still_add_to_and_silence_what_was_put_together(taxonomy, engl
     silenced = rules.packs[0].rules[0].id
     own = f'schema = 1\nlanguage = "en"\noff = ["{silenced}"]\n'
     files = {"en.toml": english, "own.toml": own}
-    with_shape = load_rules(taxonomy, files, shapes={"en.toml": shape})
+    with_shape = load_rules(taxonomy, files, shapes={"en.toml": lambda: shape})
     assert silenced not in with_shape.explanations()
     assert with_shape.explanations() == load_rules(taxonomy, files).explanations()
 
