@@ -18,6 +18,12 @@ LATER_SETS = (
     *("second_author", "third_author", "fourth_set", "fifth_set", "sixth_set"),
     *("lex1_set", "lex2_set", "lex3_set"),
 )
+UNREAD_SETS = {
+    "ninth_set": (0.79, 0.80, 31, 1),
+    "tenth_set": (0.78, 0.74, 29, 0),
+    "eleventh_set": (0.85, 0.74, 24, 1),
+}
+"""Precision, recall, messages of urgency 3 found, urgent ones at 0; the ninth has been read since."""
 HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.92, 0.85, 34)}
 """Of each: precision, recall, and how many messages in danger are found, at least."""
 PLEA = "plea_or_constrained_contact"
@@ -137,10 +143,12 @@ def test_most_signs_of_later_authors_are_found_and_few_invented(read_later):
     assert hits >= 0.85 * (hits + missed)
 
 
-def test_the_set_that_nobody_has_read_gets_no_worse(all_rules):
-    """Totals alone: a failure must not show its messages, by which no rule may be made."""
+@pytest.mark.parametrize("name", UNREAD_SETS)
+def test_the_sets_that_nobody_has_read_get_no_worse(all_rules, name):
+    """Totals alone: a failure must not show messages by which no rule may be made."""
+    precision, recall, found_urgent, found_hidden = UNREAD_SETS[name]
     hits = invented = missed = urgent = hidden = 0
-    for message in messages([SETS.parent / "ninth_set.jsonl"]):
+    for message in messages([SETS.parent / f"{name}.jsonl"]):
         found = screen(message["text"], all_rules)
         gold, seen = set(message["categories"]), categories(found)
         fine = gold | set(message["acceptable_categories"]) | ({PLEA} if gold else set())
@@ -149,10 +157,10 @@ def test_the_set_that_nobody_has_read_gets_no_worse(all_rules):
         missed += len(gold - seen)
         urgent += message["urgency"] == found.urgency == 3
         hidden += message["urgency"] > 1 and found.urgency == 0
-    assert hits >= 0.78 * (hits + invented)
-    assert hits >= 0.73 * (hits + missed)
-    assert urgent >= 30
-    assert hidden <= 1
+    assert hits >= precision * (hits + invented)
+    assert hits >= recall * (hits + missed)
+    assert urgent >= found_urgent
+    assert hidden <= found_hidden
 
 
 @pytest.mark.parametrize("name", HARDEST_SETS)
