@@ -23,7 +23,7 @@ UNREAD_SETS = {
     "tenth_set": (0.78, 0.74, 29, 0),
     "eleventh_set": (0.85, 0.74, 24, 1),
 }
-"""Precision, recall, messages of urgency 3 found, urgent ones at 0; the ninth has been read since."""
+"""Precision, recall, messages of urgency 3 found, urgent ones at 0. The ninth was read later."""
 HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.92, 0.85, 34)}
 """Of each: precision, recall, and how many messages in danger are found, at least."""
 PLEA = "plea_or_constrained_contact"
