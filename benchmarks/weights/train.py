@@ -55,14 +55,14 @@ STRENGTH = 0.2
 MOST = {"everyday": 200, "danger_now": 150, "grave_now": 150, "over": 100, "somebody_else": 100}
 MOST_OF_CATEGORY = 100
 LEAST = {
-    "everyday": 0.35,
+    "everyday": 0.5,
     "danger_now": 0.55,
     "grave_now": 0.7,
     "over": 0.65,
     "somebody_else": 0.65,
 }
 LEAST_OF_CATEGORY = 0.6
-LEAST_FOR_HIGHEST = 0.45
+LEAST_FOR_HIGHEST = 0.6
 LEAST_FOR_DOUBT = 0.4
 NEAR = 500
 """Of ``evidence.py``: farther from a yes, it is not asked what stands beside the signs."""

@@ -143,7 +143,7 @@ def test_what_is_set_aside_is_explained_and_predicted_of_nobody(tmp_path, run):
 
 
 def test_what_is_taken_for_everyday_says_so(run):
-    text = "my boss shouted at me cos i burned the toast at the cafe lol"
+    text = "in this film the girl is locked in a cellar and nobody comes, what is it called?"
     said = run("screen", "--explain", text).output
     assert "Urgency 1: Reads like an everyday matter." in said
     assert "Taken for an everyday matter, and not counted:" in said

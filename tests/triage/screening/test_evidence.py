@@ -315,7 +315,12 @@ def test_the_shipped_weights_ask_of_everyday_danger_the_grave_and_every_sign_but
 
 @pytest.mark.parametrize(
     "text",
-    ["my boss took my papers", "me quitaron el pasaporte", "I am locked in", "er schlägt mich"],
+    [
+        *("my boss took my papers", "me quitaron el pasaporte", "I am locked in"),
+        *("er schlägt mich", "my dad hits me", "tata ma bate", "maz mnie bije co robic"),
+        *("мой начальник забрал паспорт что делать", "me encerraron en un cuarto"),
+        "is it normal that they took my phone and passport?",
+    ],
 )
 def test_a_plain_strong_sign_stays_one(text, shipped_rules):
     assert screen(text, shipped_rules).urgency == 2
