@@ -292,7 +292,7 @@ def outcome(seen, weights):
             return (rules, urgency) if "self_harm" in rules else (set(), 1)
     found = rules | signs(seen, weights, everyday)
     is_kept = "self_harm" in rules or seen.all & {"flag past", "flag minor"}
-    if says("over", weights, seen) and found and not is_kept:
+    if says("over", weights, seen) and found and urgency < 3 and not is_kept:
         return found, 1
     if says("danger_now", weights, seen) and "flag past" not in seen.all:
         return found or {"immediate_danger"}, 3

@@ -18,6 +18,8 @@ const OF_ANSWERS = "guided.";
 /** Reasons that no list of signs tells by itself. */
 const TOGETHER = ["everyday", "likely_danger", "likely_grave"];
 const MOST_OPEN = 2;
+/** How a flag stands out. */
+const FLAGS = { minor: "warning", third_party: "meta" };
 /** Signs as triage/screening/taxonomy.json names them. */
 const CATEGORIES = [
   "document_retention",
@@ -113,7 +115,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     const parts = {
       sign: t.sign(finding.category),
       quote: el("bdi", {}, quoted(line, finding)),
-      source: sourceOf(finding),
+      source: el("bdi", {}, sourceOf(finding)),
       weight: t(`findings.weight_${WEIGHTS[finding.strength]}`),
     };
     const { rule, category, start, end } = finding;
@@ -225,12 +227,17 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     });
   }
 
-  /** What a flag says, and the words it rests on. */
-  const flagged = (line, { flag_words: words }, flag) =>
+  /** The words that a flag rests on. */
+  const wordsOf = (flag, line, { flag_words: words }) =>
     quotes(
       line,
       words.filter((one) => one.flag === flag),
     );
+
+  /** What a flag says, with its words; nothing where it does not stand. */
+  const flagLine = (flag, told, line, screening) =>
+    screening.flags.includes(flag) &&
+    el("p", { class: FLAGS[flag] }, t(told), wordsOf(flag, line, screening));
 
   /** What the rules say about one message. */
   function about(line, { finding, first }) {
@@ -244,7 +251,7 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
     }
     const firsts = routes.filter((one, i) => routes.findIndex((r) => r.route === one.route) === i);
     return [
-      el("p", { class: "finding-head" }, head(screening), flagged(line, screening, "past")),
+      el("p", { class: "finding-head" }, head(screening), wordsOf("past", line, screening)),
       ...firsts.map((one) => route(one, line, routes)),
       findings.length > 0 &&
         el(
@@ -253,21 +260,9 @@ export function newSignsView(session, desk, talk, { say, onSupervisor }) {
           findings.map((one, i) => signItem(one, line, first + i, screening)),
         ),
       set_aside.length > 0 && aside(line, screening),
-      flags.includes("minor") &&
-        el(
-          "p",
-          { class: "warning" },
-          t("findings.minor_plain"),
-          flagged(line, screening, "minor"),
-        ),
+      flagLine("minor", "findings.minor_plain", line, screening),
       flags.includes("minor") && steps.element(),
-      flags.includes("third_party") &&
-        el(
-          "p",
-          { class: "meta" },
-          t("findings.third_person"),
-          flagged(line, screening, "third_party"),
-        ),
+      flagLine("third_party", "findings.third_person", line, screening),
       findings.length + set_aside.length === 0 &&
         urgency < 2 &&
         why !== "no_sign" &&

@@ -1,7 +1,7 @@
 // The words on the screen, from the page's configuration; gaps are filled with text or elements.
 
 /** A sentence, perhaps the words it names, perhaps that one is a guess, which is told beside it. */
-const EXPLAINED = /^(.*?)((?<=:) “.*”)?(?: Spelling guess\.)?$/su;
+const EXPLAINED = /^(.*?)( “.*”)?(?: Spelling guess\.)?$/su;
 
 /** @param {Record<string, string>} strings @param {string} language */
 export function newWords(strings, language) {

@@ -133,7 +133,7 @@ def _read(code: str) -> Language:
 
 
 def _strings(language: Language) -> dict[str, str]:
-    """All strings, and beside them what the shipped rules say in English, by that."""
+    """The strings, and what the shipped rules say of signs: `explained.` and the English of it."""
     file = _EXPLANATIONS / f"{language.code}.json"
     if not file.is_file():
         return dict(language.strings)

@@ -12,7 +12,7 @@ Theory of operation
     themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
     aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
     category?* Then a weak sign is added, which changes no urgency. *Is it grave, and now?* Then
-    signs that made it 1, or two that were added, make it 2. *Is it over?* Then the urgency is 1;
+    signs that made it 1, or two that were added, make it 2. *Is it over?* Then 2 becomes 1;
     never where somebody tells of harming themselves, where it is said to go on, or where somebody
     may be under 18. *Is it about somebody else?* Then it is said to be, and nothing else changes.
     What speaks for an everyday matter stands beside the signs, not in their own words: "I am
@@ -141,6 +141,7 @@ def _over(screening: Screening, asked: _Asked) -> Screening:
     is_kept = (
         not asked.says(OVER)
         or asked.weighed.goes_on
+        or screening.urgency == _HIGHEST
         or bool({Flag.PAST, Flag.MINOR}.intersection(screening.flags))
         or any(one.category == _SELF_HARM for one in screening.findings)
     )

@@ -178,9 +178,8 @@ def _one_of_each(shape: PackShape) -> None:
     """Keep each word once: the same ones stand in the tree and in many lists."""
     known: dict[str, str] = {}
     for node in shape["nodes"]:
-        for branches in node[1:2]:
-            if isinstance(branches, dict):
-                known.update(zip(branches, branches, strict=True))
+        if node and isinstance(node[0], list):  # something goes on from here
+            known.update(zip(node[1], node[1], strict=True))
     every = cast("dict[str, Any]", shape)
     for name in _OF_WORDS:
         words = every[name]

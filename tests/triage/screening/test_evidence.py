@@ -27,6 +27,7 @@ harm_self = "wither"
 owe = "ledger"
 now = "hatchet"
 grim = "thorn"
+weapon = "cleaver"
 toil = "anvil"
 over = "bygone"
 long_ago = "yore"
@@ -45,6 +46,13 @@ category = "movement_restriction"
 find = ["lock"]
 explain = "A bolt."
 hits = ["the bolt"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.weapon"
+category = "immediate_danger"
+find = ["weapon"]
+explain = "A cleaver."
+hits = ["the cleaver"]
 misses = ["the pear"]
 [[rule]]
 id = "en.test.toil"
@@ -244,9 +252,12 @@ def test_what_is_told_of_long_ago_is_one_and_the_words_are_named(weighed, bare):
         ("the bolt is near me in yore, ongoing", 2),
         ("the bolt is near a kitten in yore", 3),
         ("i wither in yore", 3),
+        ("the cleaver is near me in yore", 3),
     ],
 )
-def test_what_goes_on_a_child_and_harming_oneself_are_not_taken_for_over(weighed, text, urgency):
+def test_what_goes_on_danger_a_child_and_harming_oneself_are_not_taken_for_over(
+    weighed, text, urgency
+):
     found = screen(text, weighed)
     assert (found.urgency, Flag.PAST in found.flags) == (urgency, False)
 
