@@ -210,7 +210,7 @@ class Screening:
     set_aside: tuple[Finding, ...] = ()
     """Found and not counted: taken for an everyday matter, quoted or joking words. Shown."""
     flag_words: tuple[FlagFound, ...] = ()
-    """The words that the flags rest on: of each up to two that rules found, and three by weighing."""
+    """The words the flags rest on: of each up to two that rules found, and three by weighing."""
 
     @property
     def reason(self) -> str:
