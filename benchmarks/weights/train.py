@@ -61,9 +61,13 @@ LEAST = {
     "over": 0.65,
     "somebody_else": 0.65,
 }
-LEAST_OF_CATEGORY = 0.6
+LEAST_OF_CATEGORY = 0.45
+LEAST_BESIDE_GRAVE = 0.3
+LEAST_FOR_ANY = 0.2
 LEAST_FOR_HIGHEST = 0.6
 LEAST_FOR_DOUBT = 0.4
+ENDANGERED = {"immediate_danger", "self_harm"}
+HARM_A_CHILD = {"sexual_exploitation", "physical_sexual_violence", "movement_restriction"}
 NEAR = 500
 """Of ``evidence.py``: farther from a yes, it is not asked what stands beside the signs."""
 
@@ -237,6 +241,7 @@ class Outcome:
         self.hits = self.invented = self.missed = 0
         self.highest, self.harmless, self.lowered = [0, 0], [0, 0], [0, 0]
         self.low = [0, 0]
+        self.urgent_at_0 = 0
         self.lowered_highest = self.invented_highest = 0
 
     def add(self, gold, found, urgency, before):
@@ -257,6 +262,7 @@ class Outcome:
         if label >= 2:
             self.low[1] += 1
             self.low[0] += urgency < 2
+            self.urgent_at_0 += urgency == 0
         if label >= 2 and before >= 2:
             self.lowered[1] += 1
             self.lowered[0] += urgency < 2
@@ -269,7 +275,7 @@ class Outcome:
             f" (too many {self.invented_highest}, lost {self.lowered_highest})"
             f"  harmless at 2-3 {self.harmless[0]}/{self.harmless[1]}"
             f"  2-3 at 0-1 {self.low[0]}/{self.low[1]}"
-            f" ({self.lowered[0]} of {self.lowered[1]} lowered)"
+            f" ({self.lowered[0]} of {self.lowered[1]} lowered, {self.urgent_at_0} at 0)"
         )
 
 
@@ -283,7 +289,8 @@ def outcome(seen, weights):
     several = {"found nothing", "found several", "found weak", "found by guess"}
     rules = {name[6:] for name in seen.all if name.startswith("found ") and name not in several}
     if urgency == 0:
-        return rules, urgency
+        likely = max(summed(weights[one], seen.all) for one in ("grave_now", "danger_now"))
+        return rules, int(likely >= log_odds(LEAST_FOR_ANY))
     everyday = summed(weights["everyday"], seen.all)
     if rules and everyday >= log_odds(LEAST["everyday"]) - NEAR:
         everyday = summed(weights["everyday"], seen.outside)
@@ -294,11 +301,17 @@ def outcome(seen, weights):
     is_kept = "self_harm" in rules or seen.all & {"flag past", "flag minor"}
     if says("over", weights, seen) and found and urgency < 3 and not is_kept:
         return found, 1
-    if says("danger_now", weights, seen) and "flag past" not in seen.all:
-        return found or {"immediate_danger"}, 3
+    if "flag past" in seen.all:
+        return found, urgency
     has_signs = bool(rules) or len(found) > 1
-    is_grave = says("grave_now", weights, seen) and has_signs and "flag past" not in seen.all
-    return found, 2 if is_grave and urgency == 1 else urgency
+    if says("grave_now", weights, seen) and has_signs and urgency == 1:
+        urgency = 2
+    least = LEAST_BESIDE_GRAVE if urgency == 2 else LEAST["danger_now"]
+    if summed(weights["danger_now"], seen.all) >= log_odds(least):
+        return found or {"immediate_danger"}, 3
+    added = found - rules
+    is_child = "flag minor" in seen.all and added & HARM_A_CHILD
+    return found, 3 if is_child or added & ENDANGERED else urgency
 
 
 def signs(seen, weights, everyday):
@@ -347,6 +360,9 @@ def written(weights):
         if question == "everyday":
             yield f"least_for_highest = {log_odds(LEAST_FOR_HIGHEST)}"
             yield f"least_for_doubt = {log_odds(LEAST_FOR_DOUBT)}"
+        if question == "danger_now":
+            yield f"least_beside_grave = {log_odds(LEAST_BESIDE_GRAVE)}"
+            yield f"least_for_any = {log_odds(LEAST_FOR_ANY)}"
         yield f"[question.{question}.adds]"
         for name, weight in sorted(adds.items(), key=lambda item: (-item[1], item[0])):
             yield f'"{name}" = {weight}'

@@ -9,14 +9,16 @@ Theory of operation
     weights are the same in all languages.
 2.  These questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
     as in a text of the press, and the urgency is 1: never 0, never where somebody tells of harming
-    themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set
-    aside, which is shown. *Is somebody in danger now?* Then the urgency is 3. *Does it tell of this
-    category?* Then a weak sign is added, which changes no urgency. *Is it grave, and now?* Then
-    signs that made it 1, or two that were added, make it 2. *Is it over?* Then 2 becomes 1;
-    never where somebody tells of harming themselves, where it is said to go on, or where somebody
-    may be under 18. *Is it about somebody else?* Then it is said to be, and nothing else changes.
-    What speaks for an everyday matter stands beside the signs, not in their own words: "I am
-    locked in" is no less a sign because people lock themselves out.
+    themselves, and never where it was 2 or 3 and somebody may be under 18. The signs are set aside,
+    which is shown. *Is somebody in danger now?* Then the urgency is 3; less is asked for where it
+    was 2. *Does it tell of this category?* Then a weak sign is added, which changes no urgency but
+    for danger, self-harm, and what would be 3 with somebody under 18. *Is it grave, and now?* Then
+    signs that made it 1, or two that were added, make it 2; and what rules took for a question, for
+    press or for a joke stands at 1 if there is some chance of that or of danger. *Is it over?* Then
+    2 becomes 1; never where somebody tells of harming themselves, where it is said to go on, or
+    where somebody may be under 18. *Is it about somebody else?* Then it is said to be, and nothing
+    else changes. What speaks for an everyday matter stands beside the signs, not in their own
+    words: "I am locked in" is no less a sign because people lock themselves out.
 3.  Each answer names the words that carried it, and is not given where there are none.
 4.  Whole numbers only: thousandths of the natural logarithm of the odds. The same text always
     gives the same answer.
@@ -81,11 +83,13 @@ def with_evidence(
 ) -> Screening:
     """Return the screening with what weighing adds to it, or takes for an everyday matter."""
     weights, taxonomy = rules.weights, rules.taxonomy
-    if not weights.start or screening.urgency == 0 or screening.language == UNKNOWN_LANGUAGE:
+    if not weights.start or screening.language == UNKNOWN_LANGUAGE:
         return screening
     evidence = _Evidence(read, readings, weights)
-    concepts = evidence.concepts()
-    sums = weights.sums(concepts | named(screening, read, words))
+    sums = weights.sums(evidence.concepts() | named(screening, read, words))
+    if screening.urgency == 0:
+        is_doubtful = max(sums[GRAVE_NOW], sums[DANGER_NOW]) >= weights.least_for_any
+        return replace(screening, urgency=1, why=Why.NO_SIGN) if is_doubtful else screening
     everyday = sums[EVERYDAY]
     if screening.findings and everyday >= weights.least[EVERYDAY] - _NEAR:
         everyday -= weights.sum(evidence.only_in(screening.findings, EVERYDAY), EVERYDAY)
@@ -100,14 +104,14 @@ def with_evidence(
     over = _over(screening, asked) if screening.findings or added else screening
     if over is not screening:
         return _with(over, added)
-    if asked.says(DANGER_NOW) and not weighed.is_over and screening.urgency < _HIGHEST:
-        screening, added = _raised(screening, added, evidence, taxonomy)
     screening = _with(screening, added)
-    is_first_hand = not (weighed.is_over or weighed.is_tempered)
+    if weighed.is_over:
+        return screening
     has_signs = bool(weighed.findings) or len(added) > 1
-    if asked.says(GRAVE_NOW) and is_first_hand and has_signs and screening.urgency == 1:
-        return replace(screening, urgency=_GRAVE, why=Why.LIKELY_GRAVE)
-    return screening
+    is_grave = asked.says(GRAVE_NOW) and has_signs and not weighed.is_tempered
+    if is_grave and screening.urgency == 1:
+        screening = replace(screening, urgency=_GRAVE, why=Why.LIKELY_GRAVE)
+    return _highest(screening, added, asked, taxonomy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,15 @@ class _Asked:
     def says(self, question: str) -> bool:
         return self.sums[question] >= self.evidence.weights.least[question]
 
+    def is_in_danger(self, urgency: int) -> bool:
+        """Say whether danger now is likely; beside what is grave anyway less is asked for."""
+        weights = self.evidence.weights
+        least = weights.least_beside_grave if urgency == _GRAVE else weights.least[DANGER_NOW]
+        return self.sums[DANGER_NOW] >= least
+
 
 def _with(screening: Screening, added: Sequence[Finding]) -> Screening:
-    """Add signs, which change no urgency."""
+    """Add signs; they change no urgency by themselves."""
     if not added:
         return screening
     why = Why.ONE_SIGN if screening.why is Why.NO_SIGN else screening.why
@@ -340,17 +350,32 @@ def _added(
     return found
 
 
-def _raised(
-    screening: Screening, added: list[Finding], evidence: _Evidence, taxonomy: Taxonomy
-) -> tuple[Screening, list[Finding]]:
+def _highest(
+    screening: Screening, added: Sequence[Finding], asked: _Asked, taxonomy: Taxonomy
+) -> Screening:
+    """Raise the urgency to 3 where danger is likely, or where a sign that was added tells of it."""
+    if screening.urgency == _HIGHEST:
+        return screening
+    signs = {one.category for one in added}
+    if asked.is_in_danger(screening.urgency):
+        return _raised(screening, asked.evidence, taxonomy)
+    if _SELF_HARM in signs or DANGER in signs:
+        return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER)
+    harmed = any(taxonomy.categories[one].child_danger for one in signs)
+    if harmed and Flag.MINOR in screening.flags and not asked.weighed.is_tempered:
+        return replace(screening, urgency=_HIGHEST, why=Why.CHILD_AT_RISK)
+    return screening
+
+
+def _raised(screening: Screening, evidence: "_Evidence", taxonomy: Taxonomy) -> Screening:
     """Raise the urgency to 3; where nothing else was found, with a sign that names the words."""
     words = evidence.words(DANGER_NOW)
     if not words:
-        return screening, added
-    if not (screening.findings or added):
+        return screening
+    if not screening.findings:
         danger = taxonomy.categories[DANGER]
-        added = [*added, _sign(WEIGHED + DANGER_NOW, danger, words, evidence)]
-    return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER), added
+        screening = _with(screening, [_sign(WEIGHED + DANGER_NOW, danger, words, evidence)])
+    return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER)
 
 
 def _sign(

@@ -7,7 +7,9 @@
     words of the hit: relatives share words but not their negations, and who knows the sentence
     best has judged those words already. Words of one language amid another's are kept: the better
     reader does not know them. Only where a language knows nothing of a whole sentence but the
-    one word of its hit, and another reads most of it, the word is taken for a chance likeness.
+    one word of its hit, and another reads most of it, the word is taken for a chance likeness; and
+   so is all that a language finds in a sentence of which another knows much more, where nothing is
+   in letters of its own. English ones are not: everybody mixes them in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,9 @@ Tokens = dict[int, Token]
 
 _LIKELY: Final = 0.6
 _CLEARLY_BETTER: Final = 1.25
+_MUCH_BETTER: Final = 1 / 0.6
+"""In 6,340 messages, 64 wrong findings and 14 right ones were another language's by this."""
+_MIXED_IN: Final = "en"
 _SEVERAL: Final = 4
 _MOST_OF: Final = 0.6
 
@@ -206,11 +211,13 @@ def _judge(words: Sequence[Word], readings: Sequence[Reading]) -> None:
     for reading in readings:
         if best is not None and _is_read_better(reading, best):
             continue
+        is_mixed_in = reading.pack.language == _MIXED_IN
         left = {
             number
             for number, known in reading.by_sentence.items()
             if _is_chance(known, sentences[number], words)
             or _is_known_better(known, sentences[number])
+            or (not is_mixed_in and _is_likeness(known, sentences[number], words))
         }
         reading.matches = [
             match
@@ -273,6 +280,23 @@ def _is_chance(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
     if known.bit_count() > 1 or sentence.most < max(_SEVERAL, _MOST_OF * sentence.words):
         return False
     return not words[sentence.begin + known.bit_length() // 8].is_cluster
+
+
+def _is_likeness(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
+    """Say whether another language knows much more of a sentence, in the same letters."""
+    if sentence.most <= known.bit_count() * _MUCH_BETTER:
+        return False
+    best = max(sentence.known, key=int.bit_count)
+    return _letters(known, sentence, words) <= _letters(best, sentence, words)
+
+
+def _letters(known: int, sentence: _Sentence, words: Sequence[Word]) -> set[int]:
+    """Return the blocks of Unicode in which words begin that a language knows of a sentence."""
+    return {
+        ord(words[place].spellings[0][0]) >> 8
+        for place in range(sentence.begin, sentence.end)
+        if known >> 8 * (place - sentence.begin) & 1 and words[place].spellings
+    }
 
 
 def _is_judged(

@@ -88,7 +88,7 @@ __all__ = [
     "load_rules",
 ]
 
-ENGINE_VERSION: Final = "5"
+ENGINE_VERSION: Final = "6"
 
 _SCHEMA: Final = 1
 _LONGEST_FILE: Final = 1_000_000

@@ -10,6 +10,11 @@ Their file holds for each question where it starts, what it must come to, and wh
     [question.everyday.adds]
     "film" = 812
     "found debt_bondage" = -640
+    [question.danger_now]
+    start = -2100
+    least = 201
+    least_beside_grave = -847
+    least_for_any = -1386
 
 The caller reads the file and hands in its text.
 """
@@ -57,7 +62,8 @@ class Weights:
 
     ``start`` is where each question starts and ``least`` what it must come to for a yes;
     ``least_for_highest`` the same for taking a message of urgency 3 for an everyday matter, and
-    ``least_for_doubt`` for thinking enough of it to add no sign.
+    ``least_for_doubt`` for thinking enough of it to add no sign; ``least_beside_grave`` for danger
+    in a message of urgency 2, and ``least_for_any`` for danger or something grave in one of 0.
     ``of`` holds by question what each name adds, and ``together`` by name the same in one whole
     number, 32 bits for each question in their order: one addition adds to all.
     """
@@ -66,6 +72,8 @@ class Weights:
     least: Mapping[str, int]
     least_for_highest: int
     least_for_doubt: int
+    least_beside_grave: int
+    least_for_any: int
     of: Mapping[str, Mapping[str, int]]
     together: Mapping[str, int]
 
@@ -87,7 +95,7 @@ class Weights:
 
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-NO_WEIGHTS: Final = Weights(_NOTHING, _NOTHING, 0, 0, MappingProxyType({}), _NOTHING)
+NO_WEIGHTS: Final = Weights(_NOTHING, _NOTHING, 0, 0, 0, 0, MappingProxyType({}), _NOTHING)
 
 
 class WeightsRefusedError(Exception):
@@ -104,8 +112,13 @@ def read_weights(text: str, taxonomy: Taxonomy) -> Weights:
             question: {name: int(weight) for name, weight in entry["adds"].items()}
             for question, entry in asked.items()
         }
-        everyday = asked[EVERYDAY]
-        more = int(everyday["least_for_highest"]), int(everyday["least_for_doubt"])
+        everyday, danger = asked[EVERYDAY], asked[DANGER_NOW]
+        more = (
+            int(everyday["least_for_highest"]),
+            int(everyday["least_for_doubt"]),
+            int(danger["least_beside_grave"]),
+            int(danger["least_for_any"]),
+        )
         unknown = {*asked} ^ {
             *_BESIDE_CATEGORIES,
             *(one for one in taxonomy.categories if one in asked),

@@ -34,6 +34,8 @@ long_ago = "yore"
 others = "cousin"
 still = "ongoing"
 young = "kitten"
+dark = "dusk"
+tight = "alcove"
 [[rule]]
 id = "en.test.young"
 flag = "minor"
@@ -93,6 +95,12 @@ find = ["long_ago", "others"]
 hits = ["yore cousin"]
 misses = ["the pear"]
 [[rule]]
+id = "en.test.names_what_may_be_danger"
+signal = "laughter"
+find = ["dark", "tight"]
+hits = ["dusk alcove"]
+misses = ["the pear"]
+[[rule]]
 id = "en.test.still"
 signal = "still"
 find = ["still"]
@@ -118,6 +126,8 @@ least_for_doubt = -800
 [question.danger_now]
 start = -1000
 least = 0
+least_beside_grave = -200
+least_for_any = 150
 [question.danger_now.adds]
 "now" = 900
 "owe" = 200
@@ -143,6 +153,16 @@ least = 100
 "owe" = 700
 "fruit" = 400
 "film" = -300
+[question.self_harm]
+start = -1000
+least = 0
+[question.self_harm.adds]
+"dark" = 1100
+[question.movement_restriction]
+start = -1000
+least = 0
+[question.movement_restriction.adds]
+"tight" = 1100
 """
 
 
@@ -220,6 +240,35 @@ def test_words_of_danger_raise_to_three_and_are_named(weighed):
     assert Flag.MINOR not in found.flags
 
 
+def test_beside_what_is_grave_less_is_asked_for_danger(weighed, bare):
+    assert screen("the hatchet was near me", weighed).urgency == 1
+    text = "the bolt was near me and a hatchet"
+    assert screen(text, bare).urgency == 2
+    found = screen(text, weighed)
+    assert (found.urgency, found.why) == (3, Why.LIKELY_DANGER)
+    assert found.findings == screen(text, bare).findings
+
+
+def test_an_added_sign_of_harming_oneself_is_three(weighed):
+    found = screen("the dusk is near me", weighed)
+    assert (found.urgency, found.why) == (3, Why.LIKELY_DANGER)
+    assert [one.rule for one in found.findings] == ["xx.weighed.self_harm"]
+
+
+def test_an_added_sign_of_confinement_is_three_only_with_somebody_under_18(weighed):
+    found = screen("the alcove is near me", weighed)
+    assert (found.urgency, found.why) == (1, Why.ONE_SIGN)
+    assert [one.rule for one in found.findings] == ["xx.weighed.movement_restriction"]
+    child = screen("the alcove is near me a kitten", weighed)
+    assert (child.urgency, child.why) == (3, Why.CHILD_AT_RISK)
+
+
+@pytest.mark.parametrize("danger", ["dusk", "alcove and a kitten", "hatchet and a bolt"])
+def test_what_is_over_is_raised_by_nothing_that_weighing_adds(weighed, danger):
+    found = screen(f"the {danger} is near me, the bolt, bygone", weighed)
+    assert (found.urgency, found.why, Flag.PAST in found.flags) == (1, Why.PAST, True)
+
+
 def test_signs_among_words_of_something_grave_are_two_and_stay_as_they_are(weighed, bare):
     text = "the anvil is near me and a thorn"
     assert (screen(text, bare).urgency, screen(text, bare).why) == (1, Why.ONE_SIGN)
@@ -278,9 +327,12 @@ def test_the_words_of_a_flag_that_a_rule_found_are_named(weighed):
     assert said.rule == "en.test.young"
 
 
-def test_what_stands_at_0_is_not_weighed(weighed, bare):
-    text = "the actor has a hatchet near the ledger"
-    assert screen(text, weighed).urgency == screen(text, bare).urgency == 0
+def test_what_stands_at_0_is_raised_to_1_by_some_chance_of_danger_and_no_further(weighed, bare):
+    assert screen("the actor has a thorn", bare).urgency == 0
+    assert screen("the actor has a hatchet near the ledger", weighed).urgency == 0
+    found = screen("the actor has a thorn", weighed)
+    assert (found.urgency, found.why, found.findings) == (1, Why.NO_SIGN, ())
+    assert [one.route for one in found.routes] == [Route.PRESS_OR_STUDY]
 
 
 def test_without_weights_nothing_is_weighed(bare):
@@ -309,6 +361,8 @@ def test_sums_hold_below_zero_and_beside_each_other(taxonomy):
         WEIGHTS.replace("[question.debt_bondage", "[question.no_such_sign"),
         WEIGHTS.replace("start = -1000", 'start = "much"'),
         WEIGHTS.replace("least_for_doubt = -800", ""),
+        WEIGHTS.replace("least_beside_grave = -200", ""),
+        WEIGHTS.replace("least_for_any = 150", ""),
     ],
 )
 def test_a_file_that_cannot_be_used_says_so(taxonomy, wrong):
@@ -333,8 +387,10 @@ def test_the_shipped_weights_ask_of_everyday_danger_the_grave_and_every_sign_but
         "is it normal that they took my phone and passport?",
     ],
 )
-def test_a_plain_strong_sign_stays_one(text, shipped_rules):
-    assert screen(text, shipped_rules).urgency == 2
+def test_a_plain_strong_sign_is_not_taken_for_everyday(text, shipped_rules):
+    found = screen(text, shipped_rules)
+    assert found.urgency >= 2
+    assert found.findings
 
 
 @pytest.fixture(scope="module")
