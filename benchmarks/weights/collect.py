@@ -29,6 +29,7 @@ ENGINES = {
     "ninth_set": "518d9f7",
     "ar.1 to vi.1": "518d9f7",
     "ar.2 to vi.2": "090d3be",
+    "ar.3 to vi.3": "9ec0137",
 }
 """The last commit before a set was read by somebody who then changed rules."""
 

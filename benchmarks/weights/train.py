@@ -41,7 +41,7 @@ FLAGS = {"over": "past", "somebody_else": "third_party"}
 OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
 """Sets by which rules were made: they teach with others, by half, and measure nothing."""
 OWN_WEIGHT = 0.5
-WRITERS = {".1": "first writers", ".2": "second writers"}
+WRITERS = {".1": "first writers", ".2": "second writers", ".3": "third writers"}
 PROGRAM_WEIGHT = 0.25
 NAMES_DANGER = re.compile(
     r"c04\.here(_with_estimate)?|c08\.emergency|c12\.danger|c18\.danger_unreached(_helper)?"

@@ -140,6 +140,51 @@ def test_words_of_one_language_amid_another_are_found(taxonomy, english):
     assert ("en.papers.taken", "took my passport") in seen
 
 
+SHORT = """
+schema = 1
+language = "{language}"
+[words]
+morphology = "none"
+common = "{common}"
+[concepts]
+hit = "{hit}"
+[[rule]]
+id = "{language}.hit"
+category = "physical_sexual_violence"
+find = ["hit"]
+explain = "Somebody hits."
+[[rule]]
+id = "{language}.sick_hit"
+category = "threats"
+find = ["hit", "hit", "hit"]
+explain = "Three times."
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("me robaron la bici en la plaza", []),  # a Spanish bicycle, no Polish beating
+        ("me robaron el bici bici bici en plaza, me robaron en plaza", ["pl.sick_hit"]),
+        ("la bici", ["pl.hit"]),  # nobody knows much more
+        ("me robaron та бици en la plaza a el", ["pl.hit"]),  # in letters of its own
+    ],
+)
+def test_a_word_amid_another_language_is_a_likeness_unless_it_has_letters_of_its_own(
+    taxonomy, text, rules
+):
+    spanish = SHORT.format(language="es", common="me, robaron, la, en, plaza, a, el", hit="golpe")
+    polish = SHORT.format(language="pl", common="i, sie, la, та", hit="bici, бици")
+    assert [rule for rule, _ in found(taxonomy, text, spanish, polish)] == rules
+
+
+def test_english_words_amid_another_language_are_no_likeness(taxonomy):
+    spanish = SHORT.format(language="es", common="ayer, en, la, plaza, mi, jefe, me", hit="golpe")
+    english = SHORT.format(language="en", common="the, me", hit="slapped")
+    text = "ayer mi jefe me slapped en la plaza"
+    assert [rule for rule, _ in found(taxonomy, text, spanish, english)] == ["en.hit"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
