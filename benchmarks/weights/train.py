@@ -61,7 +61,7 @@ LEAST = {
     "over": 0.65,
     "somebody_else": 0.65,
 }
-LEAST_OF_CATEGORY = 0.45
+LEAST_OF_CATEGORY = 0.4
 LEAST_BESIDE_GRAVE = 0.3
 LEAST_FOR_ANY = 0.2
 LEAST_FOR_HIGHEST = 0.6
