@@ -41,7 +41,12 @@ FLAGS = {"over": "past", "somebody_else": "third_party"}
 OWN = {file.stem for file in (SETS / "sets").glob("*.jsonl")} | {"second_author"}
 """Sets by which rules were made: they teach with others, by half, and measure nothing."""
 OWN_WEIGHT = 0.5
-WRITERS = {".1": "first writers", ".2": "second writers", ".3": "third writers"}
+WRITERS = {
+    ".1": "first writers",
+    ".2": "second writers",
+    ".3": "third writers",
+    ".4": "fourth writers",
+}
 PROGRAM_WEIGHT = 0.25
 NAMES_DANGER = re.compile(
     r"c04\.here(_with_estimate)?|c08\.emergency|c12\.danger|c18\.danger_unreached(_helper)?"
@@ -55,7 +60,7 @@ STRENGTH = 0.2
 MOST = {"everyday": 200, "danger_now": 150, "grave_now": 150, "over": 100, "somebody_else": 100}
 MOST_OF_CATEGORY = 100
 LEAST = {
-    "everyday": 0.5,
+    "everyday": 0.4,
     "danger_now": 0.55,
     "grave_now": 0.7,
     "over": 0.65,
