@@ -47,7 +47,7 @@ WRITERS = {
     ".3": "third writers",
     ".4": "fourth writers",
 }
-PROGRAM_WEIGHT = 0.25
+PROGRAM_WEIGHT = 0.5
 NAMES_DANGER = re.compile(
     r"c04\.here(_with_estimate)?|c08\.emergency|c12\.danger|c18\.danger_unreached(_helper)?"
     r"|c40\.empty|c45\.cannot_take|s10\.come_later|s11\.nobody_reads|c46\.too_many"
@@ -66,7 +66,9 @@ LEAST = {
     "over": 0.65,
     "somebody_else": 0.65,
 }
-LEAST_OF_CATEGORY = 0.4
+LEAST_OF_CATEGORY = 0.5
+LEAST_OF_DANGER = 0.6
+"""An added sign of danger or self-harm makes the urgency 3."""
 LEAST_BESIDE_GRAVE = 0.3
 LEAST_FOR_ANY = 0.2
 LEAST_FOR_HIGHEST = 0.6
@@ -91,6 +93,10 @@ class Seen(NamedTuple):
     def by(self, question):
         """What speaks for an everyday matter must stand beside the signs, not in them."""
         return self.outside if question == "everyday" else self.all
+
+
+def least_of(question):
+    return LEAST.get(question, LEAST_OF_DANGER if question in ENDANGERED else LEAST_OF_CATEGORY)
 
 
 def log_odds(chance):
@@ -324,8 +330,7 @@ def signs(seen, weights, everyday):
     if everyday >= log_odds(LEAST_FOR_DOUBT):
         return set()
     categories = weights.keys() - MOST.keys()
-    least = log_odds(LEAST_OF_CATEGORY)
-    return {one for one in categories if summed(weights[one], seen.all) >= least}
+    return {one for one in categories if summed(weights[one], seen.all) >= log_odds(least_of(one))}
 
 
 def leave_out(messages):
@@ -361,7 +366,7 @@ def written(weights):
     for question, (start, adds) in weights.items():
         yield f"\n[question.{question}]"
         yield f"start = {start}"
-        yield f"least = {log_odds(LEAST.get(question, LEAST_OF_CATEGORY))}"
+        yield f"least = {log_odds(least_of(question))}"
         if question == "everyday":
             yield f"least_for_highest = {log_odds(LEAST_FOR_HIGHEST)}"
             yield f"least_for_doubt = {log_odds(LEAST_FOR_DOUBT)}"
