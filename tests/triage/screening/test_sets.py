@@ -20,8 +20,9 @@ LATER_SETS = (
 )
 UNREAD_SETS = {
     "ninth_set": (0.79, 0.80, 31, 1),
-    "tenth_set": (0.78, 0.74, 29, 0),
-    "eleventh_set": (0.85, 0.74, 24, 1),
+    "tenth_set": (0.77, 0.76, 30, 0),
+    "eleventh_set": (0.85, 0.75, 29, 0),
+    "twelfth_set": (0.81, 0.75, 40, 0),
 }
 """Precision, recall, messages of urgency 3 found, urgent ones at 0. The ninth was read later."""
 HARDEST_SETS = {"seventh_set": (0.7, 0.65, 28), "eighth_set": (0.92, 0.85, 34)}
