@@ -221,8 +221,9 @@ def _judge(words: Sequence[Word], readings: Sequence[Reading]) -> None:
             match
             for match in reading.matcher.matches(left)
             if not _is_judged(reading, match, readings, sentences)
-            and not _is_likeness(reading, match, sentences, words)
         ]
+        if reading.matches and reading.pack.language != _MIXED_IN:
+            _leave_out_likenesses(reading, sentences, words)
 
 
 def _sentences(words: Sequence[Word]) -> dict[int, _Sentence]:
@@ -281,15 +282,25 @@ def _is_chance(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
     return not words[sentence.begin + known.bit_length() // 8].is_cluster
 
 
-def _is_likeness(
-    reading: Reading, match: Match, sentences: Mapping[int, _Sentence], words: Sequence[Word]
-) -> bool:
-    """Say whether a few words stand among many of another language, in the same letters."""
-    is_firm = match.after - match.first > _FEW and not match.rule.is_loose
-    if is_firm or reading.pack.language == _MIXED_IN:
-        return False
-    number = reading.words[match.first].sentence
-    known, sentence = reading.by_sentence[number], sentences[number]
+def _leave_out_likenesses(
+    reading: Reading, sentences: Mapping[int, _Sentence], words: Sequence[Word]
+) -> None:
+    """Leave out hits of a few words that stand among many of another language."""
+    alike = {
+        number
+        for number, known in reading.by_sentence.items()
+        if _is_read_elsewhere(known, sentences[number], words)
+    }
+    reading.matches = [
+        match
+        for match in reading.matches
+        if reading.words[match.first].sentence not in alike
+        or (match.after - match.first > _FEW and not match.rule.is_loose)
+    ]
+
+
+def _is_read_elsewhere(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
+    """Say whether another language knows much more of a sentence, in the same letters."""
     if sentence.most <= known.bit_count() * _MUCH_BETTER:
         return False
     best = max(sentence.known, key=int.bit_count)
@@ -298,11 +309,9 @@ def _is_likeness(
 
 def _letters(known: int, sentence: _Sentence, words: Sequence[Word]) -> set[int]:
     """Return the blocks of Unicode in which words begin that a language knows of a sentence."""
-    return {
-        ord(words[place].spellings[0][0]) >> 8
-        for place in range(sentence.begin, sentence.end)
-        if known >> 8 * (place - sentence.begin) & 1 and words[place].spellings
-    }
+    marks = known.to_bytes(sentence.end - sentence.begin, "little")
+    spoken = [words[sentence.begin + place] for place, mark in enumerate(marks) if mark]
+    return {ord(word.spellings[0][0]) >> 8 for word in spoken if word.spellings}
 
 
 def _is_judged(
