@@ -5,8 +5,8 @@ python benchmarks/weights/train.py                # writes triage/screening/weig
 python benchmarks/weights/train.py --leave-out    # each set by what the others teach
 
 What was seen in each labelled message of ``tests/triage/screening`` stands in ``seen.jsonl``
-(``collect.py``), and so does what was seen in those of ``messages``, by two writers for each
-language (``de.1.tsv``, ``de.2.tsv``). An engine saw each before rules were made from it.
+(``collect.py``), and so does what was seen in those of ``messages``, by four writers for each
+language (``de.1.tsv`` to ``de.4.tsv``). An engine saw each before rules were made from it.
 
 A regularised logistic regression answers each question: everyday matter (urgency 0), danger now
 (urgency 3), grave now (urgency 2 or 3), over, about somebody else, and each category. Of all names

@@ -5,7 +5,7 @@ where in the original text it stands, which rule found it and on which source it
 messages in order for people; it rejects nothing and decides about nobody.
 
 Every language reads every message (``reading``), so a wrong guess at the language costs nothing
-and mixed messages work.
+and mixed messages work, but for single words amid a sentence.
 
 Not screened, and therefore urgency 1, are messages without words and messages in a language that
 the rules do not know, unless a rule found something all the same. Of a very long message the

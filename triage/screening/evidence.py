@@ -5,7 +5,7 @@ Theory of operation
 1.  A rule needs all its parts. People's own words have some of them, beside others of the same
     story. So what the rules' lists find anyway, the concepts, is added up: each has a weight for
     each question, learnt from labelled messages (``weights.toml``, made by
-    ``benchmarks/screening_weights.py``). Words as such have no weight, only their meaning: the
+    ``benchmarks/weights/train.py``). Words as such have no weight, only their meaning: the
     weights are the same in all languages.
 2.  These questions are asked. *Is it an everyday matter?* Then signs are taken for ordinary words,
     as in a text of the press, and the urgency is 1: never 0, never where somebody tells of harming
@@ -19,7 +19,8 @@ Theory of operation
     where somebody may be under 18. *Is it about somebody else?* Then it is said to be, and nothing
     else changes. What speaks for an everyday matter stands beside the signs, not in their own
     words: "I am locked in" is no less a sign because people lock themselves out.
-3.  Each answer names the words that carried it, and is not given where there are none.
+3.  Each answer names the words that carried it, and is not given where there are none; but for
+    what only keeps a message from standing at 0, and grave.
 4.  Whole numbers only: thousandths of the natural logarithm of the odds. The same text always
     gives the same answer.
 """
@@ -101,7 +102,7 @@ def with_evidence(
         added = _added(screening, sums, evidence, taxonomy)
     asked = _Asked(weighed, sums, evidence)
     screening = _of_others(screening, asked)
-    over = _over(screening, asked) if screening.findings or added else screening
+    over = _over(screening, added, asked) if screening.findings or added else screening
     if over is not screening:
         return _with(over, added)
     screening = _with(screening, added)
@@ -146,14 +147,14 @@ def _of_others(screening: Screening, asked: _Asked) -> Screening:
     return _flagged(screening, Flag.THIRD_PARTY, SOMEBODY_ELSE, asked.evidence)
 
 
-def _over(screening: Screening, asked: _Asked) -> Screening:
+def _over(screening: Screening, added: Sequence[Finding], asked: _Asked) -> Screening:
     """Take what is told for something that is over."""
     is_kept = (
         not asked.says(OVER)
         or asked.weighed.goes_on
         or screening.urgency == _HIGHEST
         or bool({Flag.PAST, Flag.MINOR}.intersection(screening.flags))
-        or any(one.category == _SELF_HARM for one in screening.findings)
+        or any(one.category == _SELF_HARM for one in (*screening.findings, *added))
     )
     if is_kept:
         return screening
@@ -357,8 +358,9 @@ def _highest(
     if screening.urgency == _HIGHEST:
         return screening
     signs = {one.category for one in added}
-    if asked.is_in_danger(screening.urgency):
-        return _raised(screening, asked.evidence, taxonomy)
+    words = asked.evidence.words(DANGER_NOW) if asked.is_in_danger(screening.urgency) else []
+    if words:
+        return _raised(screening, words, asked.evidence, taxonomy)
     if _SELF_HARM in signs or DANGER in signs:
         return replace(screening, urgency=_HIGHEST, why=Why.LIKELY_DANGER)
     harmed = any(taxonomy.categories[one].child_danger for one in signs)
@@ -367,11 +369,13 @@ def _highest(
     return screening
 
 
-def _raised(screening: Screening, evidence: "_Evidence", taxonomy: Taxonomy) -> Screening:
+def _raised(
+    screening: Screening,
+    words: Sequence[tuple[int, int]],
+    evidence: "_Evidence",
+    taxonomy: Taxonomy,
+) -> Screening:
     """Raise the urgency to 3; where nothing else was found, with a sign that names the words."""
-    words = evidence.words(DANGER_NOW)
-    if not words:
-        return screening
     if not screening.findings:
         danger = taxonomy.categories[DANGER]
         screening = _with(screening, [_sign(WEIGHED + DANGER_NOW, danger, words, evidence)])

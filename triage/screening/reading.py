@@ -8,8 +8,8 @@
     has judged those words already. Words of one language amid another's are kept: the better reader
     does not know them. Only where a language knows nothing of a whole sentence but the one word of
     its hit, and another reads most of it, the word is taken for a chance likeness; and so is a hit
-    of one or two words, or of a loose rule, in a sentence of which another knows much more, where
-    nothing is in letters of its own. English ones are not: everybody mixes them in.
+    of one word, or of a loose rule, in a sentence of which another knows much more, where nothing
+    is in letters of its own. English ones are not, since everybody mixes them in, nor is self-harm.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ Tokens = dict[int, Token]
 _LIKELY: Final = 0.6
 _CLEARLY_BETTER: Final = 1.25
 _MUCH_BETTER: Final = 1 / 0.6
-_FEW: Final = 2
+_NEVER_LEFT_OUT: Final = "self_harm"
 _MIXED_IN: Final = "en"
 _SEVERAL: Final = 4
 _MOST_OF: Final = 0.6
@@ -285,7 +285,7 @@ def _is_chance(known: int, sentence: _Sentence, words: Sequence[Word]) -> bool:
 def _leave_out_likenesses(
     reading: Reading, sentences: Mapping[int, _Sentence], words: Sequence[Word]
 ) -> None:
-    """Leave out hits of a few words that stand among many of another language."""
+    """Leave out hits of one word, or of a loose rule, that stand among many of another language."""
     alike = {
         number
         for number, known in reading.by_sentence.items()
@@ -295,7 +295,8 @@ def _leave_out_likenesses(
         match
         for match in reading.matches
         if reading.words[match.first].sentence not in alike
-        or (match.after - match.first > _FEW and not match.rule.is_loose)
+        or match.rule.category == _NEVER_LEFT_OUT
+        or (match.after - match.first > 1 and not match.rule.is_loose)
     ]
 
 

@@ -36,6 +36,8 @@ still = "ongoing"
 young = "kitten"
 dark = "dusk"
 tight = "alcove"
+close = "gale"
+maybe = "seemingly"
 [[rule]]
 id = "en.test.young"
 flag = "minor"
@@ -97,8 +99,20 @@ misses = ["the pear"]
 [[rule]]
 id = "en.test.names_what_may_be_danger"
 signal = "laughter"
-find = ["dark", "tight"]
-hits = ["dusk alcove"]
+find = ["dark", "tight", "close"]
+hits = ["dusk alcove gale"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.maybe"
+signal = "impression"
+find = ["maybe"]
+hits = ["seemingly"]
+misses = ["the pear"]
+[[rule]]
+id = "en.test.others"
+flag = "third_party"
+find = ["maybe"]
+hits = ["seemingly"]
 misses = ["the pear"]
 [[rule]]
 id = "en.test.still"
@@ -131,6 +145,7 @@ least_for_any = 150
 [question.danger_now.adds]
 "now" = 900
 "owe" = 200
+"film" = 400
 [question.grave_now]
 start = -1000
 least = 0
@@ -158,6 +173,11 @@ start = -1000
 least = 0
 [question.self_harm.adds]
 "dark" = 1100
+[question.immediate_danger]
+start = -1000
+least = 0
+[question.immediate_danger.adds]
+"close" = 1100
 [question.movement_restriction]
 start = -1000
 least = 0
@@ -261,6 +281,20 @@ def test_an_added_sign_of_confinement_is_three_only_with_somebody_under_18(weigh
     assert [one.rule for one in found.findings] == ["xx.weighed.movement_restriction"]
     child = screen("the alcove is near me a kitten", weighed)
     assert (child.urgency, child.why) == (3, Why.CHILD_AT_RISK)
+    impression = screen("seemingly the alcove is near a kitten", weighed)
+    assert Flag.MINOR in impression.flags
+    assert impression.urgency == 1
+
+
+def test_an_added_sign_of_danger_is_three(weighed):
+    found = screen("the gale is near me", weighed)
+    assert (found.urgency, found.why) == (3, Why.LIKELY_DANGER)
+    assert [one.rule for one in found.findings] == ["xx.weighed.immediate_danger"]
+
+
+def test_an_added_sign_of_harming_oneself_is_not_taken_for_over(weighed):
+    found = screen("the dusk was near me in yore", weighed)
+    assert (found.urgency, Flag.PAST in found.flags) == (3, False)
 
 
 @pytest.mark.parametrize("danger", ["dusk", "alcove and a kitten", "hatchet and a bolt"])
@@ -330,6 +364,7 @@ def test_the_words_of_a_flag_that_a_rule_found_are_named(weighed):
 def test_what_stands_at_0_is_raised_to_1_by_some_chance_of_danger_and_no_further(weighed, bare):
     assert screen("the actor has a thorn", bare).urgency == 0
     assert screen("the actor has a hatchet near the ledger", weighed).urgency == 0
+    assert screen("the actor has a hatchet in the cinema", weighed).urgency == 1  # by danger
     found = screen("the actor has a thorn", weighed)
     assert (found.urgency, found.why, found.findings) == (1, Why.NO_SIGN, ())
     assert [one.route for one in found.routes] == [Route.PRESS_OR_STUDY]

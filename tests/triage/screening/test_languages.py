@@ -148,39 +148,59 @@ morphology = "none"
 common = "{common}"
 [concepts]
 hit = "{hit}"
+die = "{die}"
 [[rule]]
 id = "{language}.hit"
 category = "physical_sexual_violence"
 find = ["hit"]
 explain = "Somebody hits."
 [[rule]]
-id = "{language}.sick_hit"
+id = "{language}.hit_twice"
 category = "threats"
+find = ["hit", "hit"]
+explain = "Twice."
+[[rule]]
+id = "{language}.die"
+category = "self_harm"
+find = ["die"]
+explain = "Somebody wants to die."
+[[rule]]
+id = "{language}.loose.hit"
+category = "debt_bondage"
 find = ["hit", "hit", "hit"]
-explain = "Three times."
+order = "any"
+gap = 12
+strength = "weak"
+explain = "Somewhere near."
 """
 
 
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
-        ("me robaron la bici en la plaza", []),  # a Spanish bicycle, no Polish beating
-        ("me robaron el bici bici bici en plaza, me robaron en plaza", ["pl.sick_hit"]),
-        ("la bici", ["pl.hit"]),  # nobody knows much more
-        ("me robaron та бици en la plaza a el", ["pl.hit"]),  # in letters of its own
+        ("me robaron la bici en la plaza", set()),  # a Spanish bicycle, no Polish beating
+        ("me robaron bici bici bici en plaza, me robaron en plaza el", {"pl.hit_twice"}),
+        ("la bici", {"pl.hit"}),  # nobody knows much more
+        ("me robaron en la plaza el i sie bici", {"pl.hit"}),  # one and a half times as much
+        ("me robaron та бици en la plaza a el", {"pl.hit"}),  # in letters of its own
+        ("me robaron en la plaza el umrzec i", {"pl.die"}),
     ],
 )
 def test_a_word_amid_another_language_is_a_likeness_unless_it_has_letters_of_its_own(
     taxonomy, text, rules
 ):
-    spanish = SHORT.format(language="es", common="me, robaron, la, en, plaza, a, el", hit="golpe")
-    polish = SHORT.format(language="pl", common="i, sie, la, та", hit="bici, бици")
-    assert [rule for rule, _ in found(taxonomy, text, spanish, polish)] == rules
+    spanish = SHORT.format(
+        language="es", common="me, robaron, la, en, plaza, a, el", hit="golpe", die="morir"
+    )
+    polish = SHORT.format(language="pl", common="i, sie, la, та", hit="bici, бици", die="umrzec")
+    assert {rule for rule, _ in found(taxonomy, text, spanish, polish)} == rules
 
 
 def test_english_words_amid_another_language_are_no_likeness(taxonomy):
-    spanish = SHORT.format(language="es", common="ayer, en, la, plaza, mi, jefe, me", hit="golpe")
-    english = SHORT.format(language="en", common="the, me", hit="slapped")
+    spanish = SHORT.format(
+        language="es", common="ayer, en, la, plaza, mi, jefe, me", hit="golpe", die="morir"
+    )
+    english = SHORT.format(language="en", common="the, me", hit="slapped", die="wither")
     text = "ayer mi jefe me slapped en la plaza"
     assert [rule for rule, _ in found(taxonomy, text, spanish, english)] == ["en.hit"]
 
