@@ -124,7 +124,7 @@ export function newSideView(session, desk, talk, { onBack, onSupervisor, say }) 
       choice.value = String(row.urgency);
     }
     const rules = signs.render();
-    version.textContent = rules ? t("findings.rules", { version: rules }) : "";
+    version.textContent = rules ? t("findings.rules", { version: `\u2068${rules}\u2069` }) : "";
     drawNotes();
   }
 

@@ -19,8 +19,8 @@ Theory of operation
     where somebody may be under 18. *Is it about somebody else?* Then it is said to be, and nothing
     else changes. What speaks for an everyday matter stands beside the signs, not in their own
     words: "I am locked in" is no less a sign because people lock themselves out.
-3.  Each answer names the words that carried it, and is not given where there are none; but for
-    what only keeps a message from standing at 0, and grave.
+3.  Each answer but *grave* rests on words that can be named, and is not given where there are none.
+    They are named; but not those of danger beside other signs.
 4.  Whole numbers only: thousandths of the natural logarithm of the odds. The same text always
     gives the same answer.
 """

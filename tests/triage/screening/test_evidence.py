@@ -12,7 +12,7 @@ from triage.screening.findings import Flag, Route, Strength, Why
 from triage.screening.rule_files import load_rules
 from triage.screening.weights import NO_WEIGHTS, WeightsRefusedError, read_weights
 
-SMALL = """
+WORDS = """
 schema = 1
 language = "en"
 [words]
@@ -38,95 +38,39 @@ dark = "dusk"
 tight = "alcove"
 close = "gale"
 maybe = "seemingly"
+"""
+RULES = [
+    ("young", "flag", "minor", "young", "a kitten"),
+    ("lock", "category", "movement_restriction", "lock", "the bolt"),
+    ("weapon", "category", "immediate_danger", "weapon", "the cleaver"),
+    ("toil", "category", "wage_withholding", "toil", "the anvil"),
+    ("self", "category", "self_harm", "harm_self", "i wither"),
+    ("news", "route", "press_or_study", "tale", "the actor"),
+    ("names_the_rest", "signal", "laughter", "fruit, film, owe, now", "pear cinema ledger hatchet"),
+    ("names_what_is_grim", "signal", "laughter", "grim, fruit", "thorn pear"),
+    ("names_times_and_people", "signal", "laughter", "long_ago, others", "yore cousin"),
+    ("names_what_may_be_danger", "signal", "laughter", "dark, tight, close", "dusk alcove gale"),
+    ("maybe", "signal", "impression", "maybe", "seemingly"),
+    ("others", "flag", "third_party", "maybe", "seemingly"),
+    ("still", "signal", "still", "still", "ongoing"),
+    ("over", "flag", "past", "over", "bygone"),
+]
+
+
+def rule(name, kind, value, find, hit):
+    explain = 'explain = "Seen."' if kind == "category" else ""
+    return f"""
 [[rule]]
-id = "en.test.young"
-flag = "minor"
-find = ["young"]
-hits = ["a kitten"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.lock"
-category = "movement_restriction"
-find = ["lock"]
-explain = "A bolt."
-hits = ["the bolt"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.weapon"
-category = "immediate_danger"
-find = ["weapon"]
-explain = "A cleaver."
-hits = ["the cleaver"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.toil"
-category = "wage_withholding"
-find = ["toil"]
-explain = "An anvil."
-hits = ["the anvil"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.self"
-category = "self_harm"
-find = ["harm_self"]
-explain = "Withering."
-hits = ["i wither"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.news"
-route = "press_or_study"
-find = ["tale"]
-hits = ["the actor"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.names_the_rest"
-signal = "laughter"
-find = ["fruit", "film", "owe", "now"]
-hits = ["pear cinema ledger hatchet"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.names_what_is_grim"
-signal = "laughter"
-find = ["grim", "fruit"]
-hits = ["thorn pear"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.names_times_and_people"
-signal = "laughter"
-find = ["long_ago", "others"]
-hits = ["yore cousin"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.names_what_may_be_danger"
-signal = "laughter"
-find = ["dark", "tight", "close"]
-hits = ["dusk alcove gale"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.maybe"
-signal = "impression"
-find = ["maybe"]
-hits = ["seemingly"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.others"
-flag = "third_party"
-find = ["maybe"]
-hits = ["seemingly"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.still"
-signal = "still"
-find = ["still"]
-hits = ["ongoing"]
-misses = ["the pear"]
-[[rule]]
-id = "en.test.over"
-flag = "past"
-find = ["over"]
-hits = ["bygone"]
+id = "en.test.{name}"
+{kind} = "{value}"
+find = {find.split(", ")}
+{explain}
+hits = ["{hit}"]
 misses = ["the pear"]
 """
+
+
+SMALL = WORDS + "".join(rule(*one) for one in RULES)
 WEIGHTS = """
 [question.everyday]
 start = -1000
